@@ -1,0 +1,1 @@
+"""Experiments: local servers, faults, proofs."""

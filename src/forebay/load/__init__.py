@@ -1,0 +1,1 @@
+"""The cannon: load profiles, shots, results. Knows nothing of queues and brokers."""

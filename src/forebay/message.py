@@ -1,0 +1,55 @@
+"""The one frozen value that everything carries: a message."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What a request has become: bytes with an identity, on their way to a handler.
+
+    Arguments:
+        id: the identity for the whole life of the message; the inbox of a store keeps its effect unique by it.
+        body: the payload, as it came.
+        key: messages of one key belong together (a Kafka partition); None: no such wish.
+        headers: text by text; names that start with ``forebay-`` are ours.
+        priority: larger goes first under the discipline PRIORITY; elsewhere without meaning.
+        accepted_at: when the message was accepted, in seconds since the epoch.
+    """
+
+    id: str
+    body: bytes
+    key: str | None = None
+    headers: dict[str, str] = {}
+    priority: int = 0
+    accepted_at: float = 0.0
+
+    def replace(self, **changes: object) -> Message:
+        """Return a copy with the given fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+
+def _id_source() -> Callable[[], str]:
+    pool, position = b"", 0
+
+    def new_id() -> str:
+        """Return a new message id: 12 hex digits of milliseconds, 20 of randomness; ids sort by time of birth."""
+        nonlocal pool, position
+        if position == len(pool):
+            pool, position = os.urandom(10_240), 0  # one system call for a thousand ids
+        position += 10
+        return f"{time.time_ns() // 1_000_000:012x}" + pool[position - 10 : position].hex()
+
+    def forget() -> None:
+        nonlocal pool, position
+        pool, position = b"", 0
+
+    os.register_at_fork(after_in_child=forget)  # two processes must not draw from one pool
+    return new_id
+
+
+new_id = _id_source()

@@ -1,0 +1,1 @@
+"""A message waits: topics and subscriptions over the driver contract."""

@@ -1,0 +1,1 @@
+"""One file per broker; they do not know each other."""

@@ -1,0 +1,1 @@
+"""The programs shipped with forebay: ordinary applications of its public API."""

@@ -1,0 +1,1 @@
+"""What the work leaves: results, kept exactly once."""

@@ -1,0 +1,1 @@
+"""Queueing systems: formulas, simulation, pictures, plans. Knows nothing of queues and brokers."""

@@ -1,0 +1,92 @@
+"""Addresses of queues and stores: ``kafka://host/orders?group=workers`` becomes driver, place and options, strictly."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from forebay.errors import UsageError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class URL:
+    """A parsed address; its text form never shows the password.
+
+    Arguments:
+        scheme: names the driver: ``memory``, ``sqlite``, ``kafka``, ``postgresql``.
+        host: name and port (several, with commas, for a cluster); the name of a memory queue.
+        path: without its first slash: the file of SQLite, the topic of Kafka, the database of PostgreSQL.
+        options: what stands behind the question mark.
+    """
+
+    scheme: str
+    host: str = ""
+    path: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        account = f"{self.user}{':***' if self.password else ''}@" if self.user or self.password else ""
+        hidden = {k: "***" if "password" in k else v for k, v in self.options.items()}
+        query = "&".join(f"{k}={quote(v, safe='/:,')}" for k, v in hidden.items())
+        return f"{self.scheme}://{account}{self.host}{'/' if self.path else ''}{self.path}{'?' if query else ''}{query}"
+
+    def option(self, name: str, read: Callable[[str], T], default: T) -> T:
+        """Return the option `name` read by `read`, or `default` where the URL does not have it.
+
+        Raises:
+            UsageError: the value cannot be read; names the option.
+        """
+        if name not in self.options:
+            return default
+        try:
+            return read(self.options[name])
+        except (ValueError, UsageError) as error:
+            raise UsageError(f"{name}={self.options[name]!r} in {self}: {error}", getattr(error, "hint", "")) from error
+
+    def with_options(self, **changes: str) -> URL:
+        """Return a copy with these options set."""
+        return URL(self.scheme, self.host, self.path, self.user, self.password, {**self.options, **changes})
+
+    def check_options(self, known: Mapping[str, str] | set[str]) -> None:
+        """Refuse every option that is not in `known`.
+
+        Raises:
+            UsageError: names the unknown option and the nearest known one.
+        """
+        for name in self.options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+                raise UsageError(f"unknown option {name!r} in {self}", hint)
+
+
+def parse(text: str) -> URL:
+    """Return the parts of an address.
+
+    Raises:
+        UsageError: no scheme, a fragment, a repeated option, an option without a value.
+    """
+    if "://" not in text:
+        raise UsageError(f"{text!r} is not a URL", "write it as sqlite:///orders.db or kafka://localhost:9092/orders")
+    parts = urlsplit(text)
+    if parts.fragment:
+        raise UsageError("a URL of a queue or store has no #fragment", "write # as %23")
+    account, _, host = parts.netloc.rpartition("@")
+    user, _, password = account.partition(":")
+    options: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError as error:
+        raise UsageError(f"the options of the URL cannot be read: {error}", "write them as ?a=1&b=2") from error
+    for name, value in pairs:
+        if name in options:
+            raise UsageError(f"option {name!r} stands twice in the URL")
+        options[name] = value
+    return URL(parts.scheme, host, unquote(parts.path[1:]), unquote(user), unquote(password), options)

@@ -1,0 +1,1 @@
+"""A message is worked off: the pool, what failures mean, the ledger."""
