@@ -1,0 +1,186 @@
+"""Where messages are taken from: deliveries under leases with heartbeats, fetched by credit, settled in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from forebay.errors import ForebayError
+from forebay.events import Event, LeaseLost, Listener, Stalled
+from forebay.queue.batching import Gatherer, pauses
+from forebay.queue.driver import Delivery, Driver, Ending, Settlement
+
+HORIZON = 0.025
+"""Seconds of work that may lie fetched and not begun: enough to hide a fetch, too little to hoard."""
+MOST_FETCHED = 2_000
+FETCH_WAIT = 1.0
+
+
+class Subscription:
+    """The deliveries of one topic to this process.
+
+    Fetches no more than the takers who wait, and what they have lately taken in `HORIZON`; renews the leases of all
+    that is in hand until it is settled, however long a handler takes.
+
+    Arguments:
+        name: of the topic.
+        driver: the broker's side; closed with the subscription when `owned`.
+        lease: seconds, as the driver was told; a third of it is the heartbeat.
+    """
+
+    def __init__(self, name: str, driver: Driver, *, lease: float = 15.0, owned: bool = True) -> None:
+        self.name = name
+        self.listeners: list[Listener] = []
+        self._driver = driver
+        self._owned = owned
+        self._lease = lease
+        self._fetched: deque[Delivery] = deque()
+        self._in_hand: dict[int, Delivery] = {}
+        self._takers: deque[asyncio.Future[Delivery | None]] = deque()
+        self._wanted = asyncio.Event()
+        self._taken = 0
+        self._taken_lately = 0
+        self._settlements = Gatherer(self._settle, lambda error: self._stalled("settle", error))
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin to fetch."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._fetch()), loop.create_task(self._beat())]
+
+    def take_now(self) -> Delivery | None:
+        """Return a delivery that lies ready, or None."""
+        if not self._fetched:
+            return None
+        self._taken += 1
+        delivery = self._fetched.popleft()
+        if len(self._fetched) <= self._taken_lately >> 1:
+            self._wanted.set()
+        return delivery
+
+    async def take(self) -> Delivery | None:
+        """Wait for a delivery; None once the subscription has been stopped."""
+        if self._fetched:
+            return self.take_now()
+        if self._stopped:
+            return None
+        taker: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
+        self._takers.append(taker)
+        self._wanted.set()
+        try:
+            return await taker
+        except asyncio.CancelledError:
+            self._give_back(taker)
+            raise
+
+    def settle(self, settlement: Settlement) -> None:
+        """End a delivery; it is told to the broker with the next batch, and repeated until the broker has heard it."""
+        self._in_hand.pop(id(settlement.delivery), None)
+        self._settlements.add(settlement)
+
+    @property
+    def in_hand(self) -> int:
+        """How many deliveries this process holds: fetched, in work, or not yet told to be over."""
+        return len(self._in_hand) + self._settlements.unsent
+
+    async def stop(self) -> None:
+        """First phase of the end: fetch no more, give back what nobody has begun, wake who waits with None."""
+        self._stopped = True
+        for task in self._tasks[:1]:
+            task.cancel()
+            await asyncio.wait({task})
+        while self._fetched:
+            self.settle(Settlement(self._fetched.popleft(), Ending.RELEASE))
+        while self._takers:
+            taker = self._takers.popleft()
+            if not taker.done():
+                taker.set_result(None)
+
+    async def close(self, budget: float = 10.0) -> int:
+        """Second phase: tell the broker all that has ended; return how many endings it could not be told.
+
+        Those messages will be delivered again; with an inbox in the store that changes nothing.
+        """
+        if not self._stopped:
+            await self.stop()
+        untold = await self._settlements.drain(budget)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._owned:
+            await self._driver.close()
+        return untold
+
+    async def _fetch(self) -> None:
+        next_pause = pauses()
+        began, taken_before = asyncio.get_running_loop().time(), 0
+        while not self._stopped:
+            credit = await self._credit()
+            now = asyncio.get_running_loop().time()
+            if now - began >= HORIZON:
+                self._taken_lately = int((self._taken - taken_before) * HORIZON / (now - began))
+                began, taken_before = now, self._taken
+            try:
+                deliveries = await self._driver.receive(credit, FETCH_WAIT)
+            except ForebayError as error:
+                self._stalled("receive", error)
+                await asyncio.sleep(next_pause())
+                continue
+            next_pause = pauses()
+            self._hand_out(deliveries)
+
+    async def _credit(self) -> int:
+        """Return how many deliveries are wanted, waiting until it is one at least."""
+        while True:
+            ahead = min(self._taken_lately, MOST_FETCHED)
+            credit = len(self._takers) + ahead - len(self._fetched)
+            if credit > ahead >> 1 or self._takers:
+                return credit
+            self._wanted.clear()
+            await self._wanted.wait()
+
+    def _hand_out(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._in_hand[id(delivery)] = delivery
+            while self._takers:
+                taker = self._takers.popleft()
+                if not taker.done():
+                    self._taken += 1
+                    taker.set_result(delivery)
+                    break
+            else:
+                self._fetched.append(delivery)
+
+    def _give_back(self, taker: asyncio.Future[Delivery | None]) -> None:
+        """A taker was cancelled: what it had just been given goes to the next one."""
+        if taker.done() and not taker.cancelled() and (delivery := taker.result()) is not None:
+            if self._stopped:
+                self.settle(Settlement(delivery, Ending.RELEASE))
+            else:
+                self._hand_out([delivery])
+        elif taker in self._takers:
+            self._takers.remove(taker)
+
+    async def _settle(self, batch: list[Settlement]) -> None:
+        for settlement, held in zip(batch, await self._driver.settle(batch), strict=True):
+            if not held and settlement.ending is not Ending.RELEASE:
+                self._emit(LeaseLost(self.name, settlement.delivery.message.id))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            try:
+                if self._in_hand:
+                    await self._driver.extend(list(self._in_hand.values()))
+            except ForebayError as error:
+                self._stalled("extend", error)
+
+    def _stalled(self, where: str, error: ForebayError) -> None:
+        self._emit(Stalled(self.name, where, str(error)))
+
+    def _emit(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)

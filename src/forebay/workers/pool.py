@@ -1,0 +1,260 @@
+"""The pool: n workers take deliveries, handle them at their own pace, and see each to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+from forebay.clock import SYSTEM_CLOCK, Clock
+from forebay.errors import Dead, Drop, Outcome, Undecodable
+from forebay.events import Event, Finished, Listener, Started
+from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.subscription import Subscription
+from forebay.stores.store import Store
+from forebay.workers.finishing import Finisher, Handled
+from forebay.workers.handler import Handler, Work
+from forebay.workers.policies import RetryPolicy, exhausted, judge, reason_of
+
+TURN = 64
+"""Messages that one worker may handle before the event loop gets its turn: a handler need not ever wait."""
+
+OUTCOMES = {Ending.RETRY: "retry", Ending.DEAD: "dead", Ending.RELEASE: "released"}
+
+
+class Pool:
+    """n workers on one subscription.
+
+    A message counts as done once its result is in the store (where there is one); until then it stays leased, and a
+    store that is down stops the pool instead of failing its messages.
+
+    Arguments:
+        subscription: where deliveries come from; the pool starts, stops and closes it.
+        handler: what is called with each body.
+        workers: n of A/B/n/q: how many messages are in work at once.
+        policy: what a failure means.
+        store: where results go, each once; None: nowhere.
+        timeout: seconds that an async handler may take; None: any.
+        listeners: hear of every start and end.
+        clock: for times in results and stories.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        handler: Handler,
+        *,
+        workers: int = 8,
+        policy: RetryPolicy | None = None,
+        store: Store | None = None,
+        timeout: float | None = None,
+        listeners: list[Listener] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.workers = workers
+        self.busy = 0
+        self._subscription = subscription
+        self._topic = subscription.name
+        self._handler = handler
+        self._policy = policy or RetryPolicy()
+        self._timeout = timeout
+        self._clock = clock
+        self._listeners = listeners if listeners is not None else []
+        subscription.listeners = self._listeners
+        self._finisher = Finisher(self._topic, store, subscription.settle, self._fail, self._listeners)
+        self._executor: Executor | None = None
+        if not handler.is_async:
+            self._executor = ThreadPoolExecutor(workers, thread_name_prefix=f"{handler.name}-worker")
+        self._call = handler.calling(self._executor)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start fetching and working."""
+        work = self._take_lists if self._handler.batch else self._take_one_by_one
+        self._subscription.start()
+        self._tasks = [asyncio.get_running_loop().create_task(work()) for _ in range(self.workers)]
+
+    async def stop(self, budget: float = 30.0) -> int:
+        """Stop in two phases: take nothing new and finish what is in hand; then give back what did not finish in time.
+
+        Arguments:
+            budget: seconds for the handlers that are under way.
+
+        Returns:
+            How many messages were given back or could not be told to be over; they are delivered again.
+        """
+        await self._subscription.stop()
+        late: set[asyncio.Task[None]] = set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=budget)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+        unsaved = await self._finisher.drain(budget)
+        untold = await self._subscription.close()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        return len(late) + unsaved + untold
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in hand: no delivery, no result, no settlement."""
+        return self._subscription.in_hand == 0 and self._finisher.unsaved == 0
+
+    async def _take_one_by_one(self) -> None:
+        subscription, finisher, run = self._subscription, self._finisher, 0
+        while True:
+            delivery = subscription.take_now() or await subscription.take()
+            if delivery is None:
+                return
+            await self._work(delivery)
+            run += 1
+            if run % TURN == 0:
+                await asyncio.sleep(0)
+            if finisher.is_full:
+                await finisher.wait_for_room()
+
+    async def _work(self, delivery: Delivery) -> None:
+        began = self._clock.time()
+        if delivery.attempt > self._policy.attempts and self._bury(delivery, began):
+            return
+        self._tell_start(delivery, began)
+        self.busy += 1
+        try:
+            arguments = self._arguments(delivery)
+            if self._timeout is None:
+                value = await self._call(*arguments)
+            else:
+                async with asyncio.timeout(self._timeout):
+                    value = await self._call(*arguments)
+        except asyncio.CancelledError as error:
+            if _we_are_cancelled():
+                self._end(Settlement(delivery, Ending.RELEASE), began)
+                raise
+            self._fail(delivery, error, began)
+        except (Exception, Outcome, SystemExit) as error:
+            self._fail(delivery, error, began)
+        else:
+            self._finisher.finish(Handled(delivery, value, began, self._clock.time()))
+        finally:
+            self.busy -= 1
+
+    async def _take_lists(self) -> None:
+        while True:
+            first = self._subscription.take_now() or await self._subscription.take()
+            if first is None:
+                return
+            deliveries = [first]
+            while len(deliveries) < (self._handler.batch or 1):
+                delivery = self._subscription.take_now()
+                if delivery is None:
+                    break
+                deliveries.append(delivery)
+            await self._work_list(deliveries)
+            await asyncio.sleep(0)
+            await self._finisher.wait_for_room()
+
+    async def _work_list(self, deliveries: list[Delivery]) -> None:
+        began = self._clock.time()
+        ready, bodies = self._readable(deliveries, began)
+        if not ready:
+            return
+        works = [[self._work_of(delivery) for delivery in ready]] if self._handler.takes_work else []
+        self.busy += 1
+        try:
+            async with asyncio.timeout(self._timeout):
+                values = await self._call(bodies, *works)
+            values = [None] * len(ready) if values is None else list(values)
+            if len(values) != len(ready):
+                raise ValueError(f"the batch handler took {len(ready)} items and answered {len(values)}")
+        except asyncio.CancelledError as error:
+            if _we_are_cancelled():
+                for delivery in ready:
+                    self._end(Settlement(delivery, Ending.RELEASE), began)
+                raise
+            self._fail_all(ready, error, began)
+        except (Exception, Outcome, SystemExit) as error:
+            self._fail_all(ready, error, began)
+        else:
+            self._finish_each(ready, values, began)
+        finally:
+            self.busy -= 1
+
+    def _readable(self, deliveries: list[Delivery], began: float) -> tuple[list[Delivery], list[Any]]:
+        """Return what can be given to a batch handler; the rest ends here, each by itself."""
+        ready, bodies = [], []
+        for delivery in deliveries:
+            if delivery.attempt > self._policy.attempts and self._bury(delivery, began):
+                continue
+            self._tell_start(delivery, began)
+            try:
+                bodies.append(self._handler.body_of(delivery.message))
+            except Undecodable as error:
+                self._fail(delivery, error, began)
+            else:
+                ready.append(delivery)
+        return ready, bodies
+
+    def _finish_each(self, deliveries: Sequence[Delivery], values: list[Any], began: float) -> None:
+        now = self._clock.time()
+        for delivery, value in zip(deliveries, values, strict=True):
+            if isinstance(value, BaseException):
+                self._fail(delivery, value, began)
+            else:
+                self._finisher.finish(Handled(delivery, value, began, now))
+
+    def _arguments(self, delivery: Delivery) -> tuple[Any, ...]:
+        body = self._handler.body_of(delivery.message)
+        return (body, self._work_of(delivery)) if self._handler.takes_work else (body,)
+
+    def _work_of(self, delivery: Delivery) -> Work:
+        return Work(delivery.message, self._topic, delivery.attempt)
+
+    def _bury(self, delivery: Delivery, now: float) -> bool:
+        settlement = exhausted(delivery, self._policy, self._topic, now)
+        if settlement is not None:
+            self._end(settlement, now, Dead("its worker died each time"))
+        return settlement is not None
+
+    def _fail_all(self, deliveries: Sequence[Delivery], error: BaseException, began: float) -> None:
+        for delivery in deliveries:
+            self._fail(delivery, error, began)
+
+    def _fail(self, delivery: Delivery, error: BaseException, began: float) -> None:
+        if isinstance(error, Drop):
+            self._finisher.finish(Handled(delivery, None, began, self._clock.time(), dropped=True))
+            return
+        self._end(judge(delivery, error, self._policy, self._topic, self._clock.time()), began, error)
+
+    def _end(self, settlement: Settlement, began: float, error: BaseException | None = None) -> None:
+        """Settle a delivery that was not done, and tell it to the listeners."""
+        self._subscription.settle(settlement)
+        if self._listeners:
+            now, delivery = self._clock.time(), settlement.delivery
+            self._emit(
+                Finished(
+                    self._topic,
+                    delivery.message.id,
+                    delivery.attempt,
+                    OUTCOMES[settlement.ending],
+                    now - began,
+                    now - delivery.message.accepted_at,
+                    reason_of(error) if error else "",
+                )
+            )
+
+    def _tell_start(self, delivery: Delivery, began: float) -> None:
+        if self._listeners:
+            message = delivery.message
+            self._emit(Started(self._topic, message.id, delivery.attempt, began - message.accepted_at))
+
+    def _emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _we_are_cancelled() -> bool:
+    """Whether this worker is being cancelled, rather than something that its handler awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
