@@ -1,19 +1,19 @@
 """The errors of forebay, drawn first, then declared.
 
-    ForebayError                  everything below; `retryable` says whether trying again can help
-      UsageError                  the caller's words are wrong: a URL, an option, a setting
-        Unsupported               the broker cannot give what the URL asks for
-      Unavailable                 nothing was accepted: the broker is down, the disk is full, the queue is closed
-        QueueFull                 the waiting places are taken; nothing was dropped
-      Unknown                     no answer in time: it may or may not have happened, never "failed"
-      Undecodable                 a message in the topic that is not what its handler takes
-      Conflict                    the same idempotency key with another body
-      Missing                     a thing asked for by name does not exist
+ForebayError                  everything below; `retryable` says whether trying again can help
+  UsageError                  the caller's words are wrong: a URL, an option, a setting
+    Unsupported               the broker cannot give what the URL asks for
+  Unavailable                 nothing was accepted: the broker is down, the disk is full, the queue is closed
+    QueueFull                 the waiting places are taken; nothing was dropped
+  Unknown                     no answer in time: it may or may not have happened, never "failed"
+  Undecodable                 a message in the topic that is not what its handler takes
+  Conflict                    the same idempotency key with another body
+  Missing                     a thing asked for by name does not exist
 
-    Outcome                       what a handler raises on purpose
-      Retry(after=...)            try this message again later
-      Dead(reason)                give it up now; it becomes a dead letter with its story
-      Drop                        it needs no work; it counts as done
+Outcome                       what a handler raises on purpose
+  Retry(after=...)            try this message again later
+  Dead(reason)                give it up now; it becomes a dead letter with its story
+  Drop                        it needs no work; it counts as done
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Missing(ForebayError):
     """A thing asked for by name does not exist."""
 
 
-class Outcome(Exception):  # noqa: N818 - these are verdicts of a handler, not errors
+class Outcome(Exception):
     """What a handler raises on purpose, to say how a message ends or goes on."""
 
 
