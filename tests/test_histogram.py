@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.errors import UsageError
+from forebay.histogram import Histogram
+
+durations = st.lists(st.floats(0, 5000), min_size=1, max_size=200)
+
+
+def filled(values: list[float]) -> Histogram:
+    histogram = Histogram()
+    histogram.record_many(values)
+    return histogram
+
+
+@given(durations, st.floats(0, 100))
+def test_a_percentile_is_off_by_at_most_a_tenth_of_a_per_cent(values: list[float], q: float) -> None:
+    exact = sorted(values)[max(1, math.ceil(q / 100 * len(values))) - 1]
+    assert filled(values).percentile(q) == pytest.approx(exact, rel=1e-3, abs=1e-9)
+
+
+@given(durations)
+def test_count_mean_and_max_are_exact(values: list[float]) -> None:
+    histogram = filled(values)
+    assert histogram.count == len(values)
+    assert histogram.mean == pytest.approx(sum(values) / len(values), abs=1.1e-9, rel=1e-12)
+    assert histogram.max == histogram.percentile(100) == pytest.approx(max(values), abs=1.1e-9, rel=1e-12)
+
+
+@given(durations, durations, durations)
+def test_merging_is_associative_and_the_same_as_recording_all(a: list[float], b: list[float], c: list[float]) -> None:
+    left, right, bc = filled(a), filled(a), filled(b)
+    left.merge(filled(b))
+    left.merge(filled(c))
+    bc.merge(filled(c))
+    right.merge(bc)
+    assert left == right == filled(a + b + c)
+
+
+@given(st.lists(st.floats(0, 100)))
+def test_it_survives_json(values: list[float]) -> None:
+    histogram = filled(values)
+    assert Histogram.from_dict(json.loads(json.dumps(histogram.as_dict()))) == histogram
+
+
+@given(durations)
+def test_percentiles_never_fall_and_never_pass_the_maximum(values: list[float]) -> None:
+    histogram = filled(values)
+    found = histogram.percentiles([0, 10, 50, 90, 99, 99.9, 100])
+    assert found == sorted(found)
+    assert found[-1] == histogram.max
+
+
+def test_percentiles_come_in_the_order_they_were_asked_for() -> None:
+    histogram = filled([n / 1000 for n in range(1, 1001)])
+    assert histogram.percentiles([99, 50, 99]) == pytest.approx([0.990, 0.5, 0.990], rel=1e-3)
+
+
+def test_an_empty_histogram_has_no_percentile_rather_than_a_zero() -> None:
+    histogram = Histogram()
+    assert histogram.count == 0
+    assert all(map(math.isnan, [histogram.mean, histogram.max, histogram.percentile(50)]))
+    assert "empty" in repr(histogram)
+
+
+def test_a_negative_duration_counts_as_zero() -> None:
+    histogram = filled([-0.5])
+    assert (histogram.count, histogram.max) == (1, 0)
+
+
+def test_what_is_not_a_finite_number_is_refused_and_leaves_no_trace() -> None:
+    histogram = Histogram()
+    for value in (math.nan, math.inf):
+        with pytest.raises((ValueError, OverflowError)):
+            histogram.record(value)
+    assert histogram == Histogram()
+
+
+@pytest.mark.parametrize("q", [-1, 100.5, math.nan])
+def test_a_percentile_outside_of_0_to_100_is_refused(q: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 100"):
+        filled([1.0]).percentile(q)
+
+
+@pytest.mark.parametrize("form", [{}, {"unit": "us", "bits": 10, "cells": [], "total": 0, "max": 0}, {"unit": 3}])
+def test_a_foreign_form_is_refused(form: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="not a histogram"):
+        Histogram.from_dict(form)
