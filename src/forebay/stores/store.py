@@ -12,15 +12,17 @@ from typing import Any, Protocol
 import msgspec
 
 from forebay.durability import Durability
+from forebay.errors import ForebayError
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What the work on one message left.
 
     Arguments:
-        id: of the message; a store keeps one result for it, whatever is delivered twice.
+        id: of the message; a store keeps one result for it and its topic, whatever is delivered twice.
         topic: where the message came from.
-        value: what the handler returned, as JSON; PostgreSQL keeps it as JSONB.
+        value: what the handler returned, as JSON that :mod:`~forebay.stores.storable` lets pass; PostgreSQL keeps
+            it as JSONB, which may give it back with other spaces and another order of keys.
         accepted_at, started_at, done_at: seconds since the epoch.
         attempts: how often it was delivered until it was done.
     """
@@ -57,16 +59,21 @@ class Store(Protocol):
 
     durability: Durability
 
-    async def save(self, results: Sequence[Result]) -> Sequence[bool]:
-        """Keep results in one transaction each with its inbox row; False for each id that was there before.
+    async def save(self, results: Sequence[Result]) -> Sequence[bool | ForebayError]:
+        """Keep each result in one transaction with its inbox row; those of one call share a commit where they can.
+
+        Returns for each result, in their order: True when it was kept now; False when one of that id and topic
+        was there before (that one stays); `Undecodable` when no store can keep it, however often it is tried.
+        A result that is refused does no harm to its neighbours.
 
         Raises:
-            Unavailable: certainly nothing was kept. Unknown: cannot say; saving again is harmless.
+            Unavailable: certainly nothing of this was kept, or not all of it.
+            Unknown: cannot say. After either, saving again is harmless.
         """
         ...
 
     async def get(self, id: str) -> Result | None:
-        """Return the result of a message, None while there is none."""
+        """Return the result of a message, None while there is none; of several topics' the one done last."""
         ...
 
     async def count(self, topic: str) -> int:
@@ -77,16 +84,26 @@ class Store(Protocol):
         """Open a transaction that holds the inbox row of `id`: for effects of the handler's own.
 
         Yields the connection of the transaction, or None when the effect of `id` had been committed before. An
-        exception inside rolls back both. `save` for the same id later adds the result to the row.
+        exception inside rolls back both. `save` for the same id later adds the result to the row; calling it
+        inside would wait for the row that the transaction holds. What the connection is, the store says.
+
+        Raises:
+            UsageError: no store can keep such an id or topic.
+            Unavailable: certainly nothing was committed. Unknown: cannot say; doing it again is harmless.
         """
         ...
 
     async def claim(self, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """Remember keys; the first claim of a key stays, and is returned to all that come later."""
+        """Remember keys; the first claim of a key stays, and is returned to all that come later.
+
+        Raises:
+            UsageError: no store can keep such a key.
+            Unavailable, Unknown: as for `save`.
+        """
         ...
 
     async def confirm(self, key: str, reference: str) -> None:
-        """Note that the message of this key was accepted, with its reference."""
+        """Note that the message of this key was accepted, with its reference; a key that is gone is passed over."""
         ...
 
     async def forget(self, before: float) -> int:

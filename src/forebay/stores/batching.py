@@ -1,0 +1,86 @@
+"""Calls that come while a commit runs share the next one: many callers, few commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from forebay.errors import ForebayError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+HEAVIEST_BATCH = 4 * 2**20  # bytes; keeps one statement far from the time limits of a server
+
+
+class Batcher(Generic[T, R]):
+    """Gathers the items of concurrent calls into batches, one batch under way at a time.
+
+    Arguments:
+        commit: takes the items of one batch, returns an answer for each, in their order; what it raises, all of
+            the batch's callers get.
+        weigh: the size of an item in bytes, roughly.
+    """
+
+    def __init__(self, commit: Callable[[list[T]], Awaitable[Sequence[R]]], weigh: Callable[[T], int]) -> None:
+        self._commit = commit
+        self._weigh = weigh
+        self._calls: deque[tuple[Sequence[T], asyncio.Future[Sequence[R]]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def submit(self, items: Sequence[T]) -> Sequence[R]:
+        """Commit items and return an answer for each; whoever is cancelled here stops waiting, not the commit."""
+        if not items:
+            return []
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Sequence[R]] = loop.create_future()
+        self._calls.append((items, answer))
+        if self._task is None:
+            self._task = loop.create_task(self._run())
+        return await answer
+
+    async def drain(self) -> None:
+        """Return when nothing is waiting or under way."""
+        while self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(0)  # let all that comes in this turn of the loop join
+            while self._calls:
+                await self._answer(self._take())
+        finally:
+            self._task = None
+
+    def _take(self) -> list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]:
+        taken, weight = [], 0
+        while self._calls and (not taken or weight < HEAVIEST_BATCH):
+            call = self._calls.popleft()
+            weight += sum(map(self._weigh, call[0]))
+            taken.append(call)
+        return taken
+
+    async def _answer(self, calls: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]) -> None:
+        try:
+            answers = await self._commit([item for items, _ in calls for item in items])
+        except Exception as error:
+            for _, answer in calls:
+                if not answer.done():
+                    answer.set_exception(_own(error))
+            return
+        start = 0
+        for items, answer in calls:
+            if not answer.done():
+                answer.set_result(answers[start : start + len(items)])
+            start += len(items)
+
+
+def _own(error: Exception) -> Exception:
+    # one exception raised in many tasks would gather the tracebacks of all of them
+    if not isinstance(error, ForebayError):
+        return error
+    own = type(error)(error.what, error.hint)
+    own.__cause__ = error.__cause__
+    return own
