@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from forebay.errors import ForebayError
 
 T = TypeVar("T")
 R = TypeVar("R")
+Call: TypeAlias = tuple[Sequence[T], asyncio.Future[Sequence[R]]]
 
 HEAVIEST_BATCH = 4 * 2**20  # bytes; keeps one statement far from the time limits of a server
 
@@ -27,7 +28,7 @@ class Batcher(Generic[T, R]):
     def __init__(self, commit: Callable[[list[T]], Awaitable[Sequence[R]]], weigh: Callable[[T], int]) -> None:
         self._commit = commit
         self._weigh = weigh
-        self._calls: deque[tuple[Sequence[T], asyncio.Future[Sequence[R]]]] = deque()
+        self._calls: deque[Call[T, R]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     async def submit(self, items: Sequence[T]) -> Sequence[R]:
@@ -54,15 +55,16 @@ class Batcher(Generic[T, R]):
         finally:
             self._task = None
 
-    def _take(self) -> list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]:
-        taken, weight = [], 0
+    def _take(self) -> list[Call[T, R]]:
+        taken: list[Call[T, R]] = []
+        weight = 0
         while self._calls and (not taken or weight < HEAVIEST_BATCH):
             call = self._calls.popleft()
             weight += sum(map(self._weigh, call[0]))
             taken.append(call)
         return taken
 
-    async def _answer(self, calls: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]) -> None:
+    async def _answer(self, calls: list[Call[T, R]]) -> None:
         try:
             answers = await self._commit([item for items, _ in calls for item in items])
         except Exception as error:

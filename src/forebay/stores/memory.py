@@ -116,6 +116,7 @@ class MemoryStore:
 
     async def confirm(self, key: str, reference: str) -> None:
         """Note the reference of an accepted message with its key."""
+        check_names(key, reference)
         claims = self._opened().claims
         if (claim := claims.get(key)) is not None:
             claims[key] = Claim(claim.key, claim.fingerprint, claim.id, claim.claimed_at, reference)

@@ -14,7 +14,7 @@ import apsw
 from forebay.durability import Durability
 from forebay.errors import ForebayError, UsageError
 from forebay.sqlitefile import SQLiteFile
-from forebay.stores.storable import check_claims, check_names, refusal
+from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
 from forebay.stores.turns import Turns
 from forebay.url import URL
@@ -122,12 +122,16 @@ class SQLiteStore:
 
     async def get(self, id: str) -> Result | None:
         """Return the result of a message, None while there is none."""
+        if not can_be_name(id):
+            return None
         row = await self._file.read(lambda connection: connection.execute(GET, (id,)).fetchone())
         return None if row is None else Result(row[0], row[1], row[2].encode(), *row[3:])
 
     async def count(self, topic: str) -> int:
         """Return how many messages of a topic are in the inbox."""
-        return int(await self._file.read(lambda connection: _one(connection, COUNT, topic)))
+        return (
+            int(await self._file.read(lambda connection: _one(connection, COUNT, topic))) if can_be_name(topic) else 0
+        )
 
     @asynccontextmanager
     async def once(self, id: str, topic: str) -> AsyncIterator[Statements | None]:
@@ -154,6 +158,7 @@ class SQLiteStore:
 
     async def confirm(self, key: str, reference: str) -> None:
         """Note the reference of an accepted message with its key."""
+        check_names(key, reference)
         await self._file.write(lambda connection: connection.execute(CONFIRM, (reference, key)).fetchall())
 
     async def forget(self, before: float) -> int:

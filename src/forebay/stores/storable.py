@@ -27,6 +27,11 @@ def refusal(result: Result) -> Undecodable | None:
     )
 
 
+def can_be_name(name: str) -> bool:
+    """Say whether anything can be stored under this id, topic or key."""
+    return _fault_of_name(name) is None
+
+
 def check_names(*names: str) -> None:
     """Refuse an id, topic or key that a store cannot keep.
 
@@ -45,7 +50,7 @@ def check_claims(claims: Sequence[Claim]) -> None:
         UsageError: says which and why.
     """
     for claim in claims:
-        check_names(claim.key, claim.fingerprint, claim.id)
+        check_names(claim.key, claim.fingerprint, claim.id, claim.reference)
 
 
 def _fault_of_name(name: str) -> str | None:

@@ -1,0 +1,212 @@
+"""The store in PostgreSQL: ``postgresql://user:password@host:5432/database?schema=forebay``
+
+Results lie in the table `inbox` of the schema; the view `result` shows them with readable times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from forebay.errors import ForebayError, Unavailable, Undecodable, Unknown
+from forebay.stores.batching import Batcher
+from forebay.stores.postgres_columns import floats, integers, jsonbs, texts
+from forebay.stores.postgres_server import Connection, Server, lost
+from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
+from forebay.stores.store import Claim, Result
+from forebay.url import URL
+
+T = TypeVar("T")
+
+FORGET_AT_ONCE = 10_000  # claims removed by one statement, so that it stays far from the time limit
+
+# The rows come sorted by their keys: two processes that save the same ids lock them in the same order.
+SAVE = """
+INSERT INTO {schema}.inbox AS old (id, topic, value, accepted_at, started_at, done_at, attempts)
+SELECT * FROM unnest(%b, %b, %b, %b, %b, %b, %b)
+ON CONFLICT (id, topic) DO UPDATE SET value = excluded.value, accepted_at = excluded.accepted_at,
+    started_at = excluded.started_at, done_at = excluded.done_at, attempts = excluded.attempts
+WHERE old.value IS NULL
+RETURNING id, topic
+"""
+GET = """
+SELECT id, topic, value::text, accepted_at, started_at, done_at, attempts FROM {schema}.inbox
+WHERE id = %s AND value IS NOT NULL ORDER BY done_at DESC LIMIT 1
+"""
+COUNT = "SELECT count(*) FROM {schema}.inbox WHERE topic = %s"
+HOLD = "INSERT INTO {schema}.inbox (id, topic) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING id"
+# DO NOTHING would not give back a row that another transaction has just committed; to write the same value does.
+CLAIM = """
+INSERT INTO {schema}.claim AS old (key, fingerprint, id, claimed_at, reference)
+SELECT * FROM unnest(%b, %b, %b, %b, %b)
+ON CONFLICT (key) DO UPDATE SET reference = old.reference
+RETURNING key, fingerprint, id, claimed_at, reference
+"""
+CONFIRM = """
+UPDATE {schema}.claim SET reference = given.reference
+FROM unnest(%b, %b) AS given (key, reference) WHERE claim.key = given.key
+"""
+FORGET = """
+DELETE FROM {schema}.claim WHERE key IN (SELECT key FROM {schema}.claim WHERE claimed_at < %s LIMIT %s)
+"""
+
+
+async def connect(url: URL) -> PostgresStore:
+    """Open the store in a database; its tables are made where they are missing.
+
+    Raises:
+        UsageError: a wrong option, password or database; tables of a newer forebay.
+        Unavailable: the server cannot be reached.
+    """
+    return PostgresStore(await Server.open(url))
+
+
+class PostgresStore:
+    """Results and claims in the tables of a schema.
+
+    Arguments:
+        server: open, with the tables in it; the store closes it.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.durability = server.durability
+        self._server = server
+        schema = sql.Identifier(server.schema)
+        statements = SAVE, GET, COUNT, HOLD, CLAIM, CONFIRM, FORGET
+        composed = [sql.SQL(statement).format(schema=schema).as_bytes() for statement in statements]
+        self._save, self._get, self._count, self._hold, self._claim, self._confirm, self._forget = composed
+        self._results = Batcher[Result, bool | ForebayError](self._save_all, lambda r: len(r.value) + 200)
+        self._claims = Batcher[Claim, Claim](self._claim_all, lambda claim: 500)
+        self._confirmed = Batcher[tuple[str, str], None](self._confirm_all, lambda pair: 500)
+
+    async def save(self, results: Sequence[Result]) -> Sequence[bool | ForebayError]:
+        """Keep results; see :meth:`forebay.stores.store.Store.save`."""
+        refusals = [refusal(result) for result in results]
+        good = [result for result, refused in zip(results, refusals, strict=True) if refused is None]
+        answers = iter(await self._results.submit(good))
+        return [refused or next(answers) for refused in refusals]
+
+    async def get(self, id: str) -> Result | None:
+        """Return the result of a message, None while there is none."""
+        rows = await self._rows(self._get, (id,)) if can_be_name(id) else []
+        return Result(rows[0][0], rows[0][1], rows[0][2].encode(), *rows[0][3:]) if rows else None
+
+    async def count(self, topic: str) -> int:
+        """Return how many messages of a topic are in the inbox."""
+        return int((await self._rows(self._count, (topic,)))[0][0]) if can_be_name(topic) else 0
+
+    @asynccontextmanager
+    async def once(self, id: str, topic: str) -> AsyncIterator[Connection | None]:
+        """Open a transaction that holds the inbox row of `id`; yields its psycopg connection, or None.
+
+        The second of two that come for one id waits, here or in another process, until the first has ended. Errors of
+        the handler's own statements go through as they are, unless the connection is lost.
+        """
+        check_names(id, topic)
+        committing = False
+        async with self._server.lend() as connection:
+            try:
+                async with asyncio.timeout(self._server.patience) as limit, connection.transaction():
+                    held = await self._held(connection, id, topic)
+                    limit.reschedule(None)  # the handler's time is its own
+                    yield connection if held else None
+                    limit.reschedule(asyncio.get_running_loop().time() + self._server.patience)
+                    committing = True
+            except (psycopg.Error, TimeoutError) as error:
+                if isinstance(error, TimeoutError) and not limit.expired():
+                    raise
+                if isinstance(error, psycopg.Error) and not lost(error):
+                    raise
+                kind = Unknown if committing else Unavailable
+                raise kind(f"{self._server.name}: the connection was lost", "is PostgreSQL up?") from error
+
+    async def claim(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """Remember keys; the first claim of a key stays."""
+        check_claims(claims)
+        return await self._claims.submit(claims)
+
+    async def confirm(self, key: str, reference: str) -> None:
+        """Note the reference of an accepted message with its key."""
+        check_names(key, reference)
+        await self._confirmed.submit([(key, reference)])
+
+    async def forget(self, before: float) -> int:
+        """Remove claims older than `before`; return how many."""
+        forgotten, last = 0, FORGET_AT_ONCE
+        while last == FORGET_AT_ONCE:
+            last = await self._server.run(self._forgetting(before))
+            forgotten += last
+        return forgotten
+
+    async def close(self) -> None:
+        """Finish what is under way and close the connections."""
+        for batcher in (self._results, self._claims, self._confirmed):
+            await batcher.drain()
+        await self._server.close()
+
+    async def _rows(self, statement: bytes, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+        async def fetch(connection: Connection) -> list[tuple[Any, ...]]:
+            return await (await connection.execute(statement, arguments)).fetchall()
+
+        return await self._server.run(fetch)
+
+    async def _save_all(self, results: list[Result]) -> list[bool | ForebayError]:
+        """Save in one statement; where the server refuses a value, each half by itself, until it stands alone."""
+        try:
+            return await self._save_together(results)
+        except Undecodable as error:
+            if len(results) == 1:
+                return [
+                    Undecodable(f"the result of message {results[0].id!r} cannot be stored: {error.what}", error.hint)
+                ]
+        half = len(results) // 2
+        return [*await self._save_all(results[:half]), *await self._save_all(results[half:])]
+
+    async def _save_together(self, results: list[Result]) -> list[bool | ForebayError]:
+        # one statement may not touch a row twice; the first of a batch stays, as the first of all calls does
+        first = {(result.id, result.topic): result for result in reversed(results)}
+        kept = set(await self._rows(self._save, _columns([first[row] for row in sorted(first)])))
+        answers: list[bool | ForebayError] = []
+        for result in results:
+            row = (result.id, result.topic)
+            answers.append(row in kept)
+            kept.discard(row)
+        return answers
+
+    async def _held(self, connection: Connection, id: str, topic: str) -> bool:
+        try:
+            return await (await connection.execute(self._hold, (id, topic))).fetchone() is not None
+        except psycopg.Error as error:
+            raise Unavailable(self._server.explained(error).what, "nothing was changed; is PostgreSQL up?") from error
+
+    async def _claim_all(self, claims: list[Claim]) -> list[Claim]:
+        first = {claim.key: claim for claim in reversed(claims)}
+        given = [first[key] for key in sorted(first)]
+        names = [texts([getattr(claim, name) for claim in given]) for name in ("key", "fingerprint", "id")]
+        times, references = floats([claim.claimed_at for claim in given]), texts([c.reference for c in given])
+        standing = {row[0]: Claim(*row) for row in await self._rows(self._claim, (*names, times, references))}
+        return [standing[claim.key] for claim in claims]
+
+    async def _confirm_all(self, pairs: list[tuple[str, str]]) -> list[None]:
+        last = sorted(dict(pairs).items())
+        columns = texts([key for key, _ in last]), texts([reference for _, reference in last])
+        await self._server.run(lambda connection: connection.execute(self._confirm, columns))
+        return [None] * len(pairs)
+
+    def _forgetting(self, before: float) -> Callable[[Connection], Awaitable[int]]:
+        async def forget(connection: Connection) -> int:
+            return (await connection.execute(self._forget, (before, FORGET_AT_ONCE))).rowcount
+
+        return forget
+
+
+def _columns(results: Sequence[Result]) -> tuple[Any, ...]:
+    ids, topics = texts([result.id for result in results]), texts([result.topic for result in results])
+    times = [[r.accepted_at for r in results], [r.started_at for r in results], [r.done_at for r in results]]
+    values, attempts = jsonbs([r.value for r in results]), integers([r.attempts for r in results])
+    return (ids, topics, values, *map(floats, times), attempts)
