@@ -7,7 +7,7 @@ import re
 
 from forebay.errors import UsageError
 
-_NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _DURATION = re.compile(rf"{_NUMBER}\s*({'|'.join(_SECONDS)})")
@@ -77,5 +77,9 @@ def show_seconds(seconds: float) -> str:
         return f"{minutes}m{rest:02d}s"
     for unit in ("s", "ms", "us"):
         if seconds >= _SECONDS[unit]:
-            return f"{seconds / _SECONDS[unit]:.3g}{unit}"
-    return "0s" if seconds <= 0 else f"{seconds / 1e-9:.3g}ns"
+            return f"{_three_digits(seconds / _SECONDS[unit])}{unit}"
+    return "0s" if seconds <= 0 else f"{_three_digits(seconds / 1e-9)}ns"
+
+
+def _three_digits(number: float) -> str:
+    return f"{float(f'{number:.3g}'):g}"  # 999.6 becomes 1000, not 1e+03

@@ -1,1 +1,95 @@
 """The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from forebay.cli.output import EXIT_CODES, fail
+from forebay.errors import ForebayError
+from forebay.version import __version__
+
+COMMANDS = {
+    "demo": ("forebay.cli.demo", "the whole story in one process: a wave, a queue, a pool, a verdict"),
+    "serve": ("forebay.cli.serve", "intake and workers of a shipped service, or of module:app"),
+    "work": ("forebay.cli.serve", "workers only"),
+    "pub": ("forebay.cli.queues", "put messages into a queue: a line of stdin each, or one given"),
+    "sub": ("forebay.cli.queues", "take messages out of a queue, a line each"),
+    "lag": ("forebay.cli.queues", "how many messages are where, and how old the oldest is"),
+    "dead": ("forebay.cli.dead", "dead letters: ls, show, return, drop"),
+    "settings": ("forebay.cli.settings", "every value, and where it comes from"),
+}
+"""Name of a command: the module that has it, and its one line of help, which costs no import."""
+
+EXAMPLES = """\b
+Examples:
+  forebay demo --for 10s
+  forebay serve orders --workers 6 --work 100ms
+  forebay serve orders --places 0 --limit 50/s
+  forebay serve myshop:app --queue kafka://localhost:9092
+  forebay dead ls 'sqlite:///forebay.db?topic=orders'
+
+\b
+Exit codes:
+"""
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            error.message += f" Did you mean {near[0]!r}?" if near else ""
+            raise
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXAMPLES + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items()),
+)
+@click.version_option(__version__, prog_name="forebay")
+def program() -> None:
+    """Load levelling: accept a peak durably, work it off at your own pace, lose nothing, prove it."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        program.main(standalone_mode=False)
+        code = 0
+    except click.exceptions.Exit as wanted:
+        code = wanted.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except ForebayError as error:
+        code = fail(error)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

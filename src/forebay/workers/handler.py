@@ -47,10 +47,9 @@ class Handler:
     def __init__(self, function: Callable[..., Any], *, batch: int | None = None, decode: Decode | None = None) -> None:
         self.function = function
         self.batch = batch
-        self.name = getattr(function, "__name__", "handler")
-        self.is_async = inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
-        )
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self._told = function if inspect.isroutine(function) else type(function).__call__
+        self.is_async = inspect.iscoroutinefunction(inspect.unwrap(self._told))
         self.body_type, self.takes_work = self._signature()
         self._decode = decode or decoder(self.body_type)
 
@@ -81,9 +80,11 @@ class Handler:
 
     def _signature(self) -> tuple[Any, bool]:
         try:
-            hints = typing.get_type_hints(self.function, include_extras=True)
+            hints = typing.get_type_hints(self._told, include_extras=True)
         except Exception as error:
-            raise UsageError(f"the annotations of {self.name} cannot be read: {error}") from error
+            raise UsageError(
+                f"the annotations of {self.name} cannot be read: {error}", "define its types at the top of the module"
+            ) from error
         parameters = [p for p in inspect.signature(self.function).parameters.values() if p.default is p.empty]
         if not 1 <= len(parameters) <= 2 or any(p.kind is p.KEYWORD_ONLY for p in parameters):
             raise UsageError(

@@ -11,7 +11,6 @@ ORIGIN = "forebay-origin"
 ATTEMPTS = "forebay-attempts"
 FIRST_FAILED_AT = "forebay-first-failed-at"
 LAST_FAILED_AT = "forebay-last-failed-at"
-NAMES = (REASON, ORIGIN, ATTEMPTS, FIRST_FAILED_AT, LAST_FAILED_AT)
 
 LONGEST_REASON = 500
 
@@ -57,11 +56,6 @@ def read(headers: dict[str, str]) -> Story | None:
         )
     except (KeyError, ValueError):
         return None
-
-
-def without_story(headers: dict[str, str]) -> dict[str, str]:
-    """Return headers as they were before anything failed: for a dead letter that is returned."""
-    return {name: value for name, value in headers.items() if name not in NAMES}
 
 
 def _one_line(reason: str) -> str:

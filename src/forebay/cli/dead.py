@@ -1,0 +1,167 @@
+"""Dead letters by hand: ls, show, return, drop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import click
+
+from forebay.cli.output import Exit, json_line, table
+from forebay.cli.queues import message_fields
+from forebay.cli.running import run
+from forebay.errors import Missing, UsageError
+from forebay.queue.driver import DeadLetter, Driver
+from forebay.queue.opening import open_driver, queue_url
+from forebay.workers import story
+
+PAGE = 500
+
+
+@click.group()
+def dead() -> None:
+    """Messages that were given up, each with its story: look at them, return them to their queue, or drop them."""
+
+
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options by which dead letters are chosen."""
+    for option in (
+        click.option("--limit", type=click.IntRange(1), help="at most so many"),
+        click.option("--where", metavar="TEXT", help="only those whose reason contains TEXT"),
+    ):
+        command = option(command)
+    return command
+
+
+@dead.command("ls")
+@click.argument("url")
+@_selecting
+@click.option("--json", "as_json", is_flag=True, help="a line of JSON each, with body and headers")
+def list_letters(url: str, limit: int | None, where: str | None, as_json: bool) -> None:
+    """List the dead letters of the queue at URL, the oldest id first."""
+    letters = run(_with_driver(url, lambda driver: _chosen(driver, (), where, limit)))
+    if as_json:
+        for letter in letters:
+            json_line(_fields(letter))
+    else:
+        table([_row(letter) for letter in letters])
+    click.echo(f"{len(letters)} dead letters", err=True)
+
+
+@dead.command("show")
+@click.argument("url")
+@click.argument("message_id")
+def show_letter(url: str, message_id: str) -> None:
+    """Show one dead letter of the queue at URL as JSON: its body, its headers and its story."""
+    letters = run(_with_driver(url, lambda driver: _chosen(driver, (message_id,), None, None)))
+    if not letters:
+        raise Missing(f"there is no dead letter {message_id}", "forebay dead ls URL lists them")
+    json_line(_fields(letters[0]))
+
+
+@dead.command("return")
+@click.argument("url")
+@click.argument("message_ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="every one, or every one that --where chooses")
+@_selecting
+@click.option("--dry-run", is_flag=True, help="only say how many it would be")
+def return_letters(
+    url: str, message_ids: tuple[str, ...], everything: bool, limit: int | None, where: str | None, dry_run: bool
+) -> None:
+    """Put dead letters back into the queue at URL, with their attempts at zero: after the handler was mended."""
+    _check_choice(message_ids, everything)
+    count, left = run(_with_driver(url, lambda d: _end(d, d.return_dead, message_ids, where, limit, dry_run)))
+    name = queue_url(url).options["topic"]
+    click.echo(f"{'would return' if dry_run else 'returned'} {count} messages to {name} ({left} left)")
+    _check_found(count, message_ids)
+
+
+@dead.command("drop")
+@click.argument("url")
+@click.argument("message_ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="every one, or every one that --where chooses")
+@_selecting
+@click.option("--dry-run", is_flag=True, help="only say how many it would be")
+@click.option("--yes", is_flag=True, help="do not ask")
+def drop_letters(
+    url: str,
+    message_ids: tuple[str, ...],
+    everything: bool,
+    limit: int | None,
+    where: str | None,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Remove dead letters of the queue at URL for good; asks for the name of the topic first."""
+    _check_choice(message_ids, everything)
+    name = queue_url(url).options["topic"]
+    if not (yes or dry_run) and click.prompt(f"type {name} to drop them for good") != name:
+        raise UsageError("nothing was dropped: the name was another one")
+    count, left = run(_with_driver(url, lambda d: _end(d, d.drop_dead, message_ids, where, limit, dry_run)))
+    click.echo(f"{'would drop' if dry_run else 'dropped'} {count} dead letters of {name} ({left} left)")
+    _check_found(count, message_ids)
+
+
+async def _with_driver(url: str, action: Callable[[Driver], Awaitable[Any]]) -> Any:
+    driver = await open_driver(url)
+    try:
+        return await action(driver)
+    finally:
+        await driver.close()
+
+
+async def _end(
+    driver: Driver,
+    end: Callable[[Sequence[str]], Awaitable[int]],
+    ids: Sequence[str],
+    where: str | None,
+    limit: int | None,
+    dry_run: bool,
+) -> tuple[int, int]:
+    """End the chosen dead letters; return how many there were, and how many are left."""
+    chosen = [letter.message.id for letter in await _chosen(driver, ids, where, limit)]
+    count = len(chosen) if dry_run else sum([await end(chosen[i : i + PAGE]) for i in range(0, len(chosen), PAGE)])
+    return count, (await driver.counts()).dead
+
+
+async def _chosen(driver: Driver, ids: Sequence[str], where: str | None, limit: int | None) -> list[DeadLetter]:
+    wanted = set(ids)
+    chosen = []
+    async for letter in _letters(driver):
+        if limit is not None and len(chosen) >= limit:
+            break
+        if (not wanted or letter.message.id in wanted) and (not where or where in _reason(letter)):
+            chosen.append(letter)
+    return chosen
+
+
+async def _letters(driver: Driver) -> AsyncIterator[DeadLetter]:
+    after = ""
+    while page := await driver.dead_letters(PAGE, after):
+        for letter in page:
+            yield letter
+        after = page[-1].message.id
+
+
+def _reason(letter: DeadLetter) -> str:
+    return letter.message.headers.get(story.REASON, "")
+
+
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    return {"id": letter.message.id, "attempts": letter.attempts, "reason": _reason(letter)}
+
+
+def _fields(letter: DeadLetter) -> dict[str, Any]:
+    told = story.read(letter.message.headers)
+    return {**message_fields(letter.message), "attempts": letter.attempts, "story": told}
+
+
+def _check_choice(ids: tuple[str, ...], everything: bool) -> None:
+    if bool(ids) == everything:
+        raise UsageError("name dead letters by id, or all of them by --all")
+
+
+def _check_found(count: int, ids: tuple[str, ...]) -> None:
+    if ids and count < len(set(ids)):
+        click.echo(f"{len(set(ids)) - count} of the ids are not among the dead letters", err=True)
+        raise click.exceptions.Exit(Exit.FAILED)

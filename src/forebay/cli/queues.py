@@ -1,0 +1,227 @@
+"""Queues by hand: pub, sub, lag."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from forebay.cli.output import Exit, json_line, table
+from forebay.cli.running import Interruption, run
+from forebay.errors import ForebayError, UsageError
+from forebay.message import Message, new_id
+from forebay.quantity import duration, show_seconds
+from forebay.queue.driver import Delivery, Driver, Ending, Settlement
+from forebay.queue.opening import open_driver, open_subscription, open_topic, queue_url
+from forebay.queue.subscription import Subscription
+from forebay.queue.topic import Topic
+
+IN_FLIGHT = 1_000
+
+
+@click.command()
+@click.argument("url")
+@click.argument("text", required=False)
+@click.option("--key", help="messages of one key belong together")
+@click.option("--priority", default=0, help="larger goes first, where the queue has priorities")
+@click.option("-H", "--header", "headers", multiple=True, metavar="NAME=VALUE", help="a header; may be repeated")
+@click.option("--count", default=1, type=click.IntRange(1), help="how often TEXT is put")
+@click.option("--ids", is_flag=True, help="print the reference of each accepted message")
+def pub(
+    url: str, text: str | None, key: str | None, priority: int, headers: tuple[str, ...], count: int, ids: bool
+) -> None:
+    """Put messages into the queue at URL: TEXT, or else each line of stdin.
+
+    A message counts as accepted once it is as durable as its broker makes it. Ends with 3 when one was not accepted.
+
+    \b
+    forebay pub 'sqlite:///forebay.db?topic=orders' '{"product_id": "33", "count": "3", "username": "me"}'
+    seq 1000 | forebay pub kafka://localhost:9092/numbers
+    """
+    template = Message("", b"", key, _headers(headers), priority)
+    bodies = iter([text.encode()] * count) if text is not None else (line.rstrip(b"\n") for line in sys.stdin.buffer)
+    accepted, error = run(_publish_all(url, template, bodies, ids))
+    click.echo(f"{accepted} accepted", err=True)
+    if error is not None:
+        raise error
+
+
+async def _publish_all(
+    url: str, template: Message, bodies: Iterator[bytes], ids: bool
+) -> tuple[int, ForebayError | None]:
+    topic = await open_topic(url)
+    publisher = _Publisher(topic, ids)
+    try:
+        for body in bodies:
+            await publisher.publish(template.replace(id=new_id(), body=body, accepted_at=time.time()))
+            if publisher.error:
+                break
+        await publisher.all_answered()
+    finally:
+        await topic.close()
+    return publisher.accepted, publisher.error
+
+
+class _Publisher:
+    """Keeps so many messages in flight, and counts what became of them."""
+
+    def __init__(self, topic: Topic, ids: bool) -> None:
+        self.accepted = 0
+        self.error: ForebayError | None = None
+        self._topic = topic
+        self._ids = ids
+        self._in_flight = 0
+        self._answered = asyncio.Event()
+
+    async def publish(self, message: Message) -> None:
+        while self._in_flight >= IN_FLIGHT:
+            await self._next_answer()
+        self._in_flight += 1
+        self._topic.publish_soon(message, self._hear)
+
+    async def all_answered(self) -> None:
+        while self._in_flight:
+            await self._next_answer()
+
+    async def _next_answer(self) -> None:
+        self._answered.clear()
+        await self._answered.wait()
+
+    def _hear(self, answer: str | ForebayError) -> None:
+        self._in_flight -= 1
+        self._answered.set()
+        if isinstance(answer, ForebayError):
+            self.error = self.error or answer
+            return
+        self.accepted += 1
+        if self._ids:
+            click.echo(answer)
+
+
+def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
+    headers = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{pair!r} is not a header", "write it as -H name=value")
+        if name.startswith("forebay-"):
+            raise UsageError(f"the header {name!r} is ours", "names that start with forebay- tell a message's story")
+        headers[name] = value
+    return headers
+
+
+@click.command()
+@click.argument("url")
+@click.option("-n", "--count", default=0, type=click.IntRange(0), help="stop after so many; 0: never")
+@click.option("--idle", metavar="TIME", help="stop when nothing came for so long, e.g. 2s")
+@click.option("--peek", is_flag=True, help="only look: all is given back at the end")
+@click.option("--json", "as_json", is_flag=True, help="a line of JSON each, with id, headers and attempt")
+def sub(url: str, count: int, idle: str | None, peek: bool, as_json: bool) -> None:
+    """Take messages out of the queue at URL and print each on a line of its own.
+
+    A message is done once its line has been written; what was not written is delivered again.
+    """
+    run(_take_all(url, count, duration(idle) if idle else None, Ending.RELEASE if peek else Ending.DONE, as_json))
+
+
+async def _take_all(url: str, count: int, idle: float | None, ending: Ending, as_json: bool) -> None:
+    async with _subscribed(url) as subscription, Interruption() as interruption:
+        stop = asyncio.create_task(interruption.wished.wait())
+        kept: list[Delivery] = []
+        taken = 0
+        while not count or taken < count:
+            take = asyncio.create_task(subscription.take())
+            await asyncio.wait({take, stop}, timeout=idle, return_when=asyncio.FIRST_COMPLETED)
+            if not take.done() or (delivery := take.result()) is None:
+                take.cancel()
+                await asyncio.wait({take})
+                break
+            taken += 1
+            _print_message(delivery, as_json)
+            if ending is Ending.DONE:
+                subscription.settle(Settlement(delivery))
+            else:
+                kept.append(delivery)
+        stop.cancel()
+        for delivery in kept:
+            subscription.settle(Settlement(delivery, Ending.RELEASE))
+
+
+@contextlib.asynccontextmanager
+async def _subscribed(url: str) -> AsyncIterator[Subscription]:
+    subscription = await open_subscription(url)
+    try:
+        yield subscription
+    finally:
+        await subscription.close()
+
+
+def _print_message(delivery: Delivery, as_json: bool) -> None:
+    message = delivery.message
+    if as_json:
+        json_line({**message_fields(message), "attempt": delivery.attempt})
+    else:
+        sys.stdout.buffer.write(message.body + b"\n")
+    sys.stdout.flush()
+
+
+def message_fields(message: Message) -> dict[str, Any]:
+    """Return a message as JSON shows it: text as text, other bytes as base64."""
+    fields: dict[str, Any] = msgspec.to_builtins(message)
+    try:
+        fields["body"] = message.body.decode()
+    except UnicodeDecodeError:
+        fields["body"] = None
+        fields["body_base64"] = base64.b64encode(message.body).decode()
+    return fields
+
+
+@click.command()
+@click.argument("url")
+@click.option("--json", "as_json", is_flag=True, help="as a line of JSON")
+@click.option("--watch", is_flag=True, help="again every second, with what goes in and out, until Ctrl-C")
+def lag(url: str, as_json: bool, watch: bool) -> None:
+    """Say how many messages of the queue at URL are where, and how old the oldest unfinished one is.
+
+    Ends with 4 when messages are lost.
+    """
+    if run(_show_lag(url, as_json, watch)):
+        raise click.exceptions.Exit(Exit.PROMISE_BROKEN)
+
+
+async def _show_lag(url: str, as_json: bool, watch: bool) -> int:
+    driver: Driver = await open_driver(url)
+    name = queue_url(url).options["topic"]
+    before = None
+    try:
+        async with Interruption() as interruption:
+            while True:
+                counts = await driver.counts()
+                fields = {"topic": name, **msgspec.to_builtins(counts), "lost": counts.lost}
+                if before is not None:
+                    done = counts.done + counts.dead - before.done - before.dead
+                    fields["in_a_second"] = counts.accepted - before.accepted
+                    fields["out_a_second"] = done
+                    fields["drains_in"] = _drains_in(counts.unfinished, counts.accepted - before.accepted, done)
+                json_line(fields) if as_json else table([fields])
+                if not watch:
+                    return counts.lost
+                before = counts
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(interruption.wished.wait(), 1.0)
+                    return counts.lost
+    finally:
+        await driver.close()
+
+
+def _drains_in(waiting: int, arrived: int, done: int) -> str:
+    if not waiting:
+        return "now"
+    return show_seconds(waiting / (done - arrived)) if done > arrived else "growing"

@@ -1,0 +1,90 @@
+"""Programs that stay: serve (intake and workers) and work (workers only)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from forebay.app import App
+from forebay.cli.output import Exit
+from forebay.cli.running import Interruption, run
+from forebay.cli.settings import flags
+from forebay.running import run as run_app
+from forebay.services import SERVICES
+from forebay.serving import load_app, serving
+from forebay.settings import Settings
+from forebay.telemetry.logs import LogLines
+from forebay.url import parse
+
+WORK = click.option(
+    "--work", metavar="TIME", help="time that the pretended work of a shipped service takes: 100ms, M(100ms)"
+)
+
+
+@click.command()
+@click.argument("name")
+@flags(
+    "queue", "store", "host", "port", "workers", "places", "limit", "burst", "overload", "attempts", "backoff",
+    "timeout", "drain", "deadline", "max_body",
+)  # fmt: skip
+@WORK
+def serve(name: str, work: str | None, **texts: str | None) -> None:
+    """Serve the application NAME: a shipped service (orders), or module:app of your own.
+
+    What is posted to its paths is answered once it is durable, and worked off by the pool. With --workers 0 it only
+    takes in, and `forebay work` elsewhere works off; any number of both share one queue.
+
+    \b
+    forebay serve orders --workers 6 --work 100ms --places 1000
+    curl -d '{"product_id": "33", "count": "3", "username": "me"}' http://127.0.0.1:8080/orders
+    """
+    settings = Settings(texts)
+    run(_serve(load_app(name, SERVICES, {"work": work}), settings))
+
+
+@click.command()
+@click.argument("name")
+@flags("queue", "store", "workers", "attempts", "backoff", "timeout", "drain")
+@WORK
+def work(name: str, work: str | None, **texts: str | None) -> None:
+    """Work off what waits for the application NAME, without an intake."""
+    settings = Settings(texts)
+    run(_work(load_app(name, SERVICES, {"work": work}), settings))
+
+
+async def _serve(app: App, settings: Settings) -> None:
+    async with Interruption() as interruption, serving(app, settings) as (running, server):
+        running.listen(LogLines())
+        for intake in app.intakes:
+            _say(f"{app.name}  http://{settings.host}:{server.port}{intake.path}")
+        _say_places(settings)
+        await interruption.wished.wait()
+        _say("stopping: finishing what is in hand")
+    _check_end(running)
+
+
+async def _work(app: App, settings: Settings) -> None:
+    async with Interruption() as interruption, run_app(app, settings, intake=False) as running:
+        running.listen(LogLines())
+        _say(f"{app.name}  working off {', '.join(app.handlers)}")
+        _say_places(settings)
+        await interruption.wished.wait()
+        _say("stopping: finishing what is in hand")
+    _check_end(running)
+
+
+def _say_places(settings: Settings) -> None:
+    _say(f"queue  {parse(settings.queue) if settings.places else 'none: the work is done inside the request'}")
+    _say(f"workers {settings.workers}, places {settings.places:g}")
+
+
+def _check_end(running: Any) -> None:
+    if running.given_back:
+        _say(f"{running.given_back} messages were given back unfinished; they will be delivered again")
+        raise click.exceptions.Exit(Exit.FAILED)
+    _say("stopped; nothing was in hand any more")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,46 @@
+"""Every value, and where it comes from; and the flags that are made from the table of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from forebay.cli.output import json_line, table
+from forebay.settings import BY_NAME, SETTINGS, Settings
+from forebay.url import parse
+
+
+def flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that gives a command one flag for each of these settings, as text."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            setting = BY_NAME[name]
+            about = setting.about + (f"  [{setting.default}]" if setting.default else "")
+            flag = f"--{name.replace('_', '-')}"
+            command = click.option(flag, name, metavar=name.rpartition("_")[2].upper(), help=about)(command)
+        return command
+
+    return add
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="a line of JSON each")
+def settings(as_json: bool) -> None:
+    """List every setting with its value and its origin: environment, a forebay.toml, or the default."""
+    values = Settings().values
+    rows = [
+        {"setting": s.name, "value": _shown(values[s.name].text), "from": values[s.name].origin, "about": s.about}
+        for s in SETTINGS
+    ]
+    if as_json:
+        for row in rows:
+            json_line(row)
+    else:
+        table(rows)
+
+
+def _shown(text: str) -> str:
+    return str(parse(text)) if "://" in text else text  # the text form of a URL hides its password

@@ -1,0 +1,162 @@
+"""Every setting, and where its value comes from: a flag, else the environment, else forebay.toml, else the default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from forebay.errors import UsageError
+from forebay.quantity import duration, places, rate, size
+
+PREFIX = "FOREBAY_"
+FILE = "forebay.toml"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One line of the table of settings.
+
+    Arguments:
+        name: as in the file and, upper-cased behind FOREBAY_, in the environment; as a flag with - for _.
+        default: as text, in the words that a user would write.
+        read: from text to value.
+        about: one sentence.
+    """
+
+    name: str
+    default: str
+    read: Callable[[str], Any]
+    about: str
+
+
+class Value(msgspec.Struct, frozen=True):
+    """The value of a setting, its text and its origin: ``flag``, ``environment``, the path of a file, ``default``."""
+
+    value: Any
+    text: str
+    origin: str
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise UsageError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def _whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise UsageError(f"{text!r} is not a whole number of {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: None if text in {"", "none"} else read(text)
+
+
+SETTINGS = (
+    Setting("queue", "sqlite:///forebay.db", str, "where messages wait: memory://, sqlite:// or kafka://"),
+    Setting(
+        "store", "", str, "where results are kept: memory://, sqlite:// or postgresql://; default: beside the queue"
+    ),
+    Setting("host", "127.0.0.1", str, "the address to listen on"),
+    Setting("port", "8080", _whole(0, 65_535), "the port to listen on; 0: any free one"),
+    Setting("workers", "8", _whole(0, 100_000), "n of A/B/n/q: messages in work at once; 0: intake only"),
+    Setting("places", "inf", places, "q of A/B/n/q: waiting places; inf, a number, or 0: work inside the request"),
+    Setting("limit", "none", _or_none(rate), "requests admitted, e.g. 50/s"),
+    Setting("burst", "1", _whole(1), "requests that may come at once within the limit"),
+    Setting("overload", "kaput", _one_of("kaput", "429", "503"), "what a refused request hears when places are 0"),
+    Setting("attempts", "5", _whole(1, 1_000), "deliveries of a message before it is a dead letter"),
+    Setting("backoff", "1s", duration, "the pause before the second attempt; each further one is 3 times longer"),
+    Setting("timeout", "none", _or_none(duration), "how long a handler may take"),
+    Setting("drain", "30s", duration, "how long a stop waits for what is in work"),
+    Setting("deadline", "5s", duration, "how long a publish may take before its outcome counts as unknown"),
+    Setting("max_body", "256KiB", size, "the largest body of a request"),
+)
+"""The table of all settings."""
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+class Settings:
+    """The settings of one program, each with its origin; read them as attributes.
+
+    Arguments:
+        flags: text by name, None where the flag was not given.
+        environment: where FOREBAY_<NAME> is looked up.
+        folder: where the search for forebay.toml begins; it goes upwards.
+
+    Raises:
+        UsageError: a value cannot be read, or a name in the file or the environment is not a setting.
+    """
+
+    def __init__(
+        self,
+        flags: Mapping[str, str | None] | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        from_flags = {name: text for name, text in (flags or {}).items() if text is not None}
+        from_environment = _from_environment(os.environ if environment is None else environment)
+        path, from_file = _from_file(folder or Path.cwd())
+        sources = (("flag", from_flags), ("environment", from_environment), (str(path), from_file))
+        self.values = {setting.name: _resolve(setting, sources) for setting in SETTINGS}
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["values"][name].value
+        except KeyError:
+            raise AttributeError(f"there is no setting {name!r}") from None
+
+
+def _resolve(setting: Setting, sources: tuple[tuple[str, Mapping[str, str]], ...]) -> Value:
+    for origin, texts in sources:
+        if setting.name in texts:
+            text = texts[setting.name]
+            break
+    else:
+        origin, text = "default", setting.default
+    try:
+        return Value(setting.read(text), text, origin)
+    except UsageError as error:
+        raise UsageError(f"{setting.name} ({origin}): {error}", error.hint) from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    texts = {}
+    for name, text in environment.items():
+        if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            if key not in BY_NAME:
+                raise UsageError(f"{name} in the environment is not a setting", _known())
+            texts[key] = text
+    return texts
+
+
+def _from_file(folder: Path) -> tuple[Path | None, dict[str, str]]:
+    path = next((p / FILE for p in (folder, *folder.parents) if (p / FILE).is_file()), None)
+    if path is None:
+        return None, {}
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    for name, value in content.items():
+        if name not in BY_NAME:
+            raise UsageError(f"{name} in {path} is not a setting", _known())
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise UsageError(f"{name} in {path} must be text or a number")
+    return path, {name: str(value) for name, value in content.items()}
+
+
+def _known() -> str:
+    return f"known: {', '.join(BY_NAME)}"

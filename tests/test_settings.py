@@ -1,0 +1,48 @@
+import math
+
+import pytest
+
+from forebay.errors import UsageError
+from forebay.settings import SETTINGS, Settings
+
+
+def test_flags_go_before_environment_before_file_before_default(tmp_path):
+    (tmp_path / "forebay.toml").write_text('workers = 1\nport = 1\nplaces = "10"\n')
+    environment = {"FOREBAY_WORKERS": "2", "FOREBAY_PORT": "2"}
+    settings = Settings({"workers": "3", "host": None}, environment, tmp_path)
+    assert (settings.workers, settings.port, settings.places, settings.host) == (3, 2, 10, "127.0.0.1")
+    origins = [settings.values[name].origin for name in ("workers", "port", "places", "host")]
+    assert origins == ["flag", "environment", str(tmp_path / "forebay.toml"), "default"]
+
+
+def test_the_file_is_searched_upwards(tmp_path):
+    (tmp_path / "forebay.toml").write_text("workers = 7\n")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert Settings({}, {}, tmp_path / "a" / "b").workers == 7
+
+
+def test_every_default_can_be_read(tmp_path):
+    settings = Settings({}, {}, tmp_path)
+    assert settings.places == math.inf
+    assert settings.limit is None
+    assert all(settings.values[setting.name].origin == "default" for setting in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "file"),
+    [
+        ({"workers": "-1"}, {}, ""),
+        ({"places": "many"}, {}, ""),
+        ({"overload": "500"}, {}, ""),
+        ({"limit": "50"}, {}, ""),
+        ({}, {"FOREBAY_WOKRERS": "1"}, ""),
+        ({}, {}, "wokrers = 1"),
+        ({}, {}, "workers = [1]"),
+        ({}, {}, "workers = true"),
+        ({}, {}, "workers ="),
+    ],
+)
+def test_a_wrong_name_or_value_is_refused(tmp_path, flags, environment, file):
+    (tmp_path / "forebay.toml").write_text(file)
+    with pytest.raises(UsageError):
+        Settings(flags, environment, tmp_path)

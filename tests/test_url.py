@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.errors import UsageError
+from forebay.quantity import duration
+from forebay.url import URL, parse
+
+
+def test_an_address_comes_apart_into_its_parts():
+    url = parse("kafka://me:s%40crt@one:9092,two:9092/orders?group=workers&lease=15s")
+    assert url == URL("kafka", "one:9092,two:9092", "orders", "me", "s@crt", {"group": "workers", "lease": "15s"})
+
+
+@pytest.mark.parametrize(("text", "path"), [("sqlite:///a.db", "a.db"), ("sqlite:////var/a.db", "/var/a.db")])
+def test_three_slashes_are_a_relative_file_and_four_an_absolute_one(text, path):
+    assert parse(text).path == path
+
+
+def test_the_text_of_an_address_never_shows_its_password():
+    text = "postgresql://me:canary@host/db?sslpassword=canary2"
+    shown = str(parse(text)) + repr(parse(text))
+    assert "canary" not in str(parse(text))
+    assert "password='canary'" not in shown
+
+
+@pytest.mark.parametrize(
+    "text", ["orders.db", "sqlite:///a?x=1&x=2", "sqlite:///a?x", "sqlite:///a#b", "memory://a?=1&"]
+)
+def test_what_is_not_an_address_is_refused(text):
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+def test_an_unknown_option_is_refused_and_the_nearest_known_one_named():
+    with pytest.raises(UsageError, match="'leese'") as caught:
+        parse("memory://a?leese=1s").check_options({"lease", "topic"})
+    assert caught.value.hint == "did you mean lease?"
+
+
+def test_an_option_that_cannot_be_read_is_named():
+    with pytest.raises(UsageError, match="lease='soon'"):
+        parse("memory://a?lease=soon").option("lease", duration, 15.0)
+
+
+def test_an_option_that_is_absent_has_its_default():
+    assert parse("memory://a").option("lease", duration, 15.0) == 15.0
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1), st.text(min_size=1), max_size=3))
+def test_options_survive_their_text_form(options):
+    options = {name: value for name, value in options.items() if "password" not in name}
+    assert parse(str(URL("memory", "a", options=options))).options == options
