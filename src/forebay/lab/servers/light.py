@@ -1,0 +1,174 @@
+"""Servers that need little more than a command line: Redis, NATS, RabbitMQ, nginx."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from forebay.errors import Missing
+from forebay.lab.servers.process import Server, find_program, free_port
+
+
+class Redis(Server):
+    """A Redis server that keeps an append-only file, synced with every write."""
+
+    name = "redis"
+    packages = ("redis-server",)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    @classmethod
+    def program(cls) -> Path:
+        """Return `redis-server`, or its twin `valkey-server`."""
+        with contextlib.suppress(Missing):
+            return find_program("redis-server")
+        return find_program("valkey-server")
+
+    def _command(self) -> Sequence[str]:
+        settings = {"bind": "127.0.0.1", "port": self.port, "dir": self.folder, "save": ""}
+        settings |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+        return [str(self.program()), *(word for name, value in settings.items() for word in (f"--{name}", str(value)))]
+
+    def _answers(self) -> bool:
+        return _greeted(self.port, b"PING\r\n").startswith(b"+PONG")
+
+
+class NATS(Server):
+    """A NATS server with JetStream."""
+
+    name = "nats"
+    packages = ("nats-server",)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @classmethod
+    def program(cls) -> Path:
+        """Return `nats-server`."""
+        return find_program("nats-server")
+
+    def _command(self) -> Sequence[str]:
+        place = ["-a", "127.0.0.1", "-p", str(self.port)]
+        return [str(self.program()), *place, "-js", "-sd", str(self.folder / "data")]
+
+    def _answers(self) -> bool:
+        return _greeted(self.port, b"").startswith(b"INFO")
+
+
+class RabbitMQ(Server):
+    """A RabbitMQ node of its own, with a port mapper of its own."""
+
+    name = "rabbitmq"
+    packages = ("rabbitmq-server",)
+
+    def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
+        super().__init__(folder, port)
+        self._mapper_port = free_port()
+        self._distribution_port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    @classmethod
+    def program(cls) -> Path:
+        """Return the server's own script: Debian's on PATH changes the user."""
+        own = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+        return own if own.exists() else find_program("rabbitmq-server")
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": f"forebay{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+        }
+
+    def _answers(self) -> bool:
+        return len(_greeted(self.port, b"AMQP\x00\x00\x09\x01")) > 0
+
+    def _clean(self) -> None:
+        """End the port mapper, which Erlang leaves behind on purpose."""
+        mapper = shutil.which("epmd")
+        if mapper is not None:
+            command = [mapper, "-port", str(self._mapper_port), "-kill"]
+            subprocess.run(command, capture_output=True, check=False)
+
+
+class Nginx(Server):
+    """An nginx with one server block, which listens on `port`.
+
+    Arguments:
+        server: text inside the block ``server { }``.
+        http: text inside ``http { }`` before it, such as upstreams.
+        folder, port: as for every server.
+    """
+
+    name = "nginx"
+    packages = ("nginx",)
+
+    def __init__(
+        self,
+        server: str = "location / { return 200; }",
+        http: str = "",
+        folder: Path | None = None,
+        port: int | None = None,
+    ) -> None:
+        super().__init__(folder, port)
+        self._text = _NGINX.format(folder=self.folder, port=self.port, http=http, server=server)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def _prepare(self) -> None:
+        (self.folder / "nginx.conf").write_text(self._text)
+
+    def _command(self) -> Sequence[str]:
+        return [str(self.program()), "-p", str(self.folder), "-c", "nginx.conf", "-e", "stderr"]
+
+
+_NGINX = """daemon off;
+worker_processes 1;
+pid {folder}/pid;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {http}
+    server {{
+        listen 127.0.0.1:{port};
+        {server}
+    }}
+}}
+"""
+
+
+def _greeted(port: int, greeting: bytes) -> bytes:
+    """Return the first bytes that a server sends after a greeting."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+        connection.sendall(greeting)
+        return connection.recv(64)

@@ -1,0 +1,255 @@
+"""One server process: started until it answers, killed, stopped for a while, restarted where it was, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from forebay.errors import Missing, Unavailable
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+PROBE_SECONDS = 0.02
+REMEDY = "run: make servers (or python -m forebay.lab.servers install)"
+
+# Guards a server against our own sudden death: its standard input closes with us, however we end.
+_GUARD = 'cat >/dev/null; kill -9 "$1"; sleep 1; rm -rf -- "$2"'
+
+
+class Server:
+    """A server process on the loopback interface; a context manager that starts it and leaves nothing behind.
+
+    Arguments:
+        folder: for its data; None: a temporary one that is removed at the end.
+        port: to listen on; None: a free one, which a restart keeps.
+    """
+
+    name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    """Debian packages that bring it."""
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
+        self._owns_folder = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix=f"forebay-{self.name}-"))
+        self.port = port or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        raise Missing(f"{self.name} has no URL")
+
+    @classmethod
+    def program(cls) -> Path:
+        """Return the program of this server.
+
+        Raises:
+            Missing: it is not installed.
+        """
+        return find_program(cls.name)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server.
+
+        Raises:
+            Missing: it does not run.
+        """
+        if self._process is None or self._process.poll() is not None:
+            raise Missing(f"{self.name} does not run")
+        return self._process.pid
+
+    @property
+    def output(self) -> Path:
+        """The file with all that the server has said."""
+        return self.folder / "output.txt"
+
+    def start(self) -> Self:
+        """Start the server and return once it answers.
+
+        Raises:
+            Missing: it is not installed. Unavailable: it ended, or did not answer in time; with its last words.
+        """
+        if self._process is not None:
+            raise Unavailable(f"{self.name} on port {self.port} runs already")
+        try:
+            self._prepare()
+            self._launch()
+            self._wait_until(self._answers)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Let the server end by itself, kill it when it does not, and remove its folder if that is ours."""
+        self._unguard()
+        if self._process is not None:
+            self._signal(signal.SIGCONT)
+            self._process.send_signal(self.stop_signal)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._process = None
+        self._clean()
+        if self._owns_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """Kill the server and all its children with SIGKILL; folder and port stay for a restart."""
+        self._unguard()
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> Self:
+        """Start it again on the same port and data; kills it before if it runs."""
+        self.kill()
+        return self.start()
+
+    def pause(self) -> None:
+        """Let the server stand still (SIGSTOP): connections stay, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _prepare(self) -> None:
+        """Write what the server needs before its first start."""
+
+    def _command(self) -> Sequence[str]:
+        """Return program and arguments; the server stays in the foreground."""
+        return [str(self.program())]
+
+    def _environment(self) -> Mapping[str, str]:
+        """Return what is to be added to the environment."""
+        return {}
+
+    def _user(self) -> str | None:
+        """Return the user to run as; None: the one that we are."""
+        return None
+
+    def _answers(self) -> bool:
+        """Ask the server something that it answers only when it works; False or OSError: not yet."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1.0):
+            return True
+
+    def _clean(self) -> None:
+        """Undo what outlives the process."""
+
+    def _launch(self) -> None:
+        with self.output.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self._environment()},
+                cwd=self.folder,
+                start_new_session=True,  # Ctrl-C is for the program under test, which still needs its broker
+                **as_user(self._user()),
+            )
+        self._guard = subprocess.Popen(
+            ["sh", "-c", _GUARD, "guard", str(self._process.pid), str(self.folder) if self._owns_folder else ""],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _unguard(self) -> None:
+        if self._guard is not None:
+            os.killpg(self._guard.pid, signal.SIGKILL)  # the shell and its cat
+            self._guard.communicate()
+            self._guard = None
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._holds(condition):
+            if self._process is None or self._process.poll() is not None:
+                raise Unavailable(f"{self.name} ended at its start", self._last_words())
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{self.name} does not answer after {START_SECONDS:g} s", self._last_words())
+            time.sleep(PROBE_SECONDS)
+
+    @staticmethod
+    def _holds(condition: Callable[[], bool]) -> bool:
+        try:
+            return condition()
+        except OSError:
+            return False
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            return self.output.read_text(errors="replace")[-2000:].strip()
+        return ""
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all its children: some start one process for each connection."""
+        for pid in process_tree(self.pid) if self._process is not None and self._process.poll() is None else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, below those that outgoing connections take: a restart finds it free."""
+    for port in random.sample(range(20_000, 32_000), 200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Unavailable("no free port between 20000 and 32000")
+
+
+def process_tree(pid: int) -> list[int]:
+    """Return a process id and those of all its descendants, as far as the system tells them."""
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [pid, *(descendant for child in children for descendant in process_tree(child))]
+
+
+def find_program(name: str) -> Path:
+    """Return the path of a program on PATH, beside our Python, or in the system's folders.
+
+    Raises:
+        Missing: it is nowhere.
+    """
+    search = [os.environ.get("PATH", ""), str(Path(sys.executable).parent), "/usr/sbin", "/usr/local/sbin"]
+    found = shutil.which(name, path=os.pathsep.join(search))
+    if found is None:
+        raise Missing(f"{name} is not installed", REMEDY)
+    return Path(found)
+
+
+def as_user(user: str | None) -> dict[str, Any]:
+    """Return the arguments of Popen that make a process run as another user."""
+    if user is None:
+        return {}
+    entry = pwd.getpwnam(user)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}

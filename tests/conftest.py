@@ -1,0 +1,64 @@
+"""Real servers for the tests: started when the first test asks, one for the whole session.
+
+A server that is missing skips the test with its reason; where the variable CI is set, it fails it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from forebay.errors import Missing
+from forebay.lab.servers import Kafka, PostgreSQL, Server
+
+NEED_A_SERVER = {"kafka", "postgres", "own_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if NEED_A_SERVER & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+
+
+def started(server: type[Server]) -> Server:
+    """Start a server; skip the test that wants it when it is missing, fail it in CI."""
+    try:
+        server.program()
+    except Missing as error:
+        reason = f"{error.what}; {error.hint}"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return server().start()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """One Kafka broker for all tests of the session; take topic names that are yours alone."""
+    server = started(Kafka)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for all tests of the session; take schemas or tables that are yours alone."""
+    server = started(PostgreSQL)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_server() -> Iterator[Callable[[type[Server]], Server]]:
+    """Start servers of this test alone, which it may kill: ``own_server(Kafka)``."""
+    servers: list[Server] = []
+
+    def start(server: type[Server]) -> Server:
+        servers.append(started(server))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
