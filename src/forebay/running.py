@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from forebay.errors import UsageError
-from forebay.events import Event, Listener
-from forebay.intake.asgi import ASGISite
-from forebay.intake.http import Request, Response
-from forebay.intake.intake import Intake
-from forebay.intake.openapi import openapi
-from forebay.intake.routes import Routes
+from forebay.errors import Missing, UsageError
+from forebay.events import Listener
 from forebay.message import Message, new_id
 from forebay.queue.driver import Driver
 from forebay.queue.opening import lease_of, open_driver, queue_url
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
-from forebay.settings import Settings
+from forebay.settings import BY_NAME, Settings
 from forebay.stores.opening import open_store
 from forebay.stores.store import Store
 from forebay.telemetry.health import Health
@@ -34,4 +29,224 @@ from forebay.workers.policies import RetryPolicy
 from forebay.workers.pool import Pool
 
 if TYPE_CHECKING:
-    from forebay.app import App, DeclaredHandler, DeclaredIntake
+    from forebay.app import App, DeclaredHandler
+
+
+class Running:
+    """What runs of an application: made by `run`, ended by the end of its ``async with``.
+
+    Arguments:
+        app: what was declared.
+        settings: how it runs.
+        store: where results go.
+    """
+
+    def __init__(self, app: App, settings: Settings, store: Store) -> None:
+        self.app = app
+        self.settings = settings
+        self.store = store
+        self.topics: dict[str, Topic] = {}
+        self.pools: dict[str, Pool] = {}
+        self.directs: dict[str, Direct] = {}
+        self.metrics = Metrics()
+        self.health = Health()
+        self.given_back = 0
+        self.listeners: list[Listener] = [self.metrics, self.health]
+
+    def listen(self, listener: Listener) -> None:
+        """Let one more listener hear of everything from now on."""
+        self.listeners.append(listener)
+
+    async def publish(self, topic: str, body: Any, *, key: str | None = None) -> str:
+        """Put a body into a topic, as its intake would, and return the reference of the message.
+
+        Arguments:
+            topic: one of the application's.
+            body: bytes as they are, anything else as JSON.
+            key: messages of one key belong together.
+        """
+        payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return await self.topic(topic).publish(Message(new_id(), payload, key, accepted_at=time.time()))
+
+    def topic(self, name: str) -> Topic:
+        """Return a topic of this application by its name.
+
+        Raises:
+            Missing: it has no such topic, or works inside the request and has none at all.
+        """
+        if name not in self.topics:
+            raise Missing(f"{self.app.name} has no topic {name!r}", f"it has: {', '.join(self.topics) or 'none'}")
+        return self.topics[name]
+
+    async def ledgers(self) -> list[Ledger]:
+        """Read the books of every topic."""
+        return [await read_ledger(topic, self.store) for topic in self.topics.values()] + [
+            await self._ledger_of(direct) for direct in self.directs.values()
+        ]
+
+    async def drained(self, timeout: float | None = None) -> None:
+        """Wait until all that was accepted is worked off, here or in other processes.
+
+        Raises:
+            TimeoutError: it was not within `timeout` seconds.
+        """
+        async with asyncio.timeout(timeout):
+            for topic in self.topics.values():
+                while (await topic.counts()).unfinished:
+                    await self._something_ends()
+
+    def stopping(self) -> None:
+        """Say by /readyz that this process will not be there much longer."""
+        self.health.stopping = True
+
+    async def _something_ends(self) -> None:
+        ended = asyncio.Event()
+
+        def hear(event: object) -> None:
+            ended.set()
+
+        self.listeners.append(hear)
+        try:
+            async with asyncio.timeout(0.05):  # other processes end messages without our hearing
+                await ended.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.listeners.remove(hear)
+
+    async def _ledger_of(self, direct: Direct) -> Ledger:
+        stored = await self.store.count(direct.topic)
+        return Ledger(
+            topic=direct.topic,
+            accepted=direct.done + direct.busy,
+            done=direct.done,
+            waiting=0,
+            in_work=direct.busy,
+            retrying=0,
+            dead=0,
+            discarded=0,
+            lost=0,
+            stored=stored,
+            oldest_seconds=0.0,
+        )
+
+
+@asynccontextmanager
+async def run(app: App, settings: Settings, *, workers: bool = True) -> AsyncIterator[Running]:
+    """Open what an application needs, start its workers, and end all in order.
+
+    The end: topics refuse, pools finish what is in hand within the setting `drain`, all is told to the brokers, the
+    store closes, the application's lifespan ends.
+
+    Arguments:
+        app: what was declared.
+        settings: how it runs.
+        workers: False: take in only, whatever the settings say.
+
+    Raises:
+        UsageError: the settings do not fit the application. Unavailable: a queue or store cannot be reached.
+    """
+    _check(app, settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(app.lifespan())
+        store = await open_store(_store_url(settings))
+        stack.push_async_callback(store.close)
+        running = Running(app, settings, store)
+        if settings.places == 0:
+            running.directs = {name: _direct(running, name) for name in app.handlers}
+        else:
+            await _open_queues(running, stack, settings.workers > 0 and workers)
+        yield running
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Return settings from keyword arguments, which may be values or text; they count as flags.
+
+    Raises:
+        UsageError: one of them is not a setting.
+    """
+    for name in values:
+        if name not in BY_NAME:
+            raise UsageError(f"{name} is not a setting", f"known: {', '.join(BY_NAME)}")
+    return Settings({name: None if value is None else str(value) for name, value in values.items()})
+
+
+async def _open_queues(running: Running, stack: AsyncExitStack, workers: bool) -> None:
+    settings = running.settings
+    for name in running.app.topics:
+        url = _queue_of(running, name)
+        driver = await open_driver(url)
+        stack.push_async_callback(driver.close)
+        topic = Topic(name, driver, places=settings.places, deadline=settings.deadline, owned=False)
+        topic.listeners = running.listeners
+        running.topics[name] = topic
+        if workers and name in running.app.handlers:
+            running.pools[name] = _pool(running, running.app.handlers[name], url, driver)
+            running.pools[name].start()
+            stack.push_async_callback(_stop_pool, running, running.pools[name])
+        stack.push_async_callback(topic.close)
+
+
+def _queue_of(running: Running, topic: str) -> URL:
+    """Return the address of a topic's queue; the URL may name another topic only where there is just one."""
+    url = queue_url(running.settings.queue, topic)
+    if len(running.app.topics) == 1:
+        return url
+    if url.options["topic"] != topic and url.scheme != "memory":
+        raise UsageError(f"{url} names one topic, but {running.app.name} has {', '.join(running.app.topics)}")
+    return url.with_options(topic=topic)
+
+
+async def _stop_pool(running: Running, pool: Pool) -> None:
+    running.given_back += await pool.stop(running.settings.drain)
+
+
+def _pool(running: Running, declared: DeclaredHandler, url: URL, driver: Driver) -> Pool:
+    settings = running.settings
+    subscription = Subscription(declared.topic, driver, lease=lease_of(url), owned=False)
+    return Pool(
+        subscription,
+        declared.handler,
+        workers=declared.workers or settings.workers,
+        policy=declared.retry or RetryPolicy(attempts=settings.attempts, first=settings.backoff),
+        store=running.store,
+        timeout=declared.timeout or settings.timeout,
+        at_most_once=settings.guarantee == "at-most-once",
+        listeners=running.listeners,
+    )
+
+
+def _direct(running: Running, topic: str) -> Direct:
+    declared, settings = running.app.handlers[topic], running.settings
+    return Direct(
+        topic,
+        declared.handler,
+        workers=declared.workers or settings.workers,
+        store=running.store,
+        timeout=declared.timeout or settings.timeout,
+        listeners=running.listeners,
+    )
+
+
+def _store_url(settings: Settings) -> str:
+    """Return the address of the store; unless it is set, it lies beside the queue."""
+    if settings.store:
+        return str(settings.store)
+    queue = parse(settings.queue)
+    if queue.scheme == "memory":
+        return f"memory://{queue.host}"
+    if queue.scheme != "sqlite":
+        return "sqlite:///forebay-results.db"
+    stem = queue.path.removesuffix(".db")
+    return f"sqlite:///{stem}-results.db"
+
+
+def _check(app: App, settings: Settings) -> None:
+    if not app.topics:
+        raise UsageError(f"the application {app.name} declares neither an intake nor a handler")
+    if settings.places == 0:
+        if not settings.workers:
+            raise UsageError("places 0 means that the work is done inside the request", "give it --workers, 1 or more")
+        missing = [intake.topic for intake in app.intakes if intake.topic not in app.handlers]
+        if missing:
+            raise UsageError(f"places 0, but {missing[0]} has no handler here")

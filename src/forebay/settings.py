@@ -77,6 +77,12 @@ SETTINGS = (
     Setting("overload", "kaput", _one_of("kaput", "429", "503"), "what a refused request hears when places are 0"),
     Setting("attempts", "5", _whole(1, 1_000), "deliveries of a message before it is a dead letter"),
     Setting("backoff", "1s", duration, "the pause before the second attempt; each further one is 3 times longer"),
+    Setting(
+        "guarantee",
+        "at-least-once",
+        _one_of("at-least-once", "at-most-once"),
+        "whether a message is acknowledged after its handler, or before it and then perhaps lost",
+    ),
     Setting("timeout", "none", _or_none(duration), "how long a handler may take"),
     Setting("drain", "30s", duration, "how long a stop waits for what is in work"),
     Setting("deadline", "5s", duration, "how long a publish may take before its outcome counts as unknown"),
@@ -119,12 +125,8 @@ class Settings:
 
 
 def _resolve(setting: Setting, sources: tuple[tuple[str, Mapping[str, str]], ...]) -> Value:
-    for origin, texts in sources:
-        if setting.name in texts:
-            text = texts[setting.name]
-            break
-    else:
-        origin, text = "default", setting.default
+    named = ((origin, texts[setting.name]) for origin, texts in sources if setting.name in texts)
+    origin, text = next(named, ("default", setting.default))
     try:
         return Value(setting.read(text), text, origin)
     except UsageError as error:

@@ -80,6 +80,16 @@ class Subscription:
         self._in_hand.pop(id(settlement.delivery), None)
         self._settlements.add(settlement)
 
+    async def acknowledge(self, delivery: Delivery) -> bool:
+        """Tell the broker at once that a delivery is over; False when it belonged to another process already.
+
+        Raises:
+            ForebayError: the broker could not be told; the message will be delivered again.
+        """
+        self._in_hand.pop(id(delivery), None)
+        (held,) = await self._driver.settle([Settlement(delivery)])
+        return held
+
     @property
     def in_hand(self) -> int:
         """How many deliveries this process holds: fetched, in work, or not yet told to be over."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.errors import Dead, Drop, Outcome, Undecodable
-from forebay.events import Event, Finished, Listener, Started
+from forebay.errors import Dead, Drop, ForebayError, Outcome, Undecodable
+from forebay.events import Event, Finished, Listener, Stalled, Started
 from forebay.queue.driver import Delivery, Ending, Settlement
 from forebay.queue.subscription import Subscription
 from forebay.stores.store import Store
@@ -36,6 +36,7 @@ class Pool:
         policy: what a failure means.
         store: where results go, each once; None: nowhere.
         timeout: seconds that an async handler may take; None: any.
+        at_most_once: acknowledge before the handler: what it does not finish is lost, nothing is handled twice.
         listeners: hear of every start and end.
         clock: for times in results and stories.
     """
@@ -49,6 +50,7 @@ class Pool:
         policy: RetryPolicy | None = None,
         store: Store | None = None,
         timeout: float | None = None,
+        at_most_once: bool = False,
         listeners: list[Listener] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -62,7 +64,9 @@ class Pool:
         self._clock = clock
         self._listeners = listeners if listeners is not None else []
         subscription.listeners = self._listeners
-        self._finisher = Finisher(self._topic, store, subscription.settle, self._fail, self._listeners)
+        self._at_most_once = at_most_once
+        self._settle: Callable[[Settlement], None] = _already_settled if at_most_once else subscription.settle
+        self._finisher = Finisher(self._topic, store, self._settle, self._fail, self._listeners)
         self._executor: Executor | None = None
         if not handler.is_async:
             self._executor = ThreadPoolExecutor(workers, thread_name_prefix=f"{handler.name}-worker")
@@ -108,12 +112,20 @@ class Pool:
             delivery = subscription.take_now() or await subscription.take()
             if delivery is None:
                 return
-            await self._work(delivery)
+            if not self._at_most_once or await self._is_ours(delivery):
+                await self._work(delivery)
             run += 1
             if run % TURN == 0:
                 await asyncio.sleep(0)
             if finisher.is_full:
                 await finisher.wait_for_room()
+
+    async def _is_ours(self, delivery: Delivery) -> bool:
+        try:
+            return await self._subscription.acknowledge(delivery)
+        except ForebayError as error:
+            self._emit(Stalled(self._topic, "acknowledge", str(error)))
+            return False  # it was not handled, and the broker has it still
 
     async def _work(self, delivery: Delivery) -> None:
         began = self._clock.time()
@@ -151,6 +163,8 @@ class Pool:
                 if delivery is None:
                     break
                 deliveries.append(delivery)
+            if self._at_most_once:
+                deliveries = [delivery for delivery in deliveries if await self._is_ours(delivery)]
             await self._work_list(deliveries)
             await asyncio.sleep(0)
             await self._finisher.wait_for_room()
@@ -229,7 +243,7 @@ class Pool:
 
     def _end(self, settlement: Settlement, began: float, error: BaseException | None = None) -> None:
         """Settle a delivery that was not done, and tell it to the listeners."""
-        self._subscription.settle(settlement)
+        self._settle(settlement)
         if self._listeners:
             now, delivery = self._clock.time(), settlement.delivery
             self._emit(
@@ -252,6 +266,10 @@ class Pool:
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _already_settled(settlement: Settlement) -> None:
+    """At most once, a message was over before its handler began; whatever came of it cannot be said any more."""
 
 
 def _we_are_cancelled() -> bool:

@@ -1,0 +1,173 @@
+import asyncio
+import math
+
+import pytest
+
+from forebay.durability import Durability
+from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown
+from forebay.events import Accepted
+from forebay.message import Message
+from forebay.queue.topic import MOST_GATHERED, Topic
+
+
+class Gate:
+    """A driver whose publishes wait until the test lets them go."""
+
+    durability = Durability.FSYNC
+
+    def __init__(self):
+        self.batches: list[list[str]] = []
+        self.open = asyncio.Event()
+        self.closed = False
+        self.answer = lambda message: message.id
+
+    async def publish(self, messages, places):
+        self.batches.append([message.id for message in messages])
+        await self.open.wait()
+        answers = [self.answer(message) for message in messages]
+        if isinstance(answers[0], BaseException) and not isinstance(answers[0], ForebayError):
+            raise answers[0]
+        return answers
+
+    async def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def gate():
+    return Gate()
+
+
+def message(n):
+    return Message(str(n), b"")
+
+
+async def begin(topic, numbers):
+    tasks = [asyncio.ensure_future(topic.publish(message(n))) for n in numbers]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_comes_in_one_turn_of_the_loop_shares_one_write(gate):
+    topic = Topic("orders", gate)
+    gate.open.set()
+    assert await asyncio.gather(*[topic.publish(message(n)) for n in range(5)]) == list("01234")
+    assert gate.batches == [list("01234")]
+
+
+async def test_what_comes_while_a_batch_is_written_goes_with_the_next(gate):
+    topic = Topic("orders", gate)
+    first = await begin(topic, [1])
+    later = await begin(topic, [2, 3])
+    assert gate.batches == [["1"]]
+    gate.open.set()
+    await asyncio.gather(*first, *later)
+    assert gate.batches == [["1"], ["2", "3"]]
+
+
+async def test_each_caller_hears_of_its_own_message(gate):
+    topic = Topic("orders", gate)
+    gate.answer = lambda message: QueueFull("full") if message.id == "2" else message.id
+    gate.open.set()
+    answers = await asyncio.gather(*[topic.publish(message(n)) for n in (1, 2, 3)], return_exceptions=True)
+    assert [type(answer) for answer in answers] == [str, QueueFull, str]
+
+
+async def test_without_an_answer_in_time_the_outcome_is_unknown(gate):
+    topic = Topic("orders", gate, deadline=0.05)
+    with pytest.raises(Unknown):
+        await topic.publish(message(1))
+
+
+async def test_what_was_not_even_sent_in_time_is_refused_and_never_sent(gate):
+    topic = Topic("orders", gate, deadline=0.05)
+    (first,) = await begin(topic, [1])
+    (second,) = await begin(topic, [2])
+    assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], Unknown)
+    assert isinstance((await asyncio.gather(second, return_exceptions=True))[0], Unavailable)
+    gate.open.set()
+    await topic.publish(message(3))
+    assert gate.batches == [["1"], ["3"]]
+
+
+async def test_a_late_answer_of_the_broker_is_told_to_nobody_twice(gate):
+    topic = Topic("orders", gate, deadline=0.05)
+    heard = []
+    topic.publish_soon(message(1), heard.append)
+    while not heard:
+        await asyncio.sleep(0.01)
+    gate.open.set()
+    await topic.close()
+    assert [type(answer) for answer in heard] == [Unknown]
+
+
+async def test_a_bug_of_a_driver_is_unknown_to_the_caller_and_leaves_the_topic_usable(gate):
+    topic = Topic("orders", gate)
+    gate.open.set()
+    gate.answer = lambda message: ZeroDivisionError()
+    with pytest.raises(Unknown):
+        await topic.publish(message(1))
+    gate.answer = lambda message: message.id
+    assert await topic.publish(message(2)) == "2"
+
+
+async def test_a_closed_topic_refuses_and_what_was_begun_is_finished(gate):
+    topic = Topic("orders", gate)
+    (begun,) = await begin(topic, [1])
+    closing = asyncio.ensure_future(topic.close())
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await topic.publish(message(2))
+    gate.open.set()
+    await closing
+    assert await begun == "1"
+    assert gate.closed
+
+
+async def test_closing_does_not_hang_on_a_silent_broker(gate):
+    topic = Topic("orders", gate, deadline=0.05)
+    (begun,) = await begin(topic, [1])
+    await asyncio.wait_for(topic.close(), 5)
+    assert isinstance((await asyncio.gather(begun, return_exceptions=True))[0], Unknown)
+
+
+async def test_what_gathers_is_bounded(gate):
+    topic = Topic("orders", gate)
+    heard = []
+    await begin(topic, [0])
+    for n in range(MOST_GATHERED + 1):
+        topic.publish_soon(message(n), heard.append)
+    await asyncio.sleep(0)
+    assert [type(answer) for answer in heard] == [Unavailable]
+    gate.open.set()
+    await topic.close()
+
+
+async def test_done_is_never_called_from_within_publish_soon(gate):
+    topic = Topic("orders", gate)
+    await topic.close()
+    heard = []
+    topic.publish_soon(message(1), heard.append)
+    assert heard == []
+    await asyncio.sleep(0)
+    assert isinstance(heard[0], Unavailable)
+
+
+async def test_listeners_hear_how_many_became_durable(gate):
+    topic = Topic("orders", gate, places=math.inf)
+    events = []
+    topic.listeners = [events.append]
+    gate.answer = lambda message: QueueFull("full") if message.id == "2" else message.id
+    gate.open.set()
+    await asyncio.gather(*[topic.publish(message(n)) for n in (1, 2, 3)], return_exceptions=True)
+    assert [(e.topic, e.count) for e in events if isinstance(e, Accepted)] == [("orders", 2)]
+
+
+async def test_a_publisher_that_went_away_does_no_harm(gate):
+    topic = Topic("orders", gate)
+    (gone,) = await begin(topic, [1])
+    gone.cancel()
+    gate.open.set()
+    assert await topic.publish(message(2)) == "2"
