@@ -21,6 +21,8 @@ T = TypeVar("T")
 Operation = Callable[[apsw.Connection], T]
 
 GROUP_LIMIT: Final = 512  # operations in one transaction, so that the first does not wait for ever
+RELIEF_SECONDS: Final = 0.001  # how often a loop makes room for the thread while that has work
+NAP_SECONDS: Final = 0.00005
 LOOK_SECONDS: Final = 0.02  # how often the writer looks at its file and the length of its log
 
 
@@ -31,6 +33,8 @@ class Worker:
         self._waiting: SimpleQueue[Job | None] = SimpleQueue()
         self._task = task
         self._ended = threading.Event()
+        self._idle = True
+        self._relieved: asyncio.AbstractEventLoop | None = None
         # A daemon: a program whose loop died without closing must still be able to end.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -40,7 +44,25 @@ class Worker:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting.put(Job(operation, future, loop))
+        if self._relieved is not loop:
+            self._relieved = loop
+            loop.call_later(RELIEF_SECONDS, self._relieve, loop)
         return future
+
+    def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the thread have the interpreter while it has work.
+
+        A loop that is never idle takes the interpreter's lock back, after each short release, before the thread has
+        woken up: the thread would starve for seconds, whatever the switch interval (bpo-7946). A nap that is longer
+        than waking up takes ends that.
+        """
+        if self._relieved is not loop:
+            return
+        if self._idle and self._waiting.empty():
+            self._relieved = None
+            return
+        time.sleep(NAP_SECONDS)
+        loop.call_later(RELIEF_SECONDS, self._relieve, loop)
 
     async def stop(self) -> None:
         """Return when all that waited is done and the connection is closed."""
@@ -58,7 +80,9 @@ class Worker:
         self._ended.set()
 
     def _gather(self) -> tuple[list[Job], bool]:
+        self._idle = True
         job = self._waiting.get()
+        self._idle = False
         group: list[Job] = []
         try:
             while job is not None:
