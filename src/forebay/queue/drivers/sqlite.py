@@ -13,6 +13,7 @@ import asyncio
 import math
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import apsw
@@ -290,11 +291,9 @@ class SQLiteQueue:
 
 async def _rung(bell: asyncio.Event, seconds: float) -> None:
     """Wait for the bell, at most so many seconds."""
-    try:
-        async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
             await bell.wait()
-    except TimeoutError:
-        pass
 
 
 def _discipline(text: str) -> Discipline:
