@@ -1,0 +1,28 @@
+"""``python -m benchmarks [accept|work|start ...] [--rounds 5]``: us and a peer, alternately, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+BENCHMARKS = {
+    "accept": "POST /orders, validated and durable, against FastAPI with the same storage",
+    "work": "working off with a handler that does nothing, against FastStream and the raw client",
+    "start": "forebay --help, against a bare Python",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", default=list(BENCHMARKS), metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--rounds", type=int, default=5, help="alternations")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        if name not in BENCHMARKS:
+            parser.error(f"there is no benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
+        print(f"\n## {name}: {BENCHMARKS[name]}\n")
+        importlib.import_module(f"benchmarks.{name}").main(arguments.rounds, arguments.seconds)
+
+
+main()

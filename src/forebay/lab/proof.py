@@ -1,0 +1,165 @@
+"""Set up, fire, break, judge: whether everything accepted ends exactly once, whatever dies meanwhile.
+
+The client's ledger is written before each request and after each answer; the other side is read from the store and the
+dead letters when all has been worked off; the judgement is by multisets of ids (see :mod:`forebay.load.ledger`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from forebay.lab.programs import Intake, Program, Workers
+from forebay.load.cannon import fire
+from forebay.load.ledger import Judgement, Ledger, judge, read
+from forebay.load.orders import orders
+from forebay.load.profile import Profile
+from forebay.load.run import Run
+from forebay.queue.driver import Counts, Driver
+from forebay.queue.opening import open_driver
+from forebay.stores.opening import open_store
+from forebay.stores.store import Store
+
+PAGE = 1_000
+
+
+class Deployment:
+    """The orders service as processes: HTTP replicas and worker processes over one queue and one store.
+
+    Arguments:
+        folder: for the ledger and for what the programs say.
+        queue, store: their URLs.
+        intakes, workers: how many processes of each.
+        options: further arguments for the workers, as in ``["--workers", "4", "--work", "5ms"]``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        queue: str,
+        store: str,
+        *,
+        intakes: int = 2,
+        workers: int = 2,
+        options: Sequence[str] = ("--workers", "8"),
+    ) -> None:
+        place = ["--queue", queue, "--store", store]
+        self.folder, self.queue, self.store = folder, queue, store
+        self.intakes = [Intake(["orders", *place, "--workers", "0"], folder) for _ in range(intakes)]
+        self.workers = [Workers(["orders", *place, *options], folder / str(n)) for n in range(workers)]
+        for program in self.workers:
+            program.folder.mkdir(exist_ok=True)
+
+    @property
+    def programs(self) -> list[Program]:
+        """All processes."""
+        return [*self.intakes, *self.workers]
+
+    def __enter__(self) -> Deployment:
+        for program in self.programs:
+            program.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for program in self.programs:
+            program.stop()
+
+    def kill(self, *programs: Program) -> None:
+        """Kill these processes, or all, with SIGKILL."""
+        for program in programs or self.programs:
+            program.kill()
+
+    def restart(self, *programs: Program) -> None:
+        """Start these processes, or all, again on their ports; those that run are killed first."""
+        for program in programs or self.programs:
+            program.restart()
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What came of an experiment: the runs of the cannon, the judgement, and the books of the queue at the end."""
+
+    runs: list[Run]
+    judgement: Judgement
+    counts: Counts
+
+
+Fault = Callable[[Deployment], Awaitable[None]]
+
+
+async def prove(
+    deployment: Deployment,
+    profile: Profile,
+    seconds: float,
+    fault: Fault | None = None,
+    *,
+    drain_seconds: float = 60.0,
+    invalid: float = 0.02,
+) -> Proof:
+    """Fire a profile at every intake, let a fault happen meanwhile, wait until all is worked off, and judge.
+
+    Arguments:
+        deployment: started.
+        profile: shots a second for each intake.
+        seconds: length of the load.
+        fault: breaks things, and brings them back.
+        drain_seconds: how long all may take to be worked off afterwards.
+        invalid: the share of orders that have to be refused.
+
+    Raises:
+        TimeoutError: it was not worked off in time.
+    """
+    path = deployment.folder / "ledger.jsonl"
+    ledger = Ledger(path, "forebay-id")
+    firing = [
+        fire(
+            f"{intake.url}/orders",
+            profile,
+            seconds,
+            ledger.armed(orders(index, invalid=invalid, marker="proof")),
+            ledger.note,
+            timeout=15.0,
+        )
+        for index, intake in enumerate(deployment.intakes)
+    ]
+    breaking = [fault(deployment)] if fault is not None else []
+    *runs, _ = [*await asyncio.gather(*firing, *breaking), None]
+    ledger.close()
+    driver, store = await open_driver(deployment.queue, "orders"), await open_store(deployment.store)
+    try:
+        counts = await _worked_off(driver, drain_seconds)
+        ended = [*await _done(store), *await _dead(driver)]
+    finally:
+        await driver.close()
+        await store.close()
+    return Proof(runs[: len(firing)], judge(read(path), ended), counts)
+
+
+async def _worked_off(driver: Driver, seconds: float) -> Counts:
+    deadline = time.monotonic() + seconds
+    while (counts := await driver.counts()).unfinished:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:g} s there is still something to be worked off: {counts}")
+        await asyncio.sleep(0.1)  # the queue is worked off by other processes, which tell us nothing
+    return counts
+
+
+async def _done(store: Store) -> list[str]:
+    names: list[str] = []
+    after = ""
+    while page := await store.results("orders", PAGE, after):
+        names += [msgspec.json.decode(result.value)["username"] for result in page]
+        after = page[-1].id
+    return names
+
+
+async def _dead(driver: Driver) -> list[str]:
+    names: list[str] = []
+    after = ""
+    while page := await driver.dead_letters(PAGE, after):
+        names += [msgspec.json.decode(letter.message.body)["username"] for letter in page]
+        after = page[-1].message.id
+    return names
