@@ -7,12 +7,12 @@ import pytest
 
 from forebay.clock import ManualClock
 from forebay.events import Accepted, Answered, Event, Finished, LeaseLost, Refused, Stalled, Started
-from forebay.telemetry.logs import Logs
+from forebay.telemetry.logs import LogLines
 
 
 def lines(*events: Event) -> list[dict[str, object]]:
     out = io.StringIO()
-    logs = Logs(out, service="orders", clock=ManualClock(0.5))
+    logs = LogLines(out, service="orders", clock=ManualClock(0.5))
     for event in events:
         logs(event)
     return [json.loads(line) for line in out.getvalue().splitlines()]
@@ -62,4 +62,4 @@ def test_what_needs_attention_has_a_line(event: Event, level: str, name: str) ->
 def test_a_log_that_cannot_be_written_does_not_stop_the_work() -> None:
     out = io.StringIO()
     out.close()
-    Logs(out)(LeaseLost("orders", "m1"))
+    LogLines(out)(LeaseLost("orders", "m1"))

@@ -1,4 +1,4 @@
-"""Logs as JSON lines: one line for what needs attention, none for what went well."""
+"""LogLines as JSON lines: one line for what needs attention, none for what went well."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from forebay.version import __version__
 _LEVELS = {"retry": "warning", "dead": "error"}
 
 
-class Logs:
+class LogLines:
     """A listener that writes a line for each retry, dead letter, lost lease and stall.
 
     Arguments:
