@@ -69,13 +69,14 @@ class Server:
     def __init__(self, url: URL) -> None:
         self.name = str(url)
         self.schema = url.option("schema", str, "forebay")
-        self._seconds = url.option("timeout", duration, 10.0)
-        self.patience = (
-            max(self._seconds, CONNECT_SECONDS) + 2
-        )  # for a server that says nothing; its own limit is shorter
+        self._seconds = url.option("timeout", _limit_seconds, 10.0)
+        # for a server that says nothing at all; the limit that it keeps itself is shorter
+        self.patience = max(self._seconds, CONNECT_SECONDS) + 2
         self._conninfo = _conninfo(url)
         self._own = self._pool(OWN_CONNECTIONS)
-        self._lent = self._pool(url.option("connections", int, 10), check=AsyncConnectionPool.check_connection)
+        self._lent = self._pool(
+            url.option("connections", _at_least_one, 10), check=AsyncConnectionPool.check_connection
+        )
 
     @classmethod
     async def open(cls, url: URL) -> Server:
@@ -172,6 +173,8 @@ class Server:
 
     def _unreachable(self, error: psycopg.Error) -> ForebayError:
         text = _one_line(error)
+        if text.startswith("invalid "):
+            return UsageError(f"{self.name}: {text}", "write postgresql://user:password@host:5432/database")
         if "password" in text or "role" in text:
             return UsageError(f"{self.name}: {text}", "write the account as postgresql://user:password@host/database")
         if "database" in text and "does not exist" in text:
@@ -248,7 +251,23 @@ def _conninfo(url: URL) -> str:
     fixed = {"connect_timeout": f"{CONNECT_SECONDS:.0f}", "tcp_user_timeout": "15000", "client_encoding": "utf8"}
     account = {"user": url.user, "password": url.password, "dbname": url.path}
     told = {name: value for name, value in account.items() if value}
-    return make_conninfo("", **{"application_name": "forebay", **fixed, **told, **given})
+    try:
+        return make_conninfo("", **{"application_name": "forebay", **fixed, **told, **given})
+    except psycopg.ProgrammingError as error:
+        raise UsageError(f"{url}: {_one_line(error)}", "write postgresql://user:password@host:5432/database") from error
+
+
+def _limit_seconds(text: str) -> float:
+    seconds = duration(text)
+    if not 0.01 <= seconds <= 86_400:
+        raise UsageError("not a time limit", "choose from 10ms to 1d")
+    return seconds
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError("not a number of connections", "write 1 or more")
+    return int(text)
 
 
 def _split(hosts: str) -> tuple[str, str]:
