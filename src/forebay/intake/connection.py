@@ -29,7 +29,7 @@ WIRE_PER_BYTE = 8  # a chunk of one byte takes six; more than this is padding, n
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
-class Refusal(Exception):  # noqa: N818 - it carries an answer, it is not a failure of ours
+class Refusal(Exception):
     """Raised inside a callback of the parser: stop parsing, answer with this status, close."""
 
     def __init__(self, status: int, detail: str = "") -> None:

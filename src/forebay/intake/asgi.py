@@ -1,0 +1,141 @@
+"""The same site under any ASGI server, or mounted into a program of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from forebay.intake.http import Headers, Limits, Request, Response, Site, problem
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Refused(Exception):
+    """The request cannot be taken in; carries the status that says why."""
+
+    def __init__(self, status: int, detail: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class Gone(Exception):
+    """The client left before its request had come in full."""
+
+
+class ASGISite:
+    """A site as an ASGI 3 application.
+
+    The limits hold here as they do in our own server, as far as ASGI lets them: connections are its server's.
+
+    Arguments:
+        site: answers the requests.
+        limits: what a client may cost.
+    """
+
+    def __init__(self, site: Site, limits: Limits | None = None) -> None:
+        self._site = site
+        self._limits = limits or Limits()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; take part in the lifespan; refuse web sockets."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        root = _root_of(scope)
+        try:
+            request = await self._request(scope, root, receive)
+        except Gone:
+            return
+        except Refused as refused:
+            close = ((b"connection", b"close"),) if scope.get("http_version", "").startswith("1") else ()
+            response = problem(refused.status, refused.detail).with_headers(*close)
+        else:
+            response = await self._response(request)
+        await _send(response, scope["method"] == "HEAD", root, send)
+
+    async def _request(self, scope: Scope, root: str, receive: Receive) -> Request:
+        query = scope.get("query_string", b"")
+        if len(scope["path"]) + len(query) > self._limits.max_url:
+            raise Refused(414)
+        headers = self._headers(scope["headers"])
+        if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
+            raise Refused(413, f"at most {self._limits.max_body} bytes")
+        try:
+            async with asyncio.timeout(self._limits.receive_seconds):
+                body = await self._body(receive)
+        except TimeoutError:
+            raise Refused(408, f"not received within {self._limits.receive_seconds:g} seconds") from None
+        return Request(scope["method"], scope["path"][len(root) :], query.decode("latin-1"), headers, body)
+
+    def _headers(self, pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+        headers: dict[bytes, bytes] = {}
+        count = size = 0
+        for name, value in pairs:
+            count += 1
+            size += len(name) + len(value)
+            headers[name] = value if name not in headers else headers[name] + b", " + value
+        if count > self._limits.max_headers or size > self._limits.max_header_bytes:
+            raise Refused(431)
+        if not headers.get(b"content-length", b"0").isdigit():
+            raise Refused(400, "Content-Length is not a number")
+        return headers
+
+    async def _body(self, receive: Receive) -> bytes:
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message["type"] == "http.request" and message.get("more_body") and len(body) <= self._limits.max_body:
+            message = await receive()
+            body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise Gone
+        if len(body) > self._limits.max_body:
+            raise Refused(413, f"at most {self._limits.max_body} bytes")
+        return body
+
+    async def _response(self, request: Request) -> Response:
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def respond(response: Response) -> None:
+            if not answer.done():
+                answer.set_result(response)
+
+        self._site.handle(request, respond)
+        return await answer
+
+
+def _root_of(scope: Scope) -> str:
+    """Return the prefix under which we are mounted, as far as the path really begins with it."""
+    root: str = scope.get("root_path", "").rstrip("/")
+    return root if root and scope["path"].startswith(root + "/") else ""
+
+
+def _placed(headers: Headers, root: str) -> Headers:
+    """Return headers in which a Location of ours stands below the prefix."""
+    prefix = root.encode()
+    return tuple((n, prefix + v if n == b"location" and v.startswith(b"/") else v) for n, v in headers)
+
+
+async def _send(response: Response, bodiless: bool, root: str, send: Send) -> None:
+    headers = _placed(response.headers, root) if root else response.headers
+    if response.status not in {204, 304}:
+        headers = (*headers, (b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b"" if bodiless else response.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

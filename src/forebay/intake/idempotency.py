@@ -1,0 +1,91 @@
+"""Idempotency keys: the same key and body again gets the same answer, and one message comes of both.
+
+The store remembers, so it works across restarts and between processes. Only acceptance is remembered: a request that
+was refused may come again with its key. (Its key stays bound to its body, since nobody can tell a refusal from a
+crash after the fact.) A key that was claimed but never confirmed, by a crash or an unknown outcome, is published again
+with the same message id, which is harmless: the inbox of the store keeps the effect single.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from forebay.clock import SYSTEM_CLOCK, Clock
+from forebay.errors import Conflict, ForebayError, UsageError
+from forebay.message import new_id
+from forebay.stores.store import Claim, Store
+
+LONGEST_KEY = 255
+
+_BARE = re.compile(r"[!#-+\--:<-~]+")  # visible ASCII without quotation mark, comma and semicolon
+_QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')  # the string of RFC 9651
+
+Publish = Callable[[str], Awaitable[str]]
+"""Publishes the message under the id given; returns its reference."""
+
+
+def read_key(header: str) -> str:
+    """Return the key of an ``Idempotency-Key`` header, quoted or bare.
+
+    Raises:
+        UsageError: it is empty, longer than 255 characters, or not of printable ASCII.
+    """
+    quoted = _QUOTED.fullmatch(header)
+    key = re.sub(r"\\(.)", r"\1", quoted.group(1)) if quoted else header
+    if not key:
+        raise UsageError("an Idempotency-Key must not be empty")
+    if len(key) > LONGEST_KEY:
+        raise UsageError(f"an Idempotency-Key has at most {LONGEST_KEY} characters")
+    if not (quoted or _BARE.fullmatch(key)):
+        raise UsageError('an Idempotency-Key is printable ASCII: "like this" or like-this')
+    return key
+
+
+class Keys:
+    """The idempotency keys of one intake.
+
+    Arguments:
+        store: remembers them.
+        intake: stands before each key, so that intakes do not share them.
+        clock: tells when a key was claimed.
+    """
+
+    def __init__(self, store: Store, intake: str, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._store = store
+        self._intake = intake
+        self._clock = clock
+        self._in_progress: dict[str, asyncio.Future[None]] = {}
+
+    async def accept(self, key: str, fingerprint: str, publish: Publish) -> tuple[str, bool]:
+        """Publish once for a key; return the reference, and whether it is that of an earlier request.
+
+        A second request with a key that is in progress in this process waits for the first.
+
+        Raises:
+            Conflict: the key came with another body before.
+            ForebayError: what the store or `publish` raised; nothing is remembered as accepted.
+        """
+        name = f"{self._intake}:{key}"
+        while other := self._in_progress.get(name):
+            await asyncio.wait([other])
+        self._in_progress[name] = mine = asyncio.get_running_loop().create_future()
+        try:
+            return await self._accept(name, fingerprint, publish)
+        finally:
+            del self._in_progress[name]
+            mine.set_result(None)
+
+    async def _accept(self, name: str, fingerprint: str, publish: Publish) -> tuple[str, bool]:
+        claim = Claim(name, fingerprint, new_id(), self._clock.time())
+        (first,) = await self._store.claim([claim])
+        if first.fingerprint != fingerprint:
+            raise Conflict("the same idempotency key came with another body")
+        if first.reference:
+            return first.reference, True
+        reference = await publish(first.id)
+        with suppress(ForebayError):  # it was accepted; without the note a repetition publishes the same id again
+            await self._store.confirm(name, reference)
+        return reference, False

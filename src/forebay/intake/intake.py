@@ -1,0 +1,269 @@
+"""The intake: a request becomes a message, and is answered once the message is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import Any, Protocol, cast
+
+from forebay.clock import SYSTEM_CLOCK, Clock
+from forebay.durability import Durability
+from forebay.errors import Conflict, ForebayError, Outcome, QueueFull, Unavailable, Undecodable, Unknown, UsageError
+from forebay.events import Answered, Listener, Refused
+from forebay.intake.admission import Limiter
+from forebay.intake.answers import Answers, Overload, retry_after
+from forebay.intake.decoding import decoder, fingerprint
+from forebay.intake.http import Request, Respond, Response
+from forebay.intake.idempotency import Keys, read_key
+from forebay.intake.routes import Routes
+from forebay.intake.status import Status
+from forebay.message import Message, new_id
+from forebay.queue.topic import Topic
+from forebay.stores.store import Store
+
+__all__ = ["Answers", "Direct", "Intake", "Overload"]
+
+log = logging.getLogger("forebay.intake")
+
+RETRY_SECONDS = 1.0
+
+Done = Callable[[str | BaseException], None]
+
+
+class Direct(Protocol):
+    """What does the work inside the request, where there are no waiting places (A/B/n/0)."""
+
+    topic: str
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one of the n workers is free."""
+        ...
+
+    async def work(self, message: Message, body: Any) -> None:
+        """Work off a message; raises what went wrong."""
+        ...
+
+
+class _NoRoom(Exception):
+    """A system with losses refuses; `seconds` until it may have capacity."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class Intake:
+    """Takes requests in at one path.
+
+    Arguments:
+        path: as in ``/orders``; the status of a message is told below it.
+        body: the type that a request's body must have, any that msgspec decodes; `bytes`: anything.
+        into: the topic where messages wait, or what works them off at once.
+        answers: what clients hear.
+        store: remembers idempotency keys and knows results; None: keys are refused.
+        limiter: admits by rate; None: all.
+        overload: what a request hears that a `Direct` has no capacity for.
+        key: from a decoded body to the key of its message; None: messages have none.
+        listeners: hear of every answer and refusal; while the list is empty, no event is made.
+        clock: stamps the messages.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        body: Any,
+        into: Topic | Direct,
+        *,
+        answers: Answers | None = None,
+        store: Store | None = None,
+        limiter: Limiter | None = None,
+        overload: Overload | str = Overload.KAPUT,
+        key: Callable[[Any], str | None] | None = None,
+        listeners: list[Listener] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.path = path
+        self.body = body
+        self.answers = answers or Answers()
+        self.overload = Overload(overload)
+        self.listeners = listeners if listeners is not None else []
+        self.is_direct = hasattr(into, "work")
+        self._into = target = cast(Any, into)
+        self.topic: str = target.topic if self.is_direct else target.name
+        self._limiter = limiter
+        self._key = key
+        self._clock = clock
+        self._decode = decoder(body)
+        self._keys = Keys(store, self.topic, clock) if store else None
+        self._status = Status(store, None if self.is_direct else target, self.topic)
+        self._put: Callable[[Message, Any, Done], None] = self._work if self.is_direct else self._publish
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._durability = (b"forebay-durability", self._reached(store).value.encode())
+        self._below = path.rstrip("/").encode() + b"/"
+
+    def mount(self, routes: Routes) -> None:
+        """Add the path of this intake and the status of its messages to a site."""
+        routes.add("POST", self.path, self.handle)
+        routes.add("GET", self.path.rstrip("/") + "/{id}", self.status)
+
+    def handle(self, request: Request, respond: Respond) -> None:
+        """Take a request in; `respond` is called once its message is durable, or was refused."""
+        if self.listeners:
+            respond = self._observed(respond)
+        try:
+            value = self._decode(request.body)
+        except Undecodable as error:
+            self._refuse(respond, "invalid", self.answers.invalid(error.what))
+            return
+        if b"idempotency-key" in request.headers:
+            self._handle_keyed(request, value, respond)
+        elif self._limiter and (wait := self._limiter.admit(self._clock.monotonic())):
+            self._refuse_above_rate(respond, wait)
+        else:
+            self._put(self._message(new_id(), request.body, value), value, partial(self._answer, respond))
+
+    async def status(self, request: Request) -> Response:
+        """Return where the message named by the last segment of the path is."""
+        try:
+            return await self._status.answer(request)
+        except (Unavailable, Unknown):
+            return retry_after(self.answers.unavailable(), RETRY_SECONDS)
+
+    # Into the queue, or to work at once
+
+    def _reached(self, store: Store | None) -> Durability:
+        """Return what an accepted request survives: as a message, or where it is worked off at once as a result."""
+        if not self.is_direct:
+            durability: Durability = self._into.durability
+            return durability
+        return store.durability if store else Durability.MEMORY
+
+    def _message(self, id: str, body: bytes, value: Any) -> Message:
+        key = self._key(value) if self._key else None
+        return Message(id, body, key, {}, 0, self._clock.time())
+
+    def _publish(self, message: Message, value: Any, done: Done) -> None:
+        self._into.publish_soon(message, done)
+
+    def _work(self, message: Message, value: Any, done: Done) -> None:
+        if self._into.has_room:
+            self._start(self._work_off(message, value, done))
+        else:
+            done(_NoRoom(RETRY_SECONDS))
+
+    async def _work_off(self, message: Message, value: Any, done: Done) -> None:
+        if not self._into.has_room:  # taken by those that began between the check and this task
+            done(_NoRoom(RETRY_SECONDS))
+            return
+        heard: str | BaseException = Unknown("the work was interrupted")
+        try:
+            await self._into.work(message, value)
+            heard = message.id
+        except (Exception, Outcome) as error:
+            heard = error
+        finally:
+            done(heard)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Requests that carry a key
+
+    def _handle_keyed(self, request: Request, value: Any, respond: Respond) -> None:
+        try:
+            key = read_key(request.header("idempotency-key") or "")
+            if self._keys is None:
+                raise UsageError("no Idempotency-Key is remembered here")
+        except UsageError as error:
+            self._refuse(respond, "invalid", self.answers.bad_key(error.what))
+            return
+        self._start(self._accept_once(self._keys, key, request.body, value, respond))
+
+    async def _accept_once(self, keys: Keys, key: str, body: bytes, value: Any, respond: Respond) -> None:
+        async def publish(id: str) -> str:
+            if self._limiter and (wait := self._limiter.admit(self._clock.monotonic())):
+                raise _NoRoom(wait) if self.is_direct else _AboveRate(wait)
+            heard: asyncio.Future[str | BaseException] = asyncio.get_running_loop().create_future()
+            self._put(self._message(id, body, value), value, heard.set_result)
+            answer = await heard
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+        answer: str | BaseException = Unknown("the request was interrupted")
+        replayed = False
+        try:
+            answer, replayed = await keys.accept(key, fingerprint(value), publish)
+        except (Exception, Outcome) as error:
+            answer = error
+        finally:
+            self._answer(self._replayed(respond) if replayed else respond, answer)
+
+    def _replayed(self, respond: Respond) -> Respond:
+        return lambda response: respond(response.with_headers((b"idempotency-replayed", b"true")))
+
+    # Back to the client
+
+    def _answer(self, respond: Respond, heard: str | BaseException) -> None:
+        if isinstance(heard, str):
+            said = self.answers.done(heard) if self.is_direct else self.answers.accepted(heard)
+            reference = heard.encode()
+            headers = ((b"forebay-id", reference), self._durability, (b"location", self._below + reference))
+            respond(Response(said.status, said.body, said.headers + headers))
+        elif isinstance(heard, _AboveRate | _NoRoom):
+            self._refuse_above_rate(respond, heard.seconds)
+        else:
+            self._refuse(respond, *self._refusal(heard))
+
+    def _refusal(self, error: BaseException) -> tuple[str, Response]:
+        match error:
+            case QueueFull():
+                return "full", retry_after(self.answers.full(), RETRY_SECONDS)
+            case Unavailable():
+                return "unavailable", retry_after(self.answers.unavailable(), RETRY_SECONDS)
+            case Conflict():
+                return "conflict", self.answers.conflict()
+            case Unknown():
+                return "unknown", retry_after(self.answers.unknown(), RETRY_SECONDS)
+        if self.is_direct and not isinstance(error, ForebayError):
+            log.error("the work on a request to %s failed: %r", self.path, error)
+            return "failed", self.answers.failed()
+        log.error("a request to %s ended in an unknown state: %r", self.path, error)
+        return "unknown", retry_after(self.answers.unknown(), RETRY_SECONDS)
+
+    def _refuse_above_rate(self, respond: Respond, wait: float) -> None:
+        if not self.is_direct:
+            response = retry_after(self.answers.limited(), wait)
+        elif self.overload is Overload.KAPUT:
+            response = self.answers.overload(self.overload)
+        else:
+            response = retry_after(self.answers.overload(self.overload), wait)
+        self._refuse(respond, "limit", response)
+
+    def _refuse(self, respond: Respond, reason: str, response: Response) -> None:
+        for listener in self.listeners:
+            listener(Refused(self.topic, reason))
+        respond(response)
+
+    def _observed(self, respond: Respond) -> Respond:
+        began = perf_counter()
+
+        def answer(response: Response) -> None:
+            event = Answered(self.path, response.status, perf_counter() - began)
+            for listener in self.listeners:
+                listener(event)
+            respond(response)
+
+        return answer
+
+
+class _AboveRate(Exception):
+    """The rate is exceeded; `seconds` until a request will be admitted."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds

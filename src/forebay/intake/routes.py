@@ -1,0 +1,99 @@
+"""A site of several paths: picks the handler by path and method, answers 404, 405 and OPTIONS itself."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from forebay.errors import UsageError
+from forebay.intake.http import Request, Respond, Response, problem
+
+log = logging.getLogger("forebay.intake")
+
+CallbackHandler = Callable[[Request, Respond], None]
+AsyncHandler = Callable[[Request], Awaitable[Response]]
+
+
+class Routes:
+    """A site that routes by path and method.
+
+    Arguments:
+        deadline: seconds that an ``async`` handler may take before its client hears 503.
+    """
+
+    def __init__(self, *, deadline: float = 30.0) -> None:
+        self._deadline = deadline
+        self._exact: dict[str, dict[str, CallbackHandler]] = {}
+        self._tailed: dict[str, dict[str, CallbackHandler]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, method: str, path: str, handler: CallbackHandler | AsyncHandler) -> None:
+        """Answer a method of a path by a handler.
+
+        Arguments:
+            method: as in ``GET``, which answers HEAD too.
+            path: ``/orders``, or ``/orders/{id}`` for one more segment (not empty), read by `Request.path`.
+            handler: ``async def (request) -> Response``, or the callback form of `Site.handle` for hot paths.
+
+        Raises:
+            UsageError: the path is not of these forms, or method and path are taken.
+        """
+        stem, brace, name = path.partition("{")
+        if not path.startswith("/") or (brace and not (stem.endswith("/") and name.removesuffix("}").isidentifier())):
+            raise UsageError(f"{path!r} is not a path of a route", "write it as /orders or /orders/{id}")
+        methods = (self._tailed if brace else self._exact).setdefault(stem, {})
+        if method in methods:
+            raise UsageError(f"{method} {path} has two handlers")
+        if inspect.iscoroutinefunction(handler):
+            methods[method] = self._as_callback(cast(AsyncHandler, handler))
+        else:
+            methods[method] = cast(CallbackHandler, handler)
+
+    def handle(self, request: Request, respond: Respond) -> None:
+        """Answer a request by its handler; an exception becomes a 500 that tells nothing and a line in the log."""
+        methods = self._exact.get(request.path) or self._by_tail(request.path)
+        if methods is None:
+            respond(problem(404))
+            return
+        handler = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
+        if handler is None:
+            respond(_not_by_this_method(request.method, methods))
+            return
+        try:
+            handler(request, respond)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            respond(problem(500))
+
+    def _by_tail(self, path: str) -> dict[str, CallbackHandler] | None:
+        stem, slash, tail = path.rpartition("/")
+        return self._tailed.get(stem + slash) if tail else None
+
+    def _as_callback(self, handler: AsyncHandler) -> CallbackHandler:
+        def start(request: Request, respond: Respond) -> None:
+            task = asyncio.get_running_loop().create_task(self._run(handler, request, respond))
+            self._tasks.add(task)  # the loop itself holds tasks weakly
+            task.add_done_callback(self._tasks.discard)
+
+        return start
+
+    async def _run(self, handler: AsyncHandler, request: Request, respond: Respond) -> None:
+        response = problem(503, "it took too long").with_headers((b"retry-after", b"1"))
+        try:
+            async with asyncio.timeout(self._deadline) as limit:
+                response = await handler(request)
+        except Exception as error:
+            if not (isinstance(error, TimeoutError) and limit.expired()):
+                log.exception("%s %s failed", request.method, request.path)
+                response = problem(500)
+        finally:
+            respond(response)  # a cancelled task (the end of the program) answers too
+
+
+def _not_by_this_method(method: str, methods: dict[str, Any]) -> Response:
+    allowed = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    allow = (b"allow", ", ".join(sorted(allowed)).encode())
+    return (Response(204) if method == "OPTIONS" else problem(405)).with_headers(allow)

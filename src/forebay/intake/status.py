@@ -1,0 +1,84 @@
+"""Where one message is: asked of the store first, then of its queue."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+import msgspec
+
+from forebay.intake.http import Request, Response, json_response, problem
+from forebay.queue.driver import Found, State
+from forebay.stores.store import Result, Store
+
+REFERENCE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+LONGEST_REFERENCE = 200
+
+
+class Finder(Protocol):
+    """What knows the messages that are not done; a topic."""
+
+    async def find(self, reference: str) -> Found | None:
+        """Return where the message is."""
+        ...
+
+
+class Status:
+    """Answers ``GET /orders/{id}``.
+
+    Arguments:
+        store: knows what is done; None: nobody does.
+        finder: knows the rest; None: there is no queue.
+        topic: only its messages are told of.
+    """
+
+    def __init__(self, store: Store | None, finder: Finder | None, topic: str) -> None:
+        self._store = store
+        self._finder = finder
+        self._topic = topic
+
+    async def answer(self, request: Request) -> Response:
+        """Return state and times of the message that the last segment of the path names, or 404."""
+        reference = request.path.rpartition("/")[2]
+        if len(reference) > LONGEST_REFERENCE or not REFERENCE.fullmatch(reference):
+            return problem(404)
+        told = await self._told(reference)
+        return problem(404) if told is None else json_response({"id": reference, **told})
+
+    async def _told(self, reference: str) -> dict[str, Any] | None:
+        if result := await self._result(reference):
+            return _of_result(result)
+        found = await self._finder.find(reference) if self._finder else None
+        if found is not None:
+            return _of_found(found)
+        result = await self._result(reference)  # it may have ended between the two questions
+        return _of_result(result) if result else None
+
+    async def _result(self, reference: str) -> Result | None:
+        if self._store is None:
+            return None
+        result = await self._store.get(id_of(reference))
+        return result if result is not None and result.topic == self._topic else None
+
+
+def id_of(reference: str) -> str:
+    """Return the id of the message of a reference: what stands before the first dot."""
+    return reference.partition(".")[0]
+
+
+def _of_result(result: Result) -> dict[str, Any]:
+    return {
+        "state": "done",
+        "accepted_at": result.accepted_at,
+        "started_at": result.started_at,
+        "done_at": result.done_at,
+        "attempts": result.attempts,
+        "value": msgspec.Raw(result.value or b"null"),
+    }
+
+
+def _of_found(found: Found) -> dict[str, Any]:
+    told: dict[str, Any] = {"state": found.state.value, "accepted_at": found.accepted_at, "attempts": found.attempts}
+    if found.state in {State.DEAD, State.RETRYING}:
+        told["story"] = {k.removeprefix("forebay-"): v for k, v in found.headers.items() if k.startswith("forebay-")}
+    return told
