@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Unsupported,
         UsageError,
     )
-    from forebay.intake.intake import Answers
+    from forebay.intake.answers import Answers
     from forebay.message import Message
     from forebay.queue.opening import open_subscription, open_topic
     from forebay.queue.subscription import Subscription
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from forebay.workers.policies import RetryPolicy
 
 _HOMES = {
-    "Answers": "forebay.intake.intake",
+    "Answers": "forebay.intake.answers",
     "App": "forebay.app",
     "Conflict": "forebay.errors",
     "Dead": "forebay.errors",

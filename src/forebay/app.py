@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from forebay.errors import UsageError
-from forebay.intake.intake import Answers
+from forebay.intake.answers import Answers
 from forebay.queue.opening import TOPIC_NAME
 from forebay.workers.handler import Handler
 from forebay.workers.policies import RetryPolicy
 
 if TYPE_CHECKING:
-    from forebay.running import MountedApp, Running
+    from forebay.mounting import MountedApp
+    from forebay.running import Running
 
 F = TypeVar("F", bound=Callable[..., Any])
 Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
@@ -140,9 +141,9 @@ class App:
                 await running.publish("orders", order)
                 await running.drained()
         """
-        from forebay.running import run  # the declaration of an app must not cost its machinery
+        from forebay.running import run, settings_of  # what an app declares must not cost the machinery that runs it
 
-        return run(self, **settings)
+        return run(self, settings_of(settings))
 
     def asgi(self, **settings: Any) -> MountedApp:
         """Return the application as ASGI, to be served by any server or mounted into a program of one's own.
@@ -150,7 +151,7 @@ class App:
         It starts by the lifespan of the server, or of the program that mounts it (``FastAPI(lifespan=x.lifespan)``),
         or else with its first request.
         """
-        from forebay.running import MountedApp
+        from forebay.mounting import MountedApp
 
         return MountedApp(self, settings)
 

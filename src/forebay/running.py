@@ -13,7 +13,7 @@ import msgspec
 from forebay.errors import Missing, UsageError
 from forebay.events import Listener
 from forebay.message import Message, new_id
-from forebay.queue.driver import Driver
+from forebay.queue.driver import Counts, Driver
 from forebay.queue.opening import lease_of, open_driver, queue_url
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
@@ -84,6 +84,10 @@ class Running:
             await self._ledger_of(direct) for direct in self.directs.values()
         ]
 
+    async def counts(self) -> dict[str, Counts]:
+        """Return for each topic how many messages are where."""
+        return {name: await topic.counts() for name, topic in self.topics.items()}
+
     async def drained(self, timeout: float | None = None) -> None:
         """Wait until all that was accepted is worked off, here or in other processes.
 
@@ -132,7 +136,7 @@ class Running:
 
 
 @asynccontextmanager
-async def run(app: App, settings: Settings, *, workers: bool = True) -> AsyncIterator[Running]:
+async def run(app: App, settings: Settings) -> AsyncIterator[Running]:
     """Open what an application needs, start its workers, and end all in order.
 
     The end: topics refuse, pools finish what is in hand within the setting `drain`, all is told to the brokers, the
@@ -141,7 +145,6 @@ async def run(app: App, settings: Settings, *, workers: bool = True) -> AsyncIte
     Arguments:
         app: what was declared.
         settings: how it runs.
-        workers: False: take in only, whatever the settings say.
 
     Raises:
         UsageError: the settings do not fit the application. Unavailable: a queue or store cannot be reached.
@@ -155,7 +158,7 @@ async def run(app: App, settings: Settings, *, workers: bool = True) -> AsyncIte
         if settings.places == 0:
             running.directs = {name: _direct(running, name) for name in app.handlers}
         else:
-            await _open_queues(running, stack, settings.workers > 0 and workers)
+            await _open_queues(running, stack)
         yield running
 
 
@@ -171,7 +174,7 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     return Settings({name: None if value is None else str(value) for name, value in values.items()})
 
 
-async def _open_queues(running: Running, stack: AsyncExitStack, workers: bool) -> None:
+async def _open_queues(running: Running, stack: AsyncExitStack) -> None:
     settings = running.settings
     for name in running.app.topics:
         url = _queue_of(running, name)
@@ -180,7 +183,7 @@ async def _open_queues(running: Running, stack: AsyncExitStack, workers: bool) -
         topic = Topic(name, driver, places=settings.places, deadline=settings.deadline, owned=False)
         topic.listeners = running.listeners
         running.topics[name] = topic
-        if workers and name in running.app.handlers:
+        if settings.workers and name in running.app.handlers:
             running.pools[name] = _pool(running, running.app.handlers[name], url, driver)
             running.pools[name].start()
             stack.push_async_callback(_stop_pool, running, running.pools[name])

@@ -16,6 +16,7 @@ from forebay.intake.http import Limits
 from forebay.intake.server import Server, serve
 from forebay.running import Running, run
 from forebay.settings import Settings
+from forebay.site import site_of
 
 
 @asynccontextmanager
@@ -31,7 +32,7 @@ async def serving(app: App, settings: Settings) -> AsyncIterator[tuple[Running, 
     async with run(app, settings) as running:
         limits = Limits(max_body=settings.max_body)
         try:
-            server = await serve(running.site, settings.host, settings.port, limits=limits)
+            server = await serve(site_of(running), settings.host, settings.port, limits=limits)
         except OSError as error:
             raise Unavailable(
                 f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", "name another --port"

@@ -126,7 +126,7 @@ async def _end(
 
 async def _chosen(driver: Driver, ids: Sequence[str], where: str | None, limit: int | None) -> list[DeadLetter]:
     wanted = set(ids)
-    chosen = []
+    chosen: list[DeadLetter] = []
     async for letter in _letters(driver):
         if limit is not None and len(chosen) >= limit:
             break

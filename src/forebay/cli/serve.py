@@ -65,7 +65,7 @@ async def _serve(app: App, settings: Settings) -> None:
 
 
 async def _work(app: App, settings: Settings) -> None:
-    async with Interruption() as interruption, run_app(app, settings, intake=False) as running:
+    async with Interruption() as interruption, run_app(app, settings) as running:
         running.listen(LogLines())
         _say(f"{app.name}  working off {', '.join(app.handlers)}")
         _say_places(settings)

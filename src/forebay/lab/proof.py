@@ -125,8 +125,9 @@ async def prove(
         )
         for index, intake in enumerate(deployment.intakes)
     ]
-    breaking = [fault(deployment)] if fault is not None else []
-    *runs, _ = [*await asyncio.gather(*firing, *breaking), None]
+    breaking = asyncio.ensure_future(fault(deployment) if fault is not None else asyncio.sleep(0))
+    runs = await asyncio.gather(*firing)
+    await breaking
     ledger.close()
     driver, store = await open_driver(deployment.queue, "orders"), await open_store(deployment.store)
     try:
@@ -135,7 +136,7 @@ async def prove(
     finally:
         await driver.close()
         await store.close()
-    return Proof(runs[: len(firing)], judge(read(path), ended), counts)
+    return Proof(runs, judge(read(path), ended), counts)
 
 
 async def _worked_off(driver: Driver, seconds: float) -> Counts:

@@ -1,0 +1,86 @@
+"""An application as ASGI: under any server, or inside a FastAPI or Starlette program of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from forebay.intake.asgi import ASGISite, Receive, Scope, Send
+from forebay.intake.http import Limits
+from forebay.running import Running, run, settings_of
+from forebay.site import site_of
+
+if TYPE_CHECKING:
+    from forebay.app import App
+
+
+class MountedApp:
+    """An application that starts with the program that holds it.
+
+    Arguments:
+        app: what was declared.
+        settings: as for `App.running`.
+
+    Example::
+
+        levelled = app.asgi(queue="sqlite:///orders.db")
+        api = FastAPI(lifespan=levelled.lifespan)
+        api.mount("/shop", levelled)
+    """
+
+    def __init__(self, app: App, settings: Mapping[str, Any]) -> None:
+        self._app = app
+        self._settings = settings_of(settings)
+        self._site: ASGISite | None = None
+        self._starting: asyncio.Lock | None = None
+        self._stack = AsyncExitStack()
+        self.running: Running | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, host: object = None) -> AsyncIterator[None]:
+        """Start the application, and end it in order; takes and ignores the program that holds it."""
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Open queues and store and start the workers, unless it was done."""
+        if self._starting is None:
+            self._starting = asyncio.Lock()
+        async with self._starting:
+            if self._site is None:
+                self.running = await self._stack.enter_async_context(run(self._app, self._settings))
+                self._site = ASGISite(site_of(self.running), Limits(max_body=self._settings.max_body))
+
+    async def stop(self) -> None:
+        """End in order; a further request would start it again."""
+        if self.running is not None:
+            self.running.stopping()
+        self._site, self.running = None, None
+        await self._stack.aclose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or take part in the lifespan of a server that has no other application."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if self._site is None:
+            await self.start()
+        assert self._site is not None
+        await self._site(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})

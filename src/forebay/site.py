@@ -1,0 +1,83 @@
+"""Everything that a running application answers over HTTP: its intakes, and what its operators ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from forebay.intake.admission import Limiter
+from forebay.intake.http import Request, Response, json_response, text_response
+from forebay.intake.intake import Intake
+from forebay.intake.openapi import openapi
+from forebay.intake.routes import Routes
+from forebay.version import __version__
+
+if TYPE_CHECKING:
+    from forebay.app import DeclaredIntake
+    from forebay.running import Running
+
+METRICS = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
+
+
+def site_of(running: Running) -> Routes:
+    """Return the site of a running application.
+
+    ``POST <path>`` and ``GET <path>/{id}`` of each intake; /metrics, /healthz, /readyz, /ledger and /openapi.json.
+    """
+    intakes = [_intake(running, declared) for declared in running.app.intakes]
+    routes = Routes()
+    for intake in intakes:
+        intake.mount(routes)
+    operations = Operations(running)
+    described = json_response(openapi(intakes, title=running.app.name, version=__version__))
+    routes.add("GET", "/healthz", operations.alive)
+    routes.add("GET", "/readyz", operations.ready)
+    routes.add("GET", "/ledger", operations.ledger)
+    routes.add("GET", "/metrics", operations.metrics)
+    routes.add("GET", "/openapi.json", lambda request, respond: respond(described))
+    return routes
+
+
+def _intake(running: Running, declared: DeclaredIntake) -> Intake:
+    settings = running.settings
+    limiter = None if settings.limit is None else Limiter(settings.limit, settings.burst)
+    into = running.directs[declared.topic] if settings.places == 0 else running.topics[declared.topic]
+    return Intake(
+        declared.path,
+        declared.body,
+        into,
+        answers=declared.answers,
+        store=running.store,
+        limiter=limiter,
+        overload=settings.overload,
+        listeners=running.listeners,
+    )
+
+
+class Operations:
+    """Answers what operators and their machines ask of a running application."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def alive(self, request: Request) -> Response:
+        """Say that the process and its event loop live; nothing of brokers, or one of them would restart a fleet."""
+        return text_response("ok\n")
+
+    async def ready(self, request: Request) -> Response:
+        """Say whether messages can be accepted and worked off: 200, or 503 with what does not work."""
+        troubles = self._running.health.troubles()
+        return json_response({"ready": not troubles, "troubles": troubles}, 503 if troubles else 200)
+
+    async def ledger(self, request: Request) -> Response:
+        """Tell the books of every topic."""
+        ledgers = await self._running.ledgers()
+        books = [{**msgspec.to_builtins(ledger), "balanced": ledger.balanced} for ledger in ledgers]
+        return json_response({"topics": books, "lost": sum(ledger.lost for ledger in ledgers)})
+
+    async def metrics(self, request: Request) -> Response:
+        """Tell all metrics in the text format of Prometheus."""
+        for topic, counts in (await self._running.counts()).items():
+            self._running.metrics.update_counts(topic, counts)
+        return Response(200, self._running.metrics.exposition(), METRICS)
