@@ -64,7 +64,9 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> SQLiteQueue:
     url.check_options(KNOWN_OPTIONS)
     if url.host or not url.path:
         raise UsageError(f"{url} names no file", "write sqlite:///orders.db, or sqlite:////var/lib/orders.db")
-    discipline = url.option("discipline", _discipline, None)
+    discipline = url.option("discipline", Discipline, None)
+    if discipline not in {None, *FEATURES.disciplines}:
+        raise Unsupported(f"SQLite cannot give the discipline {discipline}", "take fifo, lifo or priority")
     lease = url.option("lease", _lease, 15.0)
     synchronous = url.option("synchronous", _synchronous, "full")
     name = url.options.get("topic", "messages")
@@ -294,13 +296,6 @@ async def _rung(bell: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await bell.wait()
-
-
-def _discipline(text: str) -> Discipline:
-    found = Discipline(text)
-    if found not in FEATURES.disciplines:
-        raise Unsupported(f"SQLite cannot give the discipline {text}", "take fifo, lifo or priority")
-    return found
 
 
 def _lease(text: str) -> float:

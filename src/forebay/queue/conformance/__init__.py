@@ -1,0 +1,31 @@
+"""The suite that every driver passes. A driver's test file says how to open it, and nothing else:
+
+    class TestMemory(ConformanceSuite):
+        features = memory.FEATURES
+        clock = ManualClock()
+
+        async def open(self, topic: str, **options: str) -> Driver:
+            return await memory.connect(parse(f"memory://{topic}").with_options(**options), clock=self.clock)
+
+It needs pytest, pytest-asyncio (``asyncio_mode = auto``) and hypothesis. What a driver does not declare is skipped;
+what it declares is proved. A broker whose time cannot be moved leaves `clock` at None, and says in `patience` how long
+its answers may take and in `die` how one of its processes dies.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite(__name__)  # a failure shows its values, as in a test file
+
+from forebay.queue.conformance.harness import Harness  # noqa: E402
+from forebay.queue.conformance.keeping import Keeping  # noqa: E402
+from forebay.queue.conformance.model import Modelled  # noqa: E402
+from forebay.queue.conformance.receiving import Receiving  # noqa: E402
+from forebay.queue.conformance.settling import Settling  # noqa: E402
+
+__all__ = ["ConformanceSuite", "Harness"]
+
+
+class ConformanceSuite(Receiving, Settling, Keeping, Modelled):
+    """The behaviour of a driver; see :class:`~forebay.queue.conformance.harness.Harness` for what to fill in."""

@@ -1,0 +1,131 @@
+"""What a driver's test file must say, and the words that the tests are written in."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from forebay.clock import ManualClock
+from forebay.message import Message, new_id
+from forebay.queue.driver import Delivery, Driver, Ending, Features, Settlement, State
+
+INF = math.inf
+
+
+class Harness:
+    """The behaviour of a driver; subclass it in a test file.
+
+    Attributes:
+        features: what the driver declares.
+        clock: the clock that the opened drivers read, when tests can move it; None: time passes by itself.
+        lease: seconds of a lease in these tests.
+        patience: seconds within which whatever must happen, happens.
+        moment: seconds after which what has not happened, does not happen.
+    """
+
+    features: Features
+    clock: ManualClock | None = None
+    lease = 10.0
+    patience = 5.0
+    moment = 0.05
+
+    topic: str
+    drivers: list[Driver]
+
+    async def open(self, topic: str, **options: str) -> Driver:
+        """Open a topic as a process of its own would; a second time for the same topic: as another process."""
+        raise TypeError("a driver's test file says how to open it")
+
+    async def die(self, driver: Driver) -> None:
+        """Let the process that holds this driver die with its leases; by default they end by time."""
+        await self.pass_time(self.lease + 0.001)
+
+    @pytest.fixture(autouse=True)
+    async def _a_topic_of_its_own(self) -> AsyncIterator[None]:
+        self.topic, self.drivers = f"t{new_id()}", []
+        yield
+        for driver in self.drivers:
+            await driver.close()
+
+    async def opened(self, **options: str) -> Driver:
+        """Open the topic of this test; it is closed at its end."""
+        driver = await self.open(self.topic, lease=f"{self.lease:g}s", **options)
+        self.drivers.append(driver)
+        return driver
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time go by for the drivers."""
+        if self.clock is None:
+            await asyncio.sleep(seconds)
+        else:
+            self.clock.advance(seconds)
+
+    async def take(self, driver: Driver, count: int) -> list[Delivery]:
+        """Receive exactly so many messages."""
+        taken: list[Delivery] = []
+        end = asyncio.get_running_loop().time() + self.patience
+        while len(taken) < count:
+            left = end - asyncio.get_running_loop().time()
+            assert left > 0, f"{len(taken)} of {count} messages came within {self.patience} s"
+            taken += await driver.receive(count - len(taken), min(left, 1.0))
+        return taken
+
+    async def assert_nothing_comes(self, driver: Driver) -> None:
+        """Receive nothing for a moment."""
+        assert list(await driver.receive(10, self.moment)) == []
+
+    async def assert_counts(self, driver: Driver, **expected: int) -> None:
+        """Wait until the broker counts as expected; nothing may be lost at any time."""
+        end = asyncio.get_running_loop().time() + self.patience
+        while True:
+            counts = await driver.counts()
+            assert counts.lost == 0, counts
+            found = {name: getattr(counts, name) for name in expected}
+            if found == expected:
+                return
+            assert asyncio.get_running_loop().time() < end, f"{found}, not {expected}"
+            await asyncio.sleep(0.02)
+
+    def need(self, declared: bool, what: str) -> None:
+        """Skip a test of what the driver does not declare."""
+        if not declared:
+            pytest.skip(f"the driver does not declare: {what}")
+
+    async def bury(self, driver: Driver, headers: dict[str, str], count: int = 1) -> None:
+        """Let messages become dead letters."""
+        taken = await self.take(driver, count)
+        await driver.settle([Settlement(delivery, Ending.DEAD, headers=headers) for delivery in taken])
+
+    async def where(self, driver: Driver, reference: str) -> tuple[State, int]:
+        """Return the state and the attempts of a message."""
+        found = await driver.find(reference)
+        assert found is not None
+        return found.state, found.attempts
+
+
+def message(**fields: object) -> Message:
+    """Return a new message; its body tells it from others."""
+    id = new_id()
+    return Message(id, b"body of " + id.encode(), accepted_at=time.time()).replace(**fields)
+
+
+def done(delivery: Delivery) -> Settlement:
+    """Return the settlement of a delivery that ended well."""
+    return Settlement(delivery, Ending.DONE)
+
+
+def ids(deliveries: Sequence[Delivery]) -> list[str]:
+    """Return the ids of the messages."""
+    return [delivery.message.id for delivery in deliveries]
+
+
+async def accepted(driver: Driver, messages: Sequence[Message], places: float = INF) -> Sequence[Message]:
+    """Publish messages, all of which must be accepted; return them as a receiver should see them."""
+    results = await driver.publish(messages, places)
+    assert len(results) == len(messages)
+    assert all(isinstance(result, str) and result for result in results), results
+    return messages

@@ -1,0 +1,114 @@
+"""How deliveries end: well, again later, as dead letters, or with their worker."""
+
+# ruff: noqa: D102 - the name of a test says what it proves
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from forebay.errors import Unavailable
+from forebay.queue.conformance.harness import INF, Harness, accepted, done, ids, message
+from forebay.queue.driver import Ending, Settlement
+
+
+class Settling(Harness):
+    """The ends of a delivery, and its lease."""
+
+    async def test_a_retry_comes_back_with_the_next_attempt_and_not_early(self) -> None:
+        driver = await self.opened()
+        await accepted(driver, [message()])
+        for attempt in (1, 2, 3):
+            [delivery] = await self.take(driver, 1)
+            assert delivery.attempt == attempt
+            retry = Settlement(delivery, Ending.RETRY, 0.3, {"attempt": str(attempt)})
+            assert await driver.settle([retry]) == [True]
+            await self.assert_counts(driver, retrying=1, in_work=0, waiting=0)
+            await self.assert_nothing_comes(driver)
+            await self.pass_time(0.31)
+        [delivery] = await self.take(driver, 1)
+        assert (delivery.attempt, delivery.message.headers) == (4, {"attempt": "3"})
+
+    async def test_a_released_message_comes_back_and_does_not_count_as_an_attempt(self) -> None:
+        driver = await self.opened()
+        await accepted(driver, [message()])
+        for _ in range(3):
+            [delivery] = await self.take(driver, 1)
+            assert delivery.attempt == 1
+            assert await driver.settle([Settlement(delivery, Ending.RELEASE)]) == [True]
+        await self.assert_counts(driver, accepted=1, in_work=0)
+
+    async def test_a_second_settlement_is_answered_false_and_changes_nothing(self) -> None:
+        driver = await self.opened()
+        await accepted(driver, [message(), message()])
+        first, second = await self.take(driver, 2)
+        assert list(await driver.settle([done(first)])) == [True]
+        again = [done(first), Settlement(first, Ending.RETRY), Settlement(first, Ending.DEAD)]
+        assert list(await driver.settle(again)) == [False, False, False]
+        assert list(await driver.settle([done(second), done(second)])) == [True, False]
+        await self.assert_counts(driver, done=2, dead=0, retrying=0, waiting=0, in_work=0)
+
+    async def test_deliveries_of_one_batch_may_end_differently(self) -> None:
+        driver = await self.opened()
+        await accepted(driver, [message() for _ in range(4)])
+        taken = await self.take(driver, 4)
+        ends = [Settlement(d, ending, 60.0) for d, ending in zip(taken, Ending, strict=True)]
+        assert list(await driver.settle(ends)) == [True] * 4
+        await self.assert_counts(driver, done=1, retrying=1, dead=1, in_work=0, waiting=1)
+
+    async def test_what_a_dead_process_held_goes_to_another_one(self) -> None:
+        victim, other = await self.opened(), await self.opened()
+        await accepted(victim, [message() for _ in range(3)])
+        held = await self.take(victim, 3)
+        await self.assert_nothing_comes(other)
+        await self.die(victim)
+        taken = await self.take(other, 3)
+        assert Counter(ids(taken)) == Counter(ids(held))
+        if self.features.counts_crashes:
+            assert {delivery.attempt for delivery in taken} == {2}
+        await self.assert_counts(other, in_work=3, waiting=0)
+
+    async def test_a_settlement_that_comes_too_late_changes_nothing(self) -> None:
+        self.need(self.clock is not None, "a clock that tests can move")
+        slow, other = await self.opened(), await self.opened()
+        await accepted(slow, [message()])
+        [late] = await self.take(slow, 1)
+        await self.pass_time(self.lease + 0.001)
+        [delivery] = await self.take(other, 1)
+        for ending in Ending:
+            assert list(await slow.settle([Settlement(late, ending)])) == [False]
+        await self.assert_counts(other, in_work=1, done=0, dead=0, waiting=0, retrying=0)
+        assert list(await other.settle([done(delivery)])) == [True]
+
+    async def test_an_extended_lease_is_kept(self) -> None:
+        self.need(self.clock is not None, "a clock that tests can move")
+        driver, other = await self.opened(), await self.opened()
+        await accepted(driver, [message()])
+        [delivery] = await self.take(driver, 1)
+        for _ in range(3):
+            await self.pass_time(self.lease * 0.9)
+            await driver.extend([delivery])
+            await self.assert_nothing_comes(other)
+        assert list(await driver.settle([done(delivery)])) == [True]
+        await driver.extend([delivery])
+        await self.assert_counts(driver, done=1, in_work=0)
+
+    async def test_closing_releases_what_is_leased(self) -> None:
+        leaving, staying = await self.opened(), await self.opened()
+        await accepted(leaving, [message() for _ in range(4)])
+        held = await self.take(leaving, 4)
+        await leaving.close()
+        taken = await self.take(staying, 4)
+        assert Counter(ids(taken)) == Counter(ids(held))
+        assert {delivery.attempt for delivery in taken} == {1}
+
+    async def test_a_closed_driver_says_so(self) -> None:
+        driver = await self.opened()
+        await accepted(driver, [message()])
+        [delivery] = await self.take(driver, 1)
+        await driver.close()
+        await driver.close()
+        for call in (driver.settle([done(delivery)]), driver.publish([message()], INF), driver.receive(1, 0)):
+            with pytest.raises(Unavailable):
+                await call
