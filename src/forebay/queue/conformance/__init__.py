@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(__name__)  # a failure shows its values, as in a test file
+for _part in ("harness", "keeping", "model", "receiving", "settling"):
+    pytest.register_assert_rewrite(f"{__name__}.{_part}")  # a failure shows its values, as in a test file
 
 from forebay.queue.conformance.harness import Harness  # noqa: E402
 from forebay.queue.conformance.keeping import Keeping  # noqa: E402
