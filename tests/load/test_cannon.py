@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from forebay.errors import UsageError
 from forebay.load.cannon import Cannon, fire
@@ -264,6 +265,34 @@ async def test_a_second_answer_to_one_request_is_not_taken_for_that_of_the_next(
         run = await fire(server.url, Const(30), 0.1, numbered)
     assert dict(run.statuses) == {200: 3}
     assert server.connections == 3
+
+
+async def test_a_run_that_ends_while_connections_are_being_opened_leaves_none_behind() -> None:
+    begun = asyncio.Event()
+
+    def first(index: int) -> Shot:
+        begun.set()
+        return numbered(index)
+
+    async with serving(saying(OK)) as server:
+        running = asyncio.create_task(fire(server.url, Const(10_000), 60, first))
+        await begun.wait()
+        running.cancel()
+        run = await running
+        await asyncio.sleep(0)
+    assert run.interrupted
+    assert adds_up(run)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_it_fires_from_uvloop_too() -> None:
+    async def main() -> Run:
+        async with serving(saying(OK)) as server:
+            return await fire(server.url, Const(100), 0.2, numbered)
+
+    run = uvloop.run(main())
+    assert (run.accepted, run.unknown, run.refused) == (20, 0, 0)
+    assert adds_up(run)
 
 
 async def test_an_error_of_the_listener_ends_the_run() -> None:

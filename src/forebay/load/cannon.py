@@ -76,6 +76,7 @@ class Cannon:
         self._connections = connections
         self._timeout = timeout
         self._waiting: deque[_Fired] = deque()
+        self._made: set[Connection] = set()
         self._idle: list[Connection] = []
         self._busy: dict[Connection, _Fired] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -152,15 +153,18 @@ class Cannon:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self._answered, self._lost), self._target.host, self._target.port
-                )
+                _, connection = await loop.create_connection(self._new_connection, self._target.host, self._target.port)
         except OSError as error:  # TimeoutError is one
             if self._waiting:
                 self._refuse(self._waiting.popleft(), f"no connection: {error.strerror or 'no answer in time'}")
             return
         if connection.usable:
             self._idle.append(connection)
+
+    def _new_connection(self) -> Connection:
+        connection = Connection(self._answered, self._lost)
+        self._made.add(connection)
+        return connection
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
@@ -178,6 +182,7 @@ class Cannon:
         self._dispatch()
 
     def _lost(self, connection: Connection, reason: str) -> None:
+        self._made.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         fired = self._busy.pop(connection, None)
@@ -222,6 +227,7 @@ class Cannon:
             too_old = time.perf_counter_ns() - round(self._timeout * 1e9)
             for connection in [c for c, fired in self._busy.items() if fired.sent < too_old]:
                 connection.abort()
+                self._made.discard(connection)
                 self._ended(self._busy.pop(connection), Kind.UNKNOWN, reason="no answer in time")
             while self._waiting and self._waiting[0].planned < too_old:
                 self._refuse(self._waiting.popleft(), "no connection was free in time")
@@ -234,12 +240,11 @@ class Cannon:
             task.cancel()
         for fired in waiting:
             self._refuse(fired, "interrupted before it was sent")
-        for connection, fired in list(self._busy.items()):
-            connection.abort()
+        for fired in self._busy.values():
             self._ended(fired, Kind.UNKNOWN, reason="interrupted before the answer")
-        self._busy.clear()
-        for connection in self._idle:
+        for connection in self._made:  # those that are only being opened, too
             connection.abort()
+        self._busy.clear()
         self._idle.clear()
         await asyncio.gather(*tasks, *self._opening, return_exceptions=True)
         self.run.elapsed_seconds = (time.perf_counter_ns() - self.run.zero) / 1e9

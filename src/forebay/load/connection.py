@@ -92,8 +92,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, unless the connection was given up while it was being opened."""
         self._transport = transport  # type: ignore[assignment]
+        if self._over:
+            self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Hand over an answer that the end of the connection completes; otherwise report the loss."""

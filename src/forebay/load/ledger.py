@@ -124,7 +124,7 @@ def read(path: Path) -> dict[str, Tally]:
 
 def _count(tallies: dict[str, Tally], fact: Mapping[str, Any]) -> None:
     if "attempt" in fact:
-        tallies.setdefault(fact["attempt"], Tally(references=[])).attempts += 1
+        tallies.setdefault(fact["attempt"], Tally()).attempts += 1
         return
     tally = tallies[fact["outcome"]]
     match Heard(fact["heard"]):

@@ -173,7 +173,7 @@ class Run:
     def _second(self, instant: int) -> Second:
         index = max(0, (instant - self.zero) // 1_000_000_000)
         while len(self.series) <= index:
-            self.series.append(Second(answered={}))
+            self.series.append(Second())
         return self.series[index]
 
 
