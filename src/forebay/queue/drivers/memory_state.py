@@ -62,6 +62,7 @@ class Shared:
         """Forget an entry that has come to its end."""
         del self.entries[entry.message.id]
         self.number[entry.state] -= 1
+        entry.due = math.inf  # its lease must not wake it again
 
     def discard(self, entries: Iterable[Entry]) -> int:
         """Remove entries by an operator's command; return how many."""
