@@ -76,6 +76,11 @@ class Watermark:
         return self._begun[0] if self._begun else self._next
 
     @property
+    def following(self) -> int | None:
+        """The offset above everything that has come; None while nothing has."""
+        return self._next
+
+    @property
     def unfinished(self) -> int:
         """How many messages have come and not ended."""
         return len(self._unfinished)

@@ -1,0 +1,190 @@
+"""What the URL of a Kafka topic says, read strictly: ``kafka://host:9092/orders?group=workers&partitions=8``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from forebay.disciplines import Discipline
+from forebay.errors import Unsupported, UsageError
+from forebay.quantity import duration
+from forebay.queue.driver import OPTIONS as COMMON_OPTIONS
+from forebay.url import URL
+
+OPTIONS = {
+    **COMMON_OPTIONS,
+    "group": "the consumer group; processes of one group share the work",
+    "partitions": "of the topics, when they are created: how many processes can share the work",
+    "replication": "of the topics, when they are created; 3, or as many brokers as there are",
+    "security": "plaintext, ssl, sasl_plaintext or sasl_ssl",
+    "mechanism": "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; with user and password in the URL",
+    "cafile": "certificates to trust, as a PEM file",
+}
+SECURITY = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+DELIVERY_SECONDS = 4.0
+"""How long the client tries to publish: below the deadline of a topic, so that callers hear its answer."""
+
+LARGEST = 8 * 2**20
+"""Bytes of a message, at most."""
+
+DEAD_SETTINGS = {
+    "cleanup.policy": "compact",
+    "retention.ms": "-1",
+    "max.message.bytes": str(LARGEST),
+    # What a dead letter became must be known for as long as messages are counted: a hundred years.
+    "delete.retention.ms": str(100 * 365 * 24 * 3600 * 1000),
+}
+WAITING_SETTINGS = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",  # nothing that waits is ever dropped by its age
+    "max.message.bytes": str(LARGEST),
+}
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a topic is, and what it shall be.
+
+    Arguments:
+        topic: messages that wait for their first attempt; `retry` and `dead` lie beside it.
+        group: of the consumers.
+        lease: seconds without a sign of life after which a worker's messages go to others.
+        partitions, replication: for topics that must be created; replication None: 3, or all brokers.
+        client: settings that every client needs: brokers, security.
+    """
+
+    topic: str
+    group: str
+    lease: float
+    partitions: int
+    replication: int | None
+    client: dict[str, Any]
+
+    @property
+    def retry(self) -> str:
+        """The topic of messages that wait for another attempt."""
+        return f"{self.topic}.retry"
+
+    @property
+    def dead(self) -> str:
+        """The topic of dead letters, by message id."""
+        return f"{self.topic}.dead"
+
+    @property
+    def topics(self) -> dict[str, dict[str, str]]:
+        """All topics, each with the settings that it is created with."""
+        return {self.topic: WAITING_SETTINGS, self.retry: WAITING_SETTINGS, self.dead: DEAD_SETTINGS}
+
+    @property
+    def producer(self) -> dict[str, Any]:
+        """The settings of the producer: nothing counts as sent before all replicas in sync have it."""
+        return {
+            **self.client,
+            "acks": "all",
+            "enable.idempotence": True,
+            "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
+            "message.max.bytes": LARGEST,
+            "linger.ms": 0,  # batches were made before; what comes meanwhile is batched by the client as well
+        }
+
+    @property
+    def reader(self) -> dict[str, Any]:
+        """The settings of a consumer that reads without being a member of a group."""
+        unused = f"forebay-reader-{self.group}-{self.topic}"
+        return {
+            **self.client,
+            "group.id": unused,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+        }
+
+    @property
+    def consumer(self) -> dict[str, Any]:
+        """The settings of a member of the group; positions are committed by us alone."""
+        session = int(self.lease * 1000)
+        return {
+            **self.client,
+            "group.id": self.group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_committed",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session,
+            "heartbeat.interval.ms": max(session // 5, 100),
+            "max.poll.interval.ms": max(session, 60_000),
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 20,
+        }
+
+
+def read_address(url: URL) -> Address:
+    """Return what a URL says.
+
+    Raises:
+        UsageError: an option is unknown, or its value is not one. Unsupported: another discipline than fifo.
+    """
+    url.check_options(OPTIONS)
+    if not url.host:
+        raise UsageError(f"{url} names no broker", "write it as kafka://localhost:9092/orders")
+    if url.option("discipline", Discipline, Discipline.FIFO) is not Discipline.FIFO:
+        raise Unsupported(
+            f"Kafka has no discipline {url.options['discipline']}: a partition is read in order",
+            "the drivers memory and sqlite have it",
+        )
+    lease = url.option("lease", duration, 15.0)
+    if not 1.0 <= lease <= 1800.0:
+        raise UsageError(f"a lease of {lease:g} s is not possible on Kafka", "write 1s to 30m")
+    topic = url.options.get("topic") or url.path
+    return Address(
+        topic=topic,
+        group=url.options.get("group") or topic,
+        lease=lease,
+        partitions=url.option("partitions", _positive, 8),
+        replication=url.option("replication", _positive, None),
+        client=_client(url),
+    )
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000):
+        raise UsageError("not a number above 0")
+    return int(text)
+
+
+def _client(url: URL) -> dict[str, Any]:
+    brokers = ",".join(host if ":" in host else f"{host}:9092" for host in url.host.split(","))
+    settings: dict[str, Any] = {
+        "bootstrap.servers": brokers,
+        "log_level": 0,  # what the client has to say comes as errors; its log would go to our standard error
+        "allow.auto.create.topics": False,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 500,
+        "topic.metadata.refresh.interval.ms": 30_000,
+    }
+    security = _one_of(url, "security", SECURITY) or ("sasl_plaintext" if url.user else "plaintext")
+    mechanism = _one_of(url, "mechanism", MECHANISMS)
+    if "sasl" in security:
+        if not url.user:
+            raise UsageError(f"security={security} needs an account", "write kafka://user:password@host/orders")
+        account = {"sasl.username": url.user, "sasl.password": url.password}
+        settings |= {"sasl.mechanism": mechanism or "SCRAM-SHA-512", **account}
+    elif url.user or mechanism:
+        raise UsageError(f"security={security} has no accounts", "use security=sasl_ssl or sasl_plaintext")
+    if cafile := url.options.get("cafile"):
+        if "ssl" not in security:
+            raise UsageError(f"security={security} has no certificates", "use security=ssl or sasl_ssl")
+        settings["ssl.ca.location"] = cafile
+    return {**settings, "security.protocol": security}
+
+
+def _one_of(url: URL, name: str, known: tuple[str, ...]) -> str | None:
+    value = url.options.get(name)
+    if value is not None and value not in known:
+        raise UsageError(f"{name}={value!r} is not known", f"one of {', '.join(known)}")
+    return value

@@ -1,0 +1,297 @@
+"""The Kafka driver: publisher, poller, dead letters and the broker's own knowledge, put under the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from confluent_kafka import KafkaException
+
+from forebay.clock import SYSTEM_CLOCK, Clock
+from forebay.disciplines import Discipline
+from forebay.durability import Durability
+from forebay.errors import ForebayError, QueueFull, Unavailable, Unsupported
+from forebay.message import Message, new_id
+from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
+from forebay.queue.drivers.kafka.address import Address, read_address
+from forebay.queue.drivers.kafka.failures import reading_error
+from forebay.queue.drivers.kafka.holdings import Holdings
+from forebay.queue.drivers.kafka.ledger import Ledger
+from forebay.queue.drivers.kafka.letters import coming_back, dropped_note, letter, purge_note, returned_note
+from forebay.queue.drivers.kafka.poller import Poller
+from forebay.queue.drivers.kafka.publisher import Place, Publisher
+from forebay.queue.drivers.kafka.records import Record, headers_of, key_of
+from forebay.queue.drivers.kafka.surveyor import Surveyor
+from forebay.url import URL
+
+T = TypeVar("T")
+
+CLOSE_SECONDS = 10.0
+LAG_SECONDS = 0.1
+"""How old the known number of waiting messages may be when places are limited."""
+
+FEATURES = Features(
+    disciplines=frozenset({Discipline.FIFO}),
+    persistent=True,
+    crosses_processes=True,
+    exact_places=False,
+    deduplicates=False,
+    counts_crashes=False,
+    finds=True,
+)
+
+
+class Kafka:
+    """One topic of Kafka, with its retry topic and its dead letters.
+
+    Arguments:
+        address: the topics and the group.
+        durability: of the topic, as the broker has told.
+        surveyor: has opened the topics.
+        background: the one thread of everything that asks the broker and waits.
+        clock: tells when a retry is due.
+    """
+
+    features = FEATURES
+
+    def __init__(
+        self,
+        address: Address,
+        durability: Durability,
+        surveyor: Surveyor,
+        background: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self.durability = durability
+        self._address = address
+        self._clock = clock
+        self._background = background
+        self._loop = asyncio.get_running_loop()
+        self._publisher = Publisher(address.producer)
+        self._poller: Poller | None = None
+        self._ledger = Ledger(address, surveyor, clock)
+        self._arrival = asyncio.Event()
+        self._wanted = False
+        self._published = 0
+        self._lag = (-math.inf, 0.0)
+        self._closed = False
+
+    async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
+        """Send messages; each is accepted once all replicas in sync have it."""
+        self._check_open()
+        taken = messages
+        if places != math.inf:
+            room = await self._room(places, len(messages))
+            taken = messages[:room]
+        topic = self._address.topic
+        places_taken = await self._publisher.send(
+            [Record(topic, key_of(message), message.body, headers_of(message)) for message in taken]
+        )
+        self._published += len(taken)
+        answers = [_reference(message, place) for message, place in zip(taken, places_taken, strict=True)]
+        refused = len(messages) - len(taken)
+        return answers + [QueueFull(f"{topic}: all {places:g} places are taken") for _ in range(refused)]
+
+    async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
+        """Hand out what the poller has brought; the first call joins the group."""
+        self._check_open()
+        poller = self._poller or self._join()
+        taken = poller.holdings.take(limit)
+        if taken:
+            return taken
+        if trouble := poller.take_trouble():
+            raise trouble
+        self._arrival.clear()
+        self._wanted = True
+        if not poller.holdings.ready:  # it may have come between the two questions
+            try:
+                async with asyncio.timeout(wait):
+                    await self._arrival.wait()
+            except TimeoutError:
+                return []
+        return poller.holdings.take(limit)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
+        """End deliveries; what goes elsewhere is durable there before it ends here.
+
+        Raises:
+            Unavailable, Unknown: a retry or dead letter is not durable; nothing was settled, and the same call may be
+                repeated.
+        """
+        self._check_open()
+        if self._poller is None:
+            return [False] * len(settlements)
+        await self._move([one for one in settlements if one.ending in (Ending.RETRY, Ending.DEAD)])
+        answers = self._poller.holdings.settle(settlements)
+        if any(one.ending is Ending.RELEASE for one in settlements):
+            self._arrival.set()
+        return answers
+
+    async def extend(self, deliveries: Iterable[Delivery]) -> None:
+        """Nothing: as long as the poller lives, the group knows that this process does."""
+
+    async def counts(self) -> Counts:
+        """Count from the positions of the group, the ends of the topics, and the dead letters."""
+        return await self._ask(lambda: self._ledger.counts(self._holdings))
+
+    async def find(self, reference: str) -> Found | None:
+        """Look at the place that the reference names, and where its message may have gone from there."""
+        return await self._ask(lambda: self._ledger.find(reference, self._holdings))
+
+    async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
+        """Return dead letters in the order of their ids."""
+        lying = await self._ask(self._ledger.dead_letters)
+        return [lying[id] for id in sorted(id for id in lying if id > after)[:limit]]
+
+    async def return_dead(self, ids: Sequence[str]) -> int:
+        """Send dead letters to the topic again, then mark them as returned."""
+        lying, returns = await self._lying(ids)
+        records = [coming_back(self._address.topic, one.message, returns[id] + 1) for id, one in lying.items()]
+        sent = await self._publisher.send(records)
+        notes = [
+            returned_note(self._address.dead, id, returns[id] + 1, place)
+            for id, place in zip(lying, sent, strict=True)
+            if not isinstance(place, ForebayError)
+        ]
+        await self._send_all(notes)
+        _raise_first(sent)
+        return len(notes)
+
+    async def drop_dead(self, ids: Sequence[str]) -> int:
+        """Mark dead letters as dropped; the broker forgets their bodies when it compacts."""
+        lying, returns = await self._lying(ids)
+        await self._send_all([dropped_note(self._address.dead, id, returns[id]) for id in lying])
+        return len(lying)
+
+    async def purge(self) -> int:
+        """Move the group behind all that waits or retries.
+
+        Raises:
+            Unsupported: other processes consume too; only they can let go of what they hold.
+        """
+        if self._poller is not None and self._ledger.parts <= set(self._poller.holdings.tallies()):
+            count = await self._poller.purge()
+        elif self._poller is None and await self._ask(self._ledger.group_is_empty):
+            count = await self._ask(self._ledger.skip_to_end)
+        else:
+            raise Unsupported(
+                f"{self._address.topic} cannot be purged while other processes consume it",
+                "stop the workers, then purge",
+            )
+        if count:
+            await self._send_all([purge_note(self._address.dead, new_id(), count)])
+        return count
+
+    async def close(self) -> None:
+        """Commit what has ended, leave the group, and wait for what was sent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._arrival.set()
+        if self._poller is not None:
+            await asyncio.to_thread(self._poller.stop, CLOSE_SECONDS)
+        await asyncio.to_thread(self._publisher.close, CLOSE_SECONDS)
+        self._background.submit(self._ledger.close)
+        self._background.shutdown(wait=False)
+
+    @property
+    def _holdings(self) -> Holdings | None:
+        return self._poller.holdings if self._poller is not None else None
+
+    def _join(self) -> Poller:
+        self._poller = Poller(self._address, self._clock, self._tell_arrival)
+        self._poller.start()
+        return self._poller
+
+    def _tell_arrival(self) -> None:
+        """Wake `receive` from the poller's thread, once for each time that it waits."""
+        if self._wanted:
+            self._wanted = False
+            try:
+                self._loop.call_soon_threadsafe(self._arrival.set)
+            except RuntimeError:  # the loop has been closed: nobody waits any more
+                return
+
+    async def _move(self, settlements: Sequence[Settlement]) -> None:
+        """Make next attempts and dead letters durable, each once, however often the settlement is repeated."""
+        moving = [one for one in settlements if one.delivery.handle.held and not one.delivery.handle.moved]
+        if not moving:
+            return
+        sent = await self._publisher.send([self._moved(one) for one in moving])
+        for settlement, place in zip(moving, sent, strict=True):
+            settlement.delivery.handle.moved = not isinstance(place, ForebayError)
+        _raise_first(sent)
+
+    def _moved(self, settlement: Settlement) -> Record:
+        delivery = settlement.delivery
+        message, returns = delivery.message, delivery.handle.returns
+        if settlement.headers is not None:
+            message = message.replace(headers=settlement.headers)
+        if settlement.ending is Ending.DEAD:
+            return letter(self._address.dead, message, delivery.attempt, returns)
+        due_at = self._clock.time() + settlement.delay
+        headers = headers_of(message, attempt=delivery.attempt + 1, due_at=repr(due_at), returns=returns)
+        return Record(self._address.retry, key_of(message), message.body, headers)
+
+    async def _room(self, places: float, wanted: int) -> int:
+        """Return how many messages may still come; what other processes publish meanwhile is not known."""
+        known_at, waiting = self._lag
+        if self._loop.time() - known_at > LAG_SECONDS or waiting + self._published + wanted > places:
+            published = self._published
+            waiting = (await self._ask(lambda: self._ledger.waiting(self._holdings))) - published
+            self._lag = (self._loop.time(), waiting)
+        return max(0, int(min(places - waiting - self._published, wanted)))
+
+    async def _lying(self, ids: Sequence[str]) -> tuple[dict[str, DeadLetter], dict[str, int]]:
+        lying = await self._ask(self._ledger.dead_letters)
+        wanted = {id: lying[id] for id in ids if id in lying}
+        return wanted, {id: self._ledger.returns(id) for id in wanted}
+
+    async def _send_all(self, records: Sequence[Record]) -> None:
+        _raise_first(await self._publisher.send(records))
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        """Ask the broker in the background thread."""
+        self._check_open()
+        try:
+            return await self._loop.run_in_executor(self._background, question)
+        except KafkaException as failure:
+            raise reading_error(failure) from failure
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable(f"the driver of {self._address.topic} is closed")
+
+
+def _reference(message: Message, place: Place | ForebayError) -> str | ForebayError:
+    return place if isinstance(place, ForebayError) else f"{message.id}.{place[0]}.{place[1]}"
+
+
+def _raise_first(answers: Sequence[Place | ForebayError]) -> None:
+    for answer in answers:
+        if isinstance(answer, ForebayError):
+            raise answer
+
+
+async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> Kafka:
+    """Open a topic of Kafka, creating it and its retry and dead letter topics where they are missing.
+
+    Raises:
+        UsageError, Unsupported: the URL asks for what is not known, or what Kafka cannot give.
+        Unavailable: no broker answers.
+    """
+    address = read_address(url)
+    background = ThreadPoolExecutor(1, thread_name_prefix="forebay-kafka-background")
+    try:
+        surveyor = Surveyor(address)
+        durability = await asyncio.get_running_loop().run_in_executor(background, surveyor.open)
+    except KafkaException as failure:
+        background.shutdown(wait=False)
+        raise reading_error(failure) from failure
+    except BaseException:
+        background.shutdown(wait=False)
+        raise
+    return Kafka(address, durability, surveyor, background, clock)

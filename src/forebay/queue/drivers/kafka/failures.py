@@ -1,0 +1,55 @@
+"""What the errors of the Kafka client mean: nothing happened, nobody knows, or the caller is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
+
+NEVER_SENT = {
+    KafkaError._QUEUE_FULL,
+    KafkaError._PURGE_QUEUE,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+CALLER_IS_WRONG = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.INVALID_SESSION_TIMEOUT,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError._INVALID_ARG,
+}
+
+
+def error_of(failure: Any) -> KafkaError | None:
+    """Return the client's error inside an exception, where it has one."""
+    inner = failure.args[0] if isinstance(failure, KafkaException) and failure.args else failure
+    return inner if isinstance(inner, KafkaError) else None
+
+
+def publish_error(failure: Any) -> ForebayError:
+    """Return what a failure to publish means; in doubt it may have happened."""
+    if isinstance(failure, BufferError):
+        return Unavailable("too many messages wait to be sent to Kafka")
+    error = error_of(failure)
+    if error is None:
+        return Unknown(f"Kafka's client failed: {failure!r}")
+    if error.code() in CALLER_IS_WRONG:
+        return UsageError(f"Kafka does not take the message: {error.str()}")
+    if error.code() in NEVER_SENT:
+        return Unavailable(f"Kafka did not take the message: {error.str()}")
+    return Unknown(f"Kafka did not confirm the message: {error.str()}")
+
+
+def reading_error(failure: Any) -> ForebayError:
+    """Return what a failure to read, or to ask for something, means: nothing was changed."""
+    error = error_of(failure)
+    words = error.str() if error is not None else str(failure)
+    if error is not None and error.code() == KafkaError.INVALID_SESSION_TIMEOUT:
+        return UsageError(f"Kafka refuses the lease: {words}", "lease=6s is the least that brokers take by default")
+    return Unavailable(f"Kafka: {words}")

@@ -1,0 +1,196 @@
+"""What the broker knows of a topic: where its partitions begin and end, how far the group is, single records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import confluent_kafka.admin
+import msgspec
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from forebay.durability import Durability
+from forebay.errors import Unavailable
+from forebay.queue.drivers.kafka.address import Address
+from forebay.queue.drivers.kafka.holdings import Part
+from forebay.queue.drivers.kafka.records import Arrival, read
+
+T = TypeVar("T")
+
+admin: Any = confluent_kafka.admin  # its types do not say what it exports
+
+ANSWER_SECONDS = 5.0
+OPEN_SECONDS = 10.0
+
+
+class Extent(msgspec.Struct, frozen=True, gc=False):
+    """One partition: where it begins and ends, and how far the group is.
+
+    Arguments:
+        start: the first offset that is still there.
+        end: the offset of the next record.
+        committed: the position of the group; before its first commit, `start`. Below `start`: records were removed
+            that nobody had worked off.
+    """
+
+    start: int
+    end: int
+    committed: int
+
+
+class Surveyor:
+    """Asks the broker; every method blocks its thread, and all are called from one.
+
+    Arguments:
+        address: the topics and the group.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._admin = admin.AdminClient(address.client)
+        self._consumer: Any = None
+        self._parts: list[TopicPartition] = []
+
+    def open(self) -> Durability:
+        """Create the topics that are missing; return what a message in them survives.
+
+        Raises:
+            Unavailable: no broker answers. KafkaException: it refuses.
+        """
+        found = self._admin.list_topics(timeout=OPEN_SECONDS)
+        missing = [name for name in self._address.topics if name not in found.topics]
+        if missing:
+            self._create(missing, len(found.brokers))
+        self._parts = self._partitions()
+        return self._durability()
+
+    @property
+    def parts(self) -> set[Part]:
+        """All partitions of the main and the retry topic."""
+        return {(one.topic, one.partition) for one in self._parts}
+
+    def survey(self) -> dict[Part, Extent]:
+        """Return the extent of every partition of messages that wait for their first or another attempt."""
+        group = ConsumerGroupTopicPartitions(self._address.group, self._parts)
+        ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()))
+        starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()))
+        answer = _value(next(iter(self._admin.list_consumer_group_offsets([group]).values())))
+        committed = {(one.topic, one.partition): one.offset for one in answer.topic_partitions}
+        extents = {}
+        for place in self._parts:
+            start, end = _value(starts[place]).offset, _value(ends[place]).offset
+            part = (place.topic, place.partition)
+            position = committed.get(part, -1)
+            extents[part] = Extent(start, end, position if position >= 0 else start)
+        return extents
+
+    def record(self, part: Part, offset: int) -> Arrival | None:
+        """Return the record at a place, None where there is none."""
+        return self.first_records({part: offset}, exactly=True).get(part)
+
+    def first_records(self, places: Mapping[Part, int], exactly: bool = False) -> dict[Part, Arrival]:
+        """Return of each partition the first record at an offset or, unless `exactly`, above it."""
+        if not places:
+            return {}
+        if self._consumer is None:
+            self._consumer = Consumer(self._address.reader)
+        self._consumer.assign([TopicPartition(*part, offset) for part, offset in places.items()])
+        found: dict[Part, Arrival] = {}
+        open_parts, deadline = set(places), time.monotonic() + ANSWER_SECONDS
+        while open_parts and time.monotonic() < deadline:
+            for record in self._consumer.consume(1, 0.05):
+                part = (record.topic(), record.partition())
+                if part not in open_parts or (record.error() and not _is_end(record)):
+                    continue
+                open_parts.discard(part)
+                if record.error() is None and (not exactly or record.offset() == places[part]):
+                    found[part] = read(record, self._address.topic)
+        self._consumer.unassign()
+        if open_parts:
+            raise Unavailable(f"Kafka: {self._address.topic} cannot be read")
+        return found
+
+    def move_group_to(self, positions: Mapping[Part, int]) -> None:
+        """Set the positions of a group that has no members.
+
+        Raises:
+            KafkaException: it has members.
+        """
+        places = [TopicPartition(*part, position) for part, position in positions.items()]
+        request = ConsumerGroupTopicPartitions(self._address.group, places)
+        for future in self._admin.alter_consumer_group_offsets([request]).values():
+            for place in _value(future).topic_partitions:
+                if place.error is not None:
+                    raise KafkaException(place.error)
+
+    def group_is_empty(self) -> bool:
+        """Return whether no process consumes for the group."""
+        described = self._admin.describe_consumer_groups([self._address.group], request_timeout=ANSWER_SECONDS)
+        try:
+            state = _value(next(iter(described.values()))).state
+        except KafkaException as failure:
+            if failure.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return True
+            raise
+        return state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        if self._consumer is not None:
+            self._consumer.close()
+
+    def _create(self, missing: Iterable[str], brokers: int) -> None:
+        replication = self._address.replication or min(3, brokers)
+        topics = []
+        for name in missing:
+            settings = {**self._address.topics[name], "min.insync.replicas": str(min(2, replication))}
+            partitions = 1 if name == self._address.dead else self._address.partitions
+            topics.append(admin.NewTopic(name, partitions, replication, config=settings))
+        for future in self._admin.create_topics(topics, operation_timeout=OPEN_SECONDS).values():
+            try:
+                _value(future)
+            except KafkaException as failure:
+                if failure.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+
+    def _partitions(self) -> list[TopicPartition]:
+        """Return the partitions of the main and the retry topic, once all of all topics have a leader."""
+        deadline = time.monotonic() + OPEN_SECONDS
+        while time.monotonic() < deadline:
+            topics = self._admin.list_topics(timeout=OPEN_SECONDS).topics
+            known = [topics[name] for name in self._address.topics if name in topics]
+            leaders = [one.leader for topic in known for one in topic.partitions.values()]
+            if len(known) == len(self._address.topics) and leaders and min(leaders) >= 0:
+                waiting = (topic for topic in known if topic.topic != self._address.dead)
+                return [TopicPartition(topic.topic, one) for topic in waiting for one in topic.partitions]
+            time.sleep(0.05)
+        raise Unavailable(f"Kafka: the topic {self._address.topic} has no leader")
+
+    def _durability(self) -> Durability:
+        main = self._admin.list_topics(self._address.topic, timeout=OPEN_SECONDS).topics[self._address.topic]
+        replicas = min(len(one.replicas) for one in main.partitions.values())
+        resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, self._address.topic)
+        settings = _value(next(iter(self._admin.describe_configs([resource]).values())))
+        in_sync = int(settings["min.insync.replicas"].value)
+        return Durability.REPLICATED if replicas >= 2 and in_sync >= 2 else Durability.OS
+
+
+def _value(future: Future[T]) -> T:
+    """Return what the broker answered."""
+    try:
+        return future.result(timeout=OPEN_SECONDS)
+    except TimeoutError as error:
+        raise Unavailable("Kafka does not answer") from error
+
+
+def _is_end(record: Any) -> bool:
+    return bool(record.error().code() == KafkaError._PARTITION_EOF)
