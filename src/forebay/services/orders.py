@@ -35,11 +35,11 @@ def orders(work: str = "0s") -> App:
         work: how long the work on one order takes; it stands for the real work, which an own handler does.
     """
     app = App("orders")
-    service_time = work_time(work)
+    time_of_work = work_time(work)
 
     @app.post("/orders", answers=ANSWERS)
     async def work_off(order: Order) -> dict[str, Any]:
-        if seconds := service_time():
+        if seconds := time_of_work.draw():
             await asyncio.sleep(seconds)
         return {"product_id": int(order.product_id), "count": int(order.count), "username": order.username}
 

@@ -5,15 +5,31 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from forebay.errors import UsageError
 from forebay.quantity import duration
 
-_LAW = re.compile(r"(?P<name>D|M|E_?(?P<stages>[1-9][0-9]?)|U)\((?P<mean>[^()]+)\)")
+_LAW = re.compile(r"(?P<name>D|M|E|U)(?:_?(?P<stages>[1-9][0-9]?))?\((?P<mean>[^()]+)\)")
 
 
-def work_time(text: str, chance: random.Random | None = None) -> Callable[[], float]:
-    """Return a source of service times in seconds.
+@dataclass(frozen=True, slots=True)
+class WorkTime:
+    """A source of service times.
+
+    Arguments:
+        mean: E[S], seconds.
+        cs2: the squared coefficient of variation, Var[S]/E[S]^2.
+        draw: returns one service time in seconds.
+    """
+
+    mean: float
+    cs2: float
+    draw: Callable[[], float]
+
+
+def work_time(text: str, chance: random.Random | None = None) -> WorkTime:
+    """Return the service times that a text names.
 
     Arguments:
         text: ``100ms`` or ``D(100ms)``: always the same; ``M(100ms)``: exponential with this mean; ``E_3(100ms)``:
@@ -25,18 +41,15 @@ def work_time(text: str, chance: random.Random | None = None) -> Callable[[], fl
     """
     chance = chance or random.Random()
     match = _LAW.fullmatch(text.strip())
-    if match is None:
-        mean = _mean(text)
-        return lambda: mean
-    mean = _mean(match["mean"])
-    if match["stages"]:
-        stages = int(match["stages"])
-        return lambda: chance.gammavariate(stages, mean / stages)
-    return {
-        "D": lambda: mean,
-        "M": lambda: chance.expovariate(1 / mean) if mean else 0.0,
-        "U": lambda: chance.uniform(0, 2 * mean),
-    }[match["name"]]
+    name, mean = (match["name"], _mean(match["mean"])) if match else ("D", _mean(text))
+    k = int(match["stages"] or 1) if match else 1
+    if match and (match["stages"] is not None) != (name == "E"):
+        raise UsageError(f"{text!r} is not a time of work", "only E has stages, and needs them: E_3(100ms)")
+    if name == "D" or not mean:
+        return WorkTime(mean, 0.0, lambda: mean)
+    if name == "U":
+        return WorkTime(mean, 1 / 3, lambda: chance.uniform(0, 2 * mean))
+    return WorkTime(mean, 1 / k, lambda: chance.gammavariate(k, mean / k))
 
 
 def _mean(text: str) -> float:
