@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,9 @@ from forebay.stores.store import Claim, Result, Store
 TOPIC = "orders"
 
 
-def a_result(id: str | None = None, value: bytes = b'{"count": 3}', topic: str = TOPIC, done_at: float = 12.5) -> Result:
+def a_result(
+    id: str | None = None, value: bytes = b'{"count": 3}', topic: str = TOPIC, done_at: float = 12.5
+) -> Result:
     return Result(id or new_id(), topic, value, accepted_at=10.25, started_at=11.125, done_at=done_at, attempts=2)
 
 
@@ -87,7 +89,9 @@ async def test_of_one_id_twice_in_a_batch_the_first_is_kept(store: Store) -> Non
 
 
 async def test_one_id_in_two_topics_is_two_effects(store: Store) -> None:
-    assert list(await store.save([a_result("a"), a_result("a", topic="ratings", value=b"5", done_at=99.0)])) == [True] * 2
+    assert (
+        list(await store.save([a_result("a"), a_result("a", topic="ratings", value=b"5", done_at=99.0)])) == [True] * 2
+    )
     assert (await store.count(TOPIC), await store.count("ratings")) == (1, 1)
     found = await store.get("a")
     assert found is not None
@@ -115,7 +119,10 @@ async def test_two_stores_at_one_address_keep_one_result_of_an_id(store: Store, 
 @given(calls=st.lists(st.lists(st.integers(0, 12), max_size=8), max_size=6))
 async def test_any_saves_keep_one_result_for_each_id(store: Store, calls: list[list[int]]) -> None:
     topic = uuid.uuid4().hex
-    name: Callable[[int], str] = lambda n: f"{topic}-{n}"
+
+    def name(n: int) -> str:
+        return f"{topic}-{n}"
+
     batches = [[a_result(name(n), b"%d" % place, topic) for place, n in enumerate(call)] for call in calls]
     answers = await asyncio.gather(*map(store.save, batches))
     distinct = {n for call in calls for n in call}
@@ -254,10 +261,13 @@ async def test_an_effect_is_committed_once(store: Store, effects: Effects) -> No
 
 
 async def test_an_exception_undoes_the_effect_and_its_inbox_row(store: Store, effects: Effects) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with store.once("a", TOPIC) as connection:
             await effects.add(connection, 1)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert await effects.all() == []
     assert await store.count(TOPIC) == 0
     async with store.once("a", TOPIC) as connection:

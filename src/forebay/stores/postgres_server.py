@@ -164,16 +164,21 @@ class Server:
 
     async def _prepare(self) -> None:
         try:
-            async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            async with (
+                asyncio.timeout(self.patience),
+                await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection,
+            ):
                 await self._limit(connection)
                 await self._make_tables(connection)
                 self.durability = await _durability(connection)
         except psycopg.Error as error:
             raise self._unreachable(error) from error
+        except TimeoutError as error:
+            raise Unavailable(f"{self.name} did not answer within {self.patience:g}s", "is PostgreSQL up?") from error
 
     def _unreachable(self, error: psycopg.Error) -> ForebayError:
         text = _one_line(error)
-        if text.startswith("invalid "):
+        if "invalid" in text:  # libpq refuses an option before it looks for a server
             return UsageError(f"{self.name}: {text}", "write postgresql://user:password@host:5432/database")
         if "password" in text or "role" in text:
             return UsageError(f"{self.name}: {text}", "write the account as postgresql://user:password@host/database")
