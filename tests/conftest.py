@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from forebay.errors import Missing
+from forebay.errors import Missing, Unavailable
 from forebay.lab.servers import Kafka, PostgreSQL, Server
 
 NEED_A_SERVER = {"kafka", "postgres", "own_server"}
@@ -31,7 +31,10 @@ def started(server: type[Server]) -> Server:
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    return server().start()
+    try:
+        return server().start()
+    except Unavailable as error:
+        pytest.fail(f"{error.what}\n{error.hint}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

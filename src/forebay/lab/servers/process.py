@@ -219,7 +219,8 @@ class Server:
 
 def free_port() -> int:
     """Return a port that nobody listens on, below those that outgoing connections take: a restart finds it free."""
-    for port in random.sample(range(20_000, 32_000), 200):
+    chance = random.SystemRandom()  # test tools seed the common one, and two programs would draw alike
+    for port in chance.sample(range(20_000, 32_000), 200):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -194,7 +194,8 @@ class Poller:
 
     def _revoked(self, consumer: Any, partitions: list[Any]) -> None:
         leaving = self.holdings.withdraw((one.topic, one.partition) for one in partitions)
-        self.holdings.wait_for_end(leaving, min(GRACE_SECONDS, self._address.lease / 2))
+        if not self._stopping.is_set():
+            self.holdings.wait_for_end(leaving, min(GRACE_SECONDS, self._address.lease / 2))
         self.holdings.end(leaving)  # first: what ends from now on must not be believed to be committed
         with contextlib.suppress(KafkaException):  # then others repeat what could not be committed
             self._commit(leaving, wait=True)

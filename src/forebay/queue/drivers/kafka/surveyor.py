@@ -30,6 +30,16 @@ admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
 ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 10.0
+MOVING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 class Extent(msgspec.Struct, frozen=True, gc=False):
@@ -71,6 +81,7 @@ class Surveyor:
         if missing:
             self._create(missing, len(found.brokers))
         self._parts = self._partitions()
+        self.survey()  # the new partitions answer
         return self._durability()
 
     @property
@@ -79,7 +90,21 @@ class Surveyor:
         return {(one.topic, one.partition) for one in self._parts}
 
     def survey(self) -> dict[Part, Extent]:
-        """Return the extent of every partition of messages that wait for their first or another attempt."""
+        """Return the extent of every partition of messages that wait for their first or another attempt.
+
+        Raises:
+            KafkaException, Unavailable: the broker does not answer, or has not found its leaders for a while.
+        """
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self._survey()
+            except KafkaException as failure:
+                if failure.args[0].code() not in MOVING or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
+
+    def _survey(self) -> dict[Part, Extent]:
         group = ConsumerGroupTopicPartitions(self._address.group, self._parts)
         ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()))
         starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()))
