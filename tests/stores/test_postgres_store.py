@@ -102,6 +102,25 @@ async def test_errors_of_own_statements_come_through_as_they_are(store: Postgres
     assert await store.count(TOPIC) == 0
 
 
+async def test_a_handler_whose_connection_is_cut_has_certainly_done_nothing(store: PostgresStore) -> None:
+    async def cut() -> None:
+        async with store.once("a", TOPIC) as connection:
+            assert connection is not None
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(Unavailable):
+        await cut()
+    assert await store.count(TOPIC) == 0
+
+
+async def test_another_database_that_a_handler_loses_is_its_own_affair(store: PostgresStore) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        async with store.once("a", TOPIC):
+            await psycopg.AsyncConnection.connect("host=127.0.0.1 port=1")
+    async with store.once("a", TOPIC) as connection:
+        assert connection is not None
+
+
 async def test_transactions_of_handlers_do_not_keep_results_from_being_saved(postgres: PostgreSQL) -> None:
     store = await open_store(an_address(postgres, connections="1"))
     async with store.once("a", TOPIC):
@@ -187,6 +206,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
         "postgresql://127.0.0.1/db?connections=0",
         "postgresql://127.0.0.1/db?timeout=inf",
         "postgresql://127.0.0.1/db?sslmode=perhaps",
+        "postgresql://127.0.0.1/db?target_session_attrs=perhaps",
         "postgresql://127.0.0.1/db?timeuot=1s",
     ],
 )

@@ -118,9 +118,8 @@ class PostgresStore:
                     limit.reschedule(asyncio.get_running_loop().time() + self._server.patience)
                     committing = True
             except (psycopg.Error, TimeoutError) as error:
-                if isinstance(error, TimeoutError) and not limit.expired():
-                    raise
-                if isinstance(error, psycopg.Error) and not lost(error):
+                # the handler may time out, or lose another database, by itself
+                if not (limit.expired() if isinstance(error, TimeoutError) else lost(error) and connection.closed):
                     raise
                 kind = Unknown if committing else Unavailable
                 raise kind(f"{self._server.name}: the connection was lost", "is PostgreSQL up?") from error
@@ -161,11 +160,13 @@ class PostgresStore:
             return await self._save_together(results)
         except Undecodable as error:
             if len(results) == 1:
-                return [
-                    Undecodable(f"the result of message {results[0].id!r} cannot be stored: {error.what}", error.hint)
-                ]
+                what = f"the result of message {results[0].id!r} cannot be stored"
+                return [Undecodable(f"{what}: {error.what}", error.hint)]
         half = len(results) // 2
-        return [*await self._save_all(results[:half]), *await self._save_all(results[half:])]
+        try:
+            return [*await self._save_all(results[:half]), *await self._save_all(results[half:])]
+        except Unavailable as error:
+            raise Unknown(error.what, "a part may have been kept; saving again is harmless") from error
 
     async def _save_together(self, results: list[Result]) -> list[bool | ForebayError]:
         # one statement may not touch a row twice; the first of a batch stays, as the first of all calls does

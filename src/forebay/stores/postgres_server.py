@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias, TypeVar
@@ -37,6 +38,15 @@ VERSION: Final = 1
 LOCK: Final = 0x666F7265626179  # "forebay": the advisory lock of all who make the tables
 CONNECT_SECONDS: Final = 5.0
 OWN_CONNECTIONS: Final = 3
+
+# libpq gives no code for a connection that was refused, only the server's words
+MISTAKES: Final = {
+    r"invalid [\w ]*(value|number)": "write postgresql://user:password@host:5432/database",
+    r"password authentication failed|no password supplied|role \".*\" does not exist|no pg_hba.conf entry": (
+        "write the account as postgresql://user:password@host/database"
+    ),
+    r"database \".*\" does not exist": "make it with createdb, or name another one",
+}
 
 SCHEMA: Final = """
 CREATE SCHEMA IF NOT EXISTS {schema};
@@ -178,12 +188,9 @@ class Server:
 
     def _unreachable(self, error: psycopg.Error) -> ForebayError:
         text = _one_line(error)
-        if "invalid" in text:  # libpq refuses an option before it looks for a server
-            return UsageError(f"{self.name}: {text}", "write postgresql://user:password@host:5432/database")
-        if "password" in text or "role" in text:
-            return UsageError(f"{self.name}: {text}", "write the account as postgresql://user:password@host/database")
-        if "database" in text and "does not exist" in text:
-            return UsageError(f"{self.name}: {text}", "make it with createdb, or name another one")
+        for pattern, hint in MISTAKES.items():
+            if re.search(pattern, text):
+                return UsageError(f"{self.name}: {text}", hint)
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return UsageError(f"{self.name}: {text}", f"let the account use, or create, the schema {self.schema}")
         return Unavailable(f"cannot reach {self.name}: {text}", "is PostgreSQL up?")

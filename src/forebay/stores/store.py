@@ -67,8 +67,7 @@ class Store(Protocol):
         A result that is refused does no harm to its neighbours.
 
         Raises:
-            Unavailable: certainly nothing of this was kept, or not all of it.
-            Unknown: cannot say. After either, saving again is harmless.
+            Unavailable: certainly nothing was kept. Unknown: cannot say. After either, saving again is harmless.
         """
         ...
 
