@@ -17,8 +17,11 @@ class Checkpoints:
     never comes by itself. So the writer copies the short rest itself once the log is long.
     """
 
-    WORTH_IT = 1_000  # pages
-    LONG = 16_384  # pages, 64 MiB
+    # In pages. Many small copies disturb the commits less than few large ones: at 30,000 inserts a second of 1 KB, the
+    # p99 of a commit was 5 to 8 ms with 250, 13 to 29 ms with 1,000, 25 to 90 ms with 4,000.
+    WORTH_IT = 250
+    SHORT_REST = 1_000
+    LONG = 16_384
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -30,7 +33,7 @@ class Checkpoints:
         """Look how long the log is, and have it copied when that is worth while; called by the writer."""
         try:
             pages, copied = writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-            if pages >= self.LONG and (pages - copied < self.WORTH_IT or pages >= 8 * self.LONG):
+            if pages >= self.LONG and (pages - copied < self.SHORT_REST or pages >= 8 * self.LONG):
                 writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             elif pages - copied >= self.WORTH_IT:
                 self._want()

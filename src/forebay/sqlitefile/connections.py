@@ -105,6 +105,7 @@ def connect_to_checkpoint(path: str) -> apsw.Connection:
     """Return a connection that copies the log back into the file."""
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     connection.wal_autocheckpoint(0)
+    connection.pragma("schema_version")  # before it has read something it does not know that there is a log
     return connection
 
 
