@@ -83,7 +83,8 @@ class Connection(asyncio.Protocol):
         self._is_old = False
         self._continue_due = False
         self._unread = b""
-        self._holds = False  # reading is paused because too many requests are in hand
+        self._holds = False  # reading is paused: too many requests in hand, or too many answers unread
+        self._parked: deque[tuple[Request, Exchange]] = deque()  # have come, and wait for the site to get them
         self.deadline = NEVER  # to receive the request, or to begin the next one, or to stop lingering
         self.send_deadline = NEVER
 
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
         """Forget the client; answers still to come go nowhere."""
         self._deaf = True
         self._in_hand.clear()
+        self._parked.clear()
         self._unread = b""
         self._server.dismiss(self)
 
@@ -128,13 +130,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Let a client that does not read its answers send no more requests."""
         self.send_deadline = self._server.now + self._limits.send_seconds
-        self._transport.pause_reading()
+        self._hold()
 
     def resume_writing(self) -> None:
         """Go on reading."""
         self.send_deadline = NEVER
-        if not self._holds and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._plan_to_read_on()
 
     # The parser's side
 
@@ -198,7 +199,12 @@ class Connection(asyncio.Protocol):
         if not self._keep_alive:
             self._deaf = True
         path, query = split_target(self._url.decode("latin-1"))
-        self._server.site.handle(Request(method, path, query, self._headers, bytes(self._body)), exchange.respond)
+        request = Request(method, path, query, self._headers, bytes(self._body))
+        if len(self._in_hand) > self._limits.max_pipelined or self.send_deadline is not NEVER:
+            self._parked.append((request, exchange))
+            self._hold()
+        else:
+            self._hand_over(request, exchange)
 
     # Between the two
 
@@ -212,8 +218,11 @@ class Connection(asyncio.Protocol):
             if last:
                 self._end(exchange.lingers)
                 return
-        if not in_hand and not self._transport.is_closing():
+        if self._transport.is_closing():
+            return
+        if not in_hand:
             self._all_answered()
+        self._plan_to_read_on()
 
     def drain(self) -> None:
         """Take part in an orderly stop: an idle connection closes now, a busy one after its last answer."""
@@ -232,6 +241,13 @@ class Connection(asyncio.Protocol):
             self._refuse(408, f"not received within {self._limits.receive_seconds:g} seconds")
         else:
             self._end(lingers=False)
+
+    def _hand_over(self, request: Request, exchange: Exchange) -> None:
+        try:
+            self._server.site.handle(request, exchange.respond)
+        except Exception:  # a site promises not to raise; its client must not pay for a broken promise
+            log.exception("the site failed to take a request")
+            exchange.respond(problem(500))
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -297,12 +313,8 @@ class Connection(asyncio.Protocol):
     def _refuse_for(self, cause: BaseException | None) -> None:
         if isinstance(cause, Refusal):
             self._refuse(cause.status, cause.detail)
-            return
-        log.error("the site failed to take a request", exc_info=cause)
-        if self._in_hand and self._in_hand[-1].response is None:
-            self._deaf = self._in_hand[-1].last = True
-            self._in_hand[-1].respond(problem(500))
         else:
+            log.error("a request could not be taken in", exc_info=cause)
             self._refuse(500)
 
     def _refuse(self, status: int, detail: str = "") -> None:
@@ -339,27 +351,32 @@ class Connection(asyncio.Protocol):
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         else:
             self.deadline = self._server.now + self._limits.idle_seconds
-        if self._holds:
-            asyncio.get_running_loop().call_soon(self._read_on)  # not from within the site's answer
 
     def _hold(self) -> None:
         if not self._holds:
             self._holds = True
             self._transport.pause_reading()
 
+    def _plan_to_read_on(self) -> None:
+        if self._holds:
+            self._server.loop.call_soon(self._read_on)  # not from within the site's answer
+
     def _read_on(self) -> None:
-        """Feed what was kept unread, as far as there is room in hand; read from the socket only after that."""
-        while self._unread and not self._deaf:
-            if len(self._in_hand) >= self._limits.max_pipelined:
-                self._hold()
+        """Take what has come and had to wait, as far as there is room; read from the socket only after that."""
+        while len(self._in_hand) - len(self._parked) < self._limits.max_pipelined and self.send_deadline is NEVER:
+            if self._parked:
+                self._hand_over(*self._parked.popleft())
+            elif self._unread and not self._deaf:
+                piece, self._unread = self._unread[:SLICE], self._unread[SLICE:]
+                self._feed(piece)
+            else:
+                self._resume()
                 return
-            piece, self._unread = self._unread[:SLICE], self._unread[SLICE:]
-            self._feed(piece)
-        if len(self._in_hand) >= self._limits.max_pipelined and not self._deaf:
-            self._hold()
-        elif self._holds and not self._transport.is_closing():
+        self._hold()
+
+    def _resume(self) -> None:
+        if self._holds and not self._transport.is_closing():
             self._holds = False
             if self._receiving:  # the time that we did not read is not the client's
                 self.deadline = self._server.now + self._limits.receive_seconds
-            if self.send_deadline is NEVER:
-                self._transport.resume_reading()
+            self._transport.resume_reading()

@@ -98,11 +98,11 @@ def _responses(intake: Intake) -> dict[str, Any]:
     answers = intake.answers
     accepted = answers.done(_EXAMPLE) if intake.is_direct else answers.accepted(_EXAMPLE)
     said: dict[int, list[Response]] = {}
-    for response in (*_refusals(answers, intake), *_of_the_server()):
+    for response in (accepted, *_refusals(answers, intake), *_of_the_server()):
         said.setdefault(response.status, []).append(response)
     described = {str(status): _described(responses) for status, responses in sorted(said.items())}
-    taken = described.get(str(accepted.status), _described([accepted]))
-    return {**described, str(accepted.status): {**taken, "headers": _headers()}}
+    described[str(accepted.status)]["headers"] = _headers()
+    return described
 
 
 def _refusals(answers: Answers, intake: Intake) -> list[Response]:

@@ -21,8 +21,10 @@ class Server:
         limits: what a client may cost.
 
     Attributes:
+        loop: that all of it runs on.
         now: the loop's time in seconds, coarse: as of the last tick. One timer serves all deadlines.
         draining: a stop has begun.
+        port: that is listened on: the one asked for, or the one found when 0 was.
         refused: requests answered by the server itself, by status: 400, 408, 413, 414, 431, 503, ...
     """
 
@@ -30,8 +32,9 @@ class Server:
         self.site = site
         self.limits = limits
         self.draining = False
+        self.port = 0
         self.refused: Counter[int] = Counter()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._listener: asyncio.Server | None = None
@@ -40,12 +43,6 @@ class Server:
         self._date = b""
         self._tick = min(LONGEST_TICK, limits.receive_seconds / 4, limits.idle_seconds / 4, limits.send_seconds / 4)
         self._sweep()
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on: the one asked for, or the one found when 0 was."""
-        assert self._listener is not None
-        return int(self._listener.sockets[0].getsockname()[1])
 
     @property
     def connections(self) -> int:
@@ -58,9 +55,10 @@ class Server:
         Raises:
             OSError: the address is taken or is not ours.
         """
-        self._listener = await self._loop.create_server(
+        self._listener = await self.loop.create_server(
             lambda: Connection(self), host, port, reuse_port=reuse_port or None, backlog=4096
         )
+        self.port = int(self._listener.sockets[0].getsockname()[1])
 
     async def close(self, budget: float = 10.0) -> None:
         """Stop: no new connections, what is in hand is answered with ``Connection: close``, then all is closed.
@@ -117,7 +115,7 @@ class Server:
         return prefix
 
     def _sweep(self) -> None:
-        self.now = now = self._loop.time()
+        self.now = now = self.loop.time()
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
@@ -128,7 +126,7 @@ class Server:
                 connection.abort()
             else:
                 connection.overdue()
-        self._timer = self._loop.call_later(self._tick, self._sweep)
+        self._timer = self.loop.call_later(self._tick, self._sweep)
 
     async def _emptied(self, seconds: float) -> None:
         self._empty.clear()

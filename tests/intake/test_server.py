@@ -1,0 +1,460 @@
+import asyncio
+import re
+import socket
+import struct
+from email.utils import parsedate_to_datetime
+from functools import partial
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from forebay.intake.http import Response
+from forebay.intake.server import serve
+
+POST = b"POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - conditions of a server have no event
+            await asyncio.sleep(0)
+
+
+async def test_a_connection_is_kept_for_the_next_request(site, open_server):
+    async with open_server(site) as (server, connect):
+        client = await connect()
+        for _ in range(3):
+            await client.send(POST)
+            status, headers, body = await client.answer()
+            assert (status, body) == (200, b"{}")
+            assert "connection" not in headers
+        assert server.connections == 1
+
+
+async def test_an_answer_tells_date_type_and_length(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(POST)
+        _, headers, _ = await client.answer()
+        assert parsedate_to_datetime(headers["date"]).year >= 2024
+        assert headers["content-type"] == "application/json"
+        assert headers["content-length"] == "2"
+
+
+async def test_pipelined_requests_are_answered_in_their_order_whatever_the_order_of_the_answers(site, open_server):
+    site.holds = True
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"".join(GET % n for n in range(5)))
+        await until(lambda: len(site.held) == 5)
+        for n in (3, 1, 4, 0, 2):
+            site.held[n](Response(200, str(n).encode()))
+        assert [(await client.answer())[2] for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_reading_pauses_while_too_many_requests_are_in_hand_and_none_is_forgotten(site, open_server):
+    site.holds = True
+    count = 1000
+    async with open_server(site, max_pipelined=4) as (_, connect):
+        client = await connect()
+        sending = asyncio.ensure_future(client.send(b"".join(GET % n for n in range(count))))
+        await until(lambda: site.held)
+        for n in range(count):
+            await until(partial(lambda n: len(site.held) > n, n))
+            assert len(site.held) <= n + 4
+            site.held[n](Response(200, str(n).encode()))
+            assert (await client.answer())[2] == str(n).encode()
+        await sending
+
+
+async def test_a_body_may_come_in_chunks_and_in_pieces(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        message = (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3;x=y\r\nabc\r\n4\r\ndefg\r\n0\r\nTrailer: 1\r\n\r\n"
+        )
+        for n in range(len(message)):
+            await client.send(message[n : n + 1])
+            if n % 20 == 0:
+                await asyncio.sleep(0)
+        assert (await client.answer())[2] == b"abcdefg"
+
+
+async def test_continue_is_said_before_the_body_is_sent(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await client.send(b"ok")
+        assert (await client.answer())[2] == b"ok"
+
+
+async def test_continue_does_not_overtake_an_earlier_answer(site, open_server):
+    site.holds = True
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(GET % 1 + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        await until(lambda: site.held)
+        site.held[0](Response(200, b"first"))
+        assert (await client.answer())[2] == b"first"
+        assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+async def test_head_is_told_the_length_and_sent_no_body(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"HEAD /abc HTTP/1.1\r\nHost: a\r\n\r\n" + GET % 7)
+        _, headers, _ = await client.answer(bodiless=True)
+        assert headers["content-length"] == "4"
+        assert (await client.answer())[2] == b"/7"
+
+
+async def test_connection_close_is_obeyed_and_said(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        _, headers, _ = await client.answer()
+        assert headers["connection"] == "close"
+        assert await client.ended() == b""
+
+
+async def test_http_1_0_is_closed_unless_it_asks_otherwise(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"GET /old HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        _, headers, _ = await client.answer()
+        assert headers["connection"] == "keep-alive"
+        await client.send(b"GET /old HTTP/1.0\r\n\r\n")
+        _, headers, body = await client.answer()
+        assert (headers["connection"], body) == ("close", b"/old")
+        assert await client.ended() == b""
+
+
+async def test_a_half_closed_client_still_gets_its_answer(site, open_server):
+    site.holds = True
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(POST)
+        client.writer.write_eof()
+        await until(lambda: site.held)
+        await asyncio.sleep(0.02)
+        site.held[0](Response(200, b"late"))
+        assert (await client.answer())[2] == b"late"
+        assert await client.ended() == b""
+
+
+async def test_an_upgrade_is_ignored_and_the_connection_goes_on(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n" + GET % 5)
+        assert (await client.answer())[2] == b"/a"
+        assert (await client.answer())[2] == b"/5"
+
+
+async def test_paths_are_decoded_and_absolute_targets_understood(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"GET http://a/b%20c?d=%20 HTTP/1.1\r\nHost: a\r\n\r\n")
+        await client.answer()
+        assert (site.requests[0].path, site.requests[0].query) == ("/b c", "d=%20")
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
+ABUSE = {
+    "not http": (b"hello\r\n\r\n", 400),
+    "http/0.9": (b"GET /\r\n\r\n", 505),
+    "http/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "http/2.0": (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+    "http/3.7": (b"GET / HTTP/3.7\r\nHost: a\r\n\r\n", 400),
+    "unknown method": (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "connect": (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "the same host twice": (b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", 400),
+    "length and chunks": (HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunks and length": (HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
+    "two lengths": (HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+    "a list of lengths": (HEAD + b"Content-Length: 3, 3\r\n\r\nabc", 400),
+    "negative length": (HEAD + b"Content-Length: -1\r\n\r\n", 400),
+    "length in words": (HEAD + b"Content-Length: three\r\n\r\n", 400),
+    "length beyond any integer": (HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n", 400),
+    "length too large": (HEAD + b"Content-Length: 262145\r\n\r\n", 413),
+    "length too large, expecting": (HEAD + b"Expect: 100-continue\r\nContent-Length: 262145\r\n\r\n", 413),
+    "another expectation": (HEAD + b"Expect: miracle\r\nContent-Length: 1\r\n\r\n", 417),
+    "chunks too large": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"10000\r\n%b\r\n" % (b"x" * 65536) * 5, 413),
+    "endless chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n" + b"x" * 300_000, 413),
+    "chunk size overflow": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffffffff\r\nx", 400),
+    "bad chunk size": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+    "negative chunk size": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+    "unknown coding": (HEAD + b"Transfer-Encoding: zip\r\n\r\n", 400),
+    "chunked, then another coding": (HEAD + b"Transfer-Encoding: chunked, zip\r\n\r\n", 400),
+    "space before colon": (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+    "folded header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", 400),
+    "NUL in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
+    "NUL in the target": (b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "bare line feeds": (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+    "bare carriage return": (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400),
+    "long target": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    "endless target": (b"GET /" + b"a" * 500_000, 414),
+    "long header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 17_000 + b"\r\n\r\n", 431),
+    "endless header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 500_000, 431),
+    "many headers": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: a\r\n" * 101 + b"\r\n", 431),
+    "many trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: a\r\n" * 101 + b"\r\n", 431),
+    "endless trailer": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"a" * 4_000_000, 413),
+    "endless chunk extension": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * 4_000_000, 413),
+}
+
+
+@pytest.mark.parametrize("name", ABUSE)
+async def test_abuse_is_answered_and_the_connection_closed(name, site, open_server):
+    data, expected = ABUSE[name]
+    async with open_server(site) as (server, connect):
+        client = await connect()
+        sending = asyncio.ensure_future(client.send(data))
+        status, headers, body = await client.answer()
+        assert status == expected
+        assert headers["connection"] == "close"
+        assert headers["content-type"] == "application/problem+json"
+        assert b"Traceback" not in body
+        assert server.refused[expected] == 1
+        assert site.requests == []
+        client.writer.close()
+        await asyncio.wait([sending])
+        sending.exception()
+
+
+async def test_a_client_that_is_still_sending_gets_to_read_why_it_was_refused(site, open_server):
+    async with open_server(site, max_body=1000) as (_, connect):
+        client = await connect()
+        await client.send(HEAD + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000)
+        assert (await client.answer())[0] == 413
+        assert await client.ended() == b""
+
+
+async def test_an_error_waits_for_the_answers_before_it(site, open_server):
+    site.holds = True
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(GET % 1 + b"rubbish\r\n\r\n")
+        await until(lambda: site.held)
+        site.held[0](Response(200, b"good"))
+        assert (await client.answer())[2] == b"good"
+        assert (await client.answer())[0] == 400
+
+
+SLOW = {
+    "half a request line": b"POST /or",
+    "half a header": b"POST /orders HTTP/1.1\r\nHost: a\r\nContent-Le",
+    "half a body": b"POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{",
+    "half a chunk": b"POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+async def test_a_slow_request_is_answered_408(name, site, open_server):
+    async with open_server(site, receive_seconds=0.2) as (server, connect):
+        client = await connect()
+        await client.send(SLOW[name])
+        status, headers, _ = await client.answer()
+        assert (status, headers["connection"]) == (408, "close")
+        assert server.refused[408] == 1
+        assert site.requests == []
+
+
+async def test_a_byte_now_and_then_does_not_move_the_deadline(site, open_server):
+    async with open_server(site, receive_seconds=0.3) as (_, connect):
+        client = await connect()
+
+        async def drip():
+            for byte in b"POST /orders HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 50:
+                await client.send(bytes([byte]))
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.ensure_future(drip())
+        assert (await client.answer())[0] == 408
+        dripping.cancel()
+
+
+async def test_a_slow_site_is_not_the_clients_fault(site, open_server):
+    site.holds = True
+    async with open_server(site, receive_seconds=0.1, idle_seconds=0.1) as (_, connect):
+        client = await connect()
+        await client.send(POST)
+        await asyncio.sleep(0.4)
+        site.held[0](Response(200, b"at last"))
+        assert (await client.answer())[2] == b"at last"
+
+
+async def test_an_idle_connection_is_closed_without_a_word(site, open_server):
+    async with open_server(site, idle_seconds=0.2) as (_, connect):
+        fresh, used = await connect(), await connect()
+        await used.send(POST)
+        await used.answer()
+        assert await fresh.ended() == b""
+        assert await used.ended() == b""
+
+
+async def test_a_client_that_does_not_read_is_paused_then_cut_off(open_server):
+    class Large:
+        answered = 0
+
+        def handle(self, request, respond):
+            self.answered += 1
+            respond(Response(200, b"x" * 1_000_000))
+
+    site = Large()
+    async with open_server(site, send_seconds=0.3) as (server, connect):
+        client = await connect()
+        client.writer.write(b"".join(GET % n for n in range(5000)))
+        await until(lambda: site.answered and server.connections == 0)
+        assert site.answered < 5000
+
+
+async def test_a_client_that_goes_away_before_its_answer_harms_nobody(site, open_server):
+    site.holds = True
+    async with open_server(site) as (server, connect):
+        client = await connect()
+        await client.send(POST + POST)
+        await until(lambda: len(site.held) == 2)
+        connection = client.writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+        client.writer.transport.abort()
+        await until(lambda: server.connections == 0)
+        site.held[0](Response(200, b"late"))
+        site.held[1](Response(200, b"late"))
+        site.holds = False
+        other = await connect()
+        await other.send(POST)
+        assert (await other.answer())[0] == 200
+
+
+async def test_too_many_connections_are_told_to_come_later(site, open_server):
+    async with open_server(site, max_connections=2) as (_, connect):
+        kept = [await connect(), await connect()]
+        for client in kept:
+            await client.send(POST)
+            await client.answer()
+        third = await connect()
+        status, headers, _ = await third.answer()
+        assert (status, headers["retry-after"]) == (503, "1")
+        await kept[0].send(POST)
+        assert (await kept[0].answer())[0] == 200
+
+
+async def test_a_second_answer_to_one_request_is_ignored(site, open_server):
+    site.holds = True
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(GET % 1)
+        await until(lambda: site.held)
+        site.held[0](Response(200, b"first"))
+        site.held[0](Response(200, b"second"))
+        await client.send(GET % 2)
+        await until(lambda: len(site.held) == 2)
+        site.held[1](Response(200, b"third"))
+        assert [(await client.answer())[2] for _ in range(2)] == [b"first", b"third"]
+
+
+async def test_text_with_a_line_break_never_becomes_a_header(site, open_server):
+    site.holds = True
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(GET % 1)
+        await until(lambda: site.held)
+        site.held[0](Response(200, b"", ((b"location", b"/a\r\nset-cookie: b"),)))
+        status, headers, _ = await client.answer()
+        assert status == 500
+        assert "set-cookie" not in headers
+
+
+async def test_a_site_that_raises_becomes_a_500_without_details(open_server, caplog):
+    class Broken:
+        def handle(self, request, respond):
+            raise RuntimeError("secret")
+
+    async with open_server(Broken()) as (_, connect):
+        client = await connect()
+        await client.send(POST)
+        status, _, body = await client.answer()
+        assert status == 500
+        assert b"secret" not in body
+    assert "secret" in caplog.text
+
+
+async def test_a_stop_answers_what_is_in_hand_and_closes_what_is_idle(site, open_server):
+    site.holds = True
+    async with open_server(site) as (server, connect):
+        idle, busy, receiving = await connect(), await connect(), await connect()
+        await busy.send(POST)
+        await receiving.send(POST[:-1])
+        await until(lambda: site.held)
+        await until(lambda: server.connections == 3)
+        stopping = asyncio.ensure_future(server.close(5))
+        assert await idle.ended() == b""
+        with pytest.raises(OSError):
+            await connect()
+        await receiving.send(POST[-1:])
+        await until(lambda: len(site.held) == 2)
+        for respond in site.held:
+            respond(Response(200, b"in time"))
+        for client in (busy, receiving):
+            _, headers, body = await client.answer()
+            assert (headers["connection"], body) == ("close", b"in time")
+        await stopping
+
+
+async def test_a_stop_does_not_wait_beyond_its_budget(site, open_server):
+    site.holds = True
+    async with open_server(site) as (server, connect):
+        client = await connect()
+        await client.send(POST)
+        await until(lambda: site.held)
+        await server.close(0.1)
+        assert await client.ended() == b""
+        assert server.connections == 0
+
+
+async def test_two_servers_share_a_port_when_they_are_told_to(site):
+    first = await serve(site, port=0, reuse_port=True)
+    second = await serve(site, port=first.port, reuse_port=True)
+    with pytest.raises(OSError):
+        await serve(site, port=first.port)
+    await first.close(0)
+    await second.close(0)
+
+
+PIECES = [
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"5\r\nhello\r\n",
+    b"0\r\n\r\n",
+    b"Connection: close\r\n",
+    b"Expect: 100-continue\r\n",
+    b"\r\n",
+    b"Upgrade: x\r\nConnection: upgrade\r\n",
+    b"HTTP/1.1",
+    b"\0",
+]
+ANYTHING = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=200)), max_size=8)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(pieces=ANYTHING)
+async def test_whatever_bytes_come_the_server_answers_well_or_closes_and_lives_on(site, open_server, pieces):
+    async with open_server(site, receive_seconds=5) as (_, connect):
+        client = await connect()
+        for piece in pieces:
+            client.writer.write(piece)
+        client.writer.write_eof()
+        said = await client.ended()
+        assert not said or said.startswith(b"HTTP/1.1 ")
+        assert set(re.findall(rb"^HTTP/1\.1 (\d+)", said, re.MULTILINE)) <= {
+            b"100", b"200", b"400", b"413", b"417", b"431", b"501", b"505"
+        }  # fmt: skip
+        other = await connect()
+        await other.send(POST)
+        assert (await other.answer())[0] == 200
