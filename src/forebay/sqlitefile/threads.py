@@ -21,7 +21,7 @@ T = TypeVar("T")
 Operation = Callable[[apsw.Connection], T]
 
 GROUP_LIMIT: Final = 512  # operations in one transaction, so that the first does not wait for ever
-RELIEF_SECONDS: Final = 0.001  # how often a loop makes room for the thread while that has work
+RELIEF_SECONDS: Final = 0.001  # how often a loop looks whether the thread gets on with its work
 NAP_SECONDS: Final = 0.00005
 LOOK_SECONDS: Final = 0.02  # how often the writer looks at its file and the length of its log
 
@@ -34,6 +34,7 @@ class Worker:
         self._task = task
         self._ended = threading.Event()
         self._idle = True
+        self._groups = 0
         self._relieved: asyncio.AbstractEventLoop | None = None
         # A daemon: a program whose loop died without closing must still be able to end.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -46,11 +47,11 @@ class Worker:
         self._waiting.put(Job(operation, future, loop))
         if self._relieved is not loop:
             self._relieved = loop
-            loop.call_later(RELIEF_SECONDS, self._relieve, loop)
+            loop.call_later(RELIEF_SECONDS, self._relieve, loop, self._groups)
         return future
 
-    def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the thread have the interpreter while it has work.
+    def _relieve(self, loop: asyncio.AbstractEventLoop, groups_before: int) -> None:
+        """Let the thread have the interpreter when it has work and does not get on with it.
 
         A loop that is never idle takes the interpreter's lock back, after each short release, before the thread has
         woken up: the thread would starve for seconds, whatever the switch interval (bpo-7946). A nap that is longer
@@ -61,8 +62,9 @@ class Worker:
         if self._idle and self._waiting.empty():
             self._relieved = None
             return
-        time.sleep(NAP_SECONDS)
-        loop.call_later(RELIEF_SECONDS, self._relieve, loop)
+        if self._groups == groups_before:
+            time.sleep(NAP_SECONDS)
+        loop.call_later(RELIEF_SECONDS, self._relieve, loop, self._groups)
 
     async def stop(self) -> None:
         """Return when all that waited is done and the connection is closed."""
@@ -75,6 +77,7 @@ class Worker:
             group, going = self._gather()
             if group:
                 self._task.run(group)
+                self._groups += 1
                 _answer(group)
         self._task.close()
         self._ended.set()
