@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from forebay.errors import UsageError
 from forebay.intake.asgi import ASGISite, Receive, Scope, Send
 from forebay.intake.http import Limits
 from forebay.running import Running, run, settings_of
@@ -34,7 +35,8 @@ class MountedApp:
         self._app = app
         self._settings = settings_of(settings)
         self._site: ASGISite | None = None
-        self._starting: asyncio.Lock | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()
         self._stack = AsyncExitStack()
         self.running: Running | None = None
 
@@ -48,10 +50,20 @@ class MountedApp:
             await self.stop()
 
     async def start(self) -> None:
-        """Open queues and store and start the workers, unless it was done."""
-        if self._starting is None:
-            self._starting = asyncio.Lock()
-        async with self._starting:
+        """Open queues and store and start the workers, unless it was done.
+
+        Raises:
+            UsageError: it runs in another event loop. Unavailable: a queue or store cannot be reached.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop, self._turn = loop, asyncio.Lock()
+        elif self._loop is not loop:
+            raise UsageError(
+                f"the application {self._app.name} runs in another event loop",
+                "give its lifespan to the program that mounts it; in tests: with TestClient(...) as client",
+            )
+        async with self._turn:
             if self._site is None:
                 self.running = await self._stack.enter_async_context(run(self._app, self._settings))
                 self._site = ASGISite(site_of(self.running), Limits(max_body=self._settings.max_body))
@@ -60,15 +72,17 @@ class MountedApp:
         """End in order; a further request would start it again."""
         if self.running is not None:
             self.running.stopping()
-        self._site, self.running = None, None
-        await self._stack.aclose()
+        async with self._turn:
+            self._site, self.running = None, None
+            await self._stack.aclose()
+        self._loop = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or take part in the lifespan of a server that has no other application."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if self._site is None:
+        if self._site is None or self._loop is not asyncio.get_running_loop():
             await self.start()
         assert self._site is not None
         await self._site(scope, receive, send)

@@ -73,7 +73,12 @@ SETTINGS = (
     Setting("workers", "8", _whole(0, 100_000), "n of A/B/n/q: messages in work at once; 0: intake only"),
     Setting("places", "inf", places, "q of A/B/n/q: waiting places; inf, a number, or 0: work inside the request"),
     Setting("limit", "none", _or_none(rate), "requests admitted, e.g. 50/s"),
-    Setting("burst", "1", _whole(1), "requests that may come at once within the limit"),
+    Setting(
+        "burst",
+        "none",
+        _or_none(_whole(1)),
+        "requests that may come at once within the limit; none: those of a tenth of a second, at least 2",
+    ),
     Setting("overload", "kaput", _one_of("kaput", "429", "503"), "what a refused request hears when places are 0"),
     Setting("attempts", "5", _whole(1, 1_000), "deliveries of a message before it is a dead letter"),
     Setting("backoff", "1s", duration, "the pause before the second attempt; each further one is 3 times longer"),

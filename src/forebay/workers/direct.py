@@ -9,7 +9,7 @@ import msgspec
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Drop, ForebayError, Outcome
-from forebay.events import Event, Finished, Listener, Started
+from forebay.events import Accepted, Event, Finished, Listener, Started
 from forebay.message import Message
 from forebay.stores.store import Result, Store
 from forebay.workers.handler import Handler, Work
@@ -68,8 +68,10 @@ class Direct:
         outcome, reason = "dead", ""
         try:
             value, outcome = await self._handle(message, body)
-            await self._keep(message, value, began)
+            handled = self._clock.time()
+            await self._keep(message, value, began, handled)
             self.done += 1
+            self._emit(Accepted(self.topic, 1, self._clock.time() - handled))  # only now: there is no queue to hold it
         except (Exception, Outcome) as error:
             outcome, reason = "dead", reason_of(error)
             self.failed += 1
@@ -94,11 +96,10 @@ class Direct:
             raise first
         return first, "done"
 
-    async def _keep(self, message: Message, value: Any, began: float) -> None:
+    async def _keep(self, message: Message, value: Any, began: float, ended: float) -> None:
         if self._store is not None:
-            now = self._clock.time()
             encoded = msgspec.json.encode(value)
-            result = Result(message.id, self.topic, encoded, message.accepted_at, began, now)
+            result = Result(message.id, self.topic, encoded, message.accepted_at, began, ended)
             for answer in await self._store.save([result]):
                 if isinstance(answer, ForebayError):
                     raise answer
