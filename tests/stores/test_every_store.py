@@ -421,3 +421,12 @@ async def test_an_unknown_option_is_refused_with_the_known_ones(store_url: str) 
     joint = "&" if "?" in store_url else "?"
     with pytest.raises(UsageError, match="colour"):
         await open_store(f"{store_url}{joint}colour=blue")
+
+
+async def test_results_are_listed_page_by_page_in_the_order_of_their_ids(store: Store) -> None:
+    await store.save([a_result(id=f"id-{n:02}") for n in (3, 1, 0, 2)] + [a_result(id="id-99", topic="ratings")])
+    first = await store.results(TOPIC, 3)
+    second = await store.results(TOPIC, 3, first[-1].id)
+    assert [one.id for one in [*first, *second]] == ["id-00", "id-01", "id-02", "id-03"]
+    assert first[0] == a_result(id="id-00")
+    assert await store.results("nothing") == []

@@ -26,7 +26,7 @@ WORK = click.option(
 @click.argument("name")
 @flags(
     "queue", "store", "host", "port", "workers", "places", "limit", "burst", "overload", "attempts", "backoff",
-    "timeout", "drain", "deadline", "max_body",
+    "timeout", "guarantee", "drain", "deadline", "max_body",
 )  # fmt: skip
 @WORK
 def serve(name: str, work: str | None, **texts: str | None) -> None:
@@ -45,7 +45,7 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 
 @click.command()
 @click.argument("name")
-@flags("queue", "store", "workers", "attempts", "backoff", "timeout", "drain")
+@flags("queue", "store", "workers", "attempts", "backoff", "timeout", "guarantee", "drain")
 @WORK
 def work(name: str, work: str | None, **texts: str | None) -> None:
     """Work off what waits for the application NAME, without an intake."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,19 @@ class Program(Server):
     def exit_code(self) -> int | None:
         """How it ended; None while it runs."""
         return None if self._process is None else self._process.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, as SIGTERM for an orderly end."""
+        self._signal(number)
+
+    def wait(self, seconds: float = 30.0) -> int:
+        """Wait until it has ended, and return its exit code.
+
+        Raises:
+            TimeoutExpired: it has not within `seconds`.
+        """
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     def _command(self) -> list[str]:
         return [str(self.program()), "-m", "forebay", *self._arguments]

@@ -7,6 +7,7 @@ dead letters when all has been worked off; the judgement is by multisets of ids 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from forebay.load.run import Run
 from forebay.queue.driver import Counts, Driver
 from forebay.queue.opening import open_driver
 from forebay.stores.opening import open_store
-from forebay.stores.store import Store
+from forebay.stores.store import Result, Store
 
 PAGE = 1_000
 
@@ -60,13 +61,15 @@ class Deployment:
         return [*self.intakes, *self.workers]
 
     def __enter__(self) -> Deployment:
-        for program in self.programs:
-            program.start()
+        with contextlib.ExitStack() as stack:
+            for program in self.programs:
+                stack.callback(program.stop)
+                program.start()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for program in self.programs:
-            program.stop()
+        self._stack.close()
 
     def kill(self, *programs: Program) -> None:
         """Kill these processes, or all, with SIGKILL."""
@@ -80,11 +83,19 @@ class Deployment:
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What came of an experiment: the runs of the cannon, the judgement, and the books of the queue at the end."""
+    """What came of an experiment.
+
+    Arguments:
+        runs: of the cannon, one for each intake.
+        judgement: of the client's ledger.
+        counts: the books of the queue at the end.
+        deliveries: how often the messages that are done were handed to a handler, all together.
+    """
 
     runs: list[Run]
     judgement: Judgement
     counts: Counts
+    deliveries: int
 
 
 Fault = Callable[[Deployment], Awaitable[None]]
@@ -132,11 +143,12 @@ async def prove(
     driver, store = await open_driver(deployment.queue, "orders"), await open_store(deployment.store)
     try:
         counts = await _worked_off(driver, drain_seconds)
-        ended = [*await _done(store), *await _dead(driver)]
+        results = await _results(store)
+        ended = [*map(_username, (result.value for result in results)), *await _dead(driver)]
     finally:
         await driver.close()
         await store.close()
-    return Proof(runs, judge(read(path), ended), counts)
+    return Proof(runs, judge(read(path), ended), counts, sum(result.attempts for result in results))
 
 
 async def _worked_off(driver: Driver, seconds: float) -> Counts:
@@ -148,19 +160,22 @@ async def _worked_off(driver: Driver, seconds: float) -> Counts:
     return counts
 
 
-async def _done(store: Store) -> list[str]:
-    names: list[str] = []
-    after = ""
-    while page := await store.results("orders", PAGE, after):
-        names += [msgspec.json.decode(result.value)["username"] for result in page]
-        after = page[-1].id
-    return names
+async def _results(store: Store) -> list[Result]:
+    results: list[Result] = []
+    while page := await store.results("orders", PAGE, results[-1].id if results else ""):
+        results += page
+    return results
 
 
 async def _dead(driver: Driver) -> list[str]:
     names: list[str] = []
     after = ""
     while page := await driver.dead_letters(PAGE, after):
-        names += [msgspec.json.decode(letter.message.body)["username"] for letter in page]
+        names += [_username(letter.message.body) for letter in page]
         after = page[-1].message.id
     return names
+
+
+def _username(order: bytes) -> str:
+    """Return by what the client's ledger knows an order."""
+    return str(msgspec.json.decode(order)["username"])

@@ -85,6 +85,12 @@ class MemoryStore:
         """Return the result of a message, None while there is none."""
         return self._opened().latest.get(id)
 
+    async def results(self, topic: str, limit: int = 100, after: str = "") -> Sequence[Result]:
+        """Return results of a topic in the order of their ids, those after the id `after` only."""
+        kept = self._opened().inbox.values()
+        found = [result for result in kept if result is not None and result.topic == topic and result.id > after]
+        return sorted(found, key=lambda result: result.id)[:limit]
+
     async def count(self, topic: str) -> int:
         """Return how many messages of a topic are in the inbox."""
         return sum(one == topic for _, one in self._opened().inbox)

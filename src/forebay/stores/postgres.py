@@ -38,6 +38,10 @@ GET = """
 SELECT id, topic, value::text, accepted_at, started_at, done_at, attempts FROM {schema}.inbox
 WHERE id = %s AND value IS NOT NULL ORDER BY done_at DESC LIMIT 1
 """
+RESULTS = """
+SELECT id, topic, value::text, accepted_at, started_at, done_at, attempts FROM {schema}.inbox
+WHERE topic = %s AND id > %s AND value IS NOT NULL ORDER BY id LIMIT %s
+"""
 COUNT = "SELECT count(*) FROM {schema}.inbox WHERE topic = %s"
 HOLD = "INSERT INTO {schema}.inbox (id, topic) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING id"
 # DO NOTHING would not give back a row that another transaction has just committed; to write the same value does.
@@ -77,9 +81,18 @@ class PostgresStore:
         self.durability = server.durability
         self._server = server
         schema = sql.Identifier(server.schema)
-        statements = SAVE, GET, COUNT, HOLD, CLAIM, CONFIRM, FORGET
+        statements = SAVE, GET, RESULTS, COUNT, HOLD, CLAIM, CONFIRM, FORGET
         composed = [sql.SQL(statement).format(schema=schema).as_bytes() for statement in statements]
-        self._save, self._get, self._count, self._hold, self._claim, self._confirm, self._forget = composed
+        (
+            self._save,
+            self._get,
+            self._page,
+            self._count,
+            self._hold,
+            self._claim,
+            self._confirm,
+            self._forget,
+        ) = composed
         self._results = Batcher[Result, bool | ForebayError](self._save_all, lambda r: len(r.value) + 200)
         self._claims = Batcher[Claim, Claim](self._claim_all, lambda claim: 500)
         self._confirmed = Batcher[tuple[str, str], None](self._confirm_all, lambda pair: 500)
@@ -94,7 +107,12 @@ class PostgresStore:
     async def get(self, id: str) -> Result | None:
         """Return the result of a message, None while there is none."""
         rows = await self._rows(self._get, (id,)) if can_be_name(id) else []
-        return Result(rows[0][0], rows[0][1], rows[0][2].encode(), *rows[0][3:]) if rows else None
+        return _result(rows[0]) if rows else None
+
+    async def results(self, topic: str, limit: int = 100, after: str = "") -> Sequence[Result]:
+        """Return results of a topic in the order of their ids, those after the id `after` only."""
+        rows = await self._rows(self._page, (topic, after, limit)) if can_be_name(topic) else []
+        return [_result(row) for row in rows]
 
     async def count(self, topic: str) -> int:
         """Return how many messages of a topic are in the inbox."""
@@ -211,3 +229,7 @@ def _columns(results: Sequence[Result]) -> tuple[Any, ...]:
     times = [[r.accepted_at for r in results], [r.started_at for r in results], [r.done_at for r in results]]
     values, attempts = jsonbs([r.value for r in results]), integers([r.attempts for r in results])
     return (ids, topics, values, *map(floats, times), attempts)
+
+
+def _result(row: Sequence[Any]) -> Result:
+    return Result(row[0], row[1], row[2].encode(), *row[3:])

@@ -54,6 +54,10 @@ GET = """
 SELECT id, topic, value, accepted_at, started_at, done_at, attempts FROM inbox
 WHERE id = ? AND value IS NOT NULL ORDER BY done_at DESC LIMIT 1
 """
+RESULTS = """
+SELECT id, topic, value, accepted_at, started_at, done_at, attempts FROM inbox
+WHERE topic = ? AND id > ? AND value IS NOT NULL ORDER BY id LIMIT ?
+"""
 COUNT = "SELECT count(*) FROM inbox WHERE topic = ?"
 HOLD = "INSERT INTO inbox (id, topic) VALUES (?, ?) ON CONFLICT DO NOTHING"
 SEEN = "SELECT 1 FROM inbox WHERE id = ? AND topic = ?"
@@ -125,7 +129,17 @@ class SQLiteStore:
         if not can_be_name(id):
             return None
         row = await self._file.read(lambda connection: connection.execute(GET, (id,)).fetchone())
-        return None if row is None else Result(row[0], row[1], row[2].encode(), *row[3:])
+        return None if row is None else _result(row)
+
+    async def results(self, topic: str, limit: int = 100, after: str = "") -> Sequence[Result]:
+        """Return results of a topic in the order of their ids, those after the id `after` only."""
+        if not can_be_name(topic):
+            return []
+        asked = (topic, after, limit)
+        return [
+            _result(row)
+            for row in await self._file.read(lambda connection: connection.execute(RESULTS, asked).fetchall())
+        ]
 
     async def count(self, topic: str) -> int:
         """Return how many messages of a topic are in the inbox."""
@@ -179,6 +193,10 @@ class SQLiteStore:
 def _row(result: Result) -> tuple[Any, ...]:
     times = result.accepted_at, result.started_at, result.done_at
     return (result.id, result.topic, result.value.decode(), *times, result.attempts)
+
+
+def _result(row: Sequence[Any]) -> Result:
+    return Result(row[0], row[1], row[2].encode(), *row[3:])
 
 
 def _one(connection: apsw.Connection, statement: str, *arguments: Any) -> Any:

@@ -75,6 +75,10 @@ class Store(Protocol):
         """Return the result of a message, None while there is none; of several topics' the one done last."""
         ...
 
+    async def results(self, topic: str, limit: int = 100, after: str = "") -> Sequence[Result]:
+        """Return results of a topic in the order of their ids, those after the id `after` only: page by page."""
+        ...
+
     async def count(self, topic: str) -> int:
         """Return how many messages of a topic are in the inbox: the effects, each counted once."""
         ...
