@@ -31,14 +31,12 @@ class Checkpoints:
 
     def consider(self, writer: apsw.Connection) -> None:
         """Look how long the log is, and have it copied when that is worth while; called by the writer."""
-        try:
+        with suppress(apsw.Error):  # somebody else is at it; or no space: the next commit will say so
             pages, copied = writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
             if pages >= self.LONG and (pages - copied < self.SHORT_REST or pages >= 8 * self.LONG):
                 writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             elif pages - copied >= self.WORTH_IT:
                 self._want()
-        except apsw.BusyError:
-            pass  # somebody else is at it
 
     def _want(self) -> None:
         if self._thread is None:

@@ -179,9 +179,9 @@ class Writing:
             self._connection = connect_to_write(self._path, self._synchronous, self._patience)
             self._inode = os.stat(self._path).st_ino
         elif now >= self._look_at:
-            self._look_at = now + LOOK_SECONDS
             self._refuse_when_moved()
             self._checkpoints.consider(self._connection)
+            self._look_at = now + LOOK_SECONDS
         return self._connection
 
     def _refuse_when_moved(self) -> None:
