@@ -19,7 +19,7 @@ class Heard:
 
 
 async def ask(port, path, body=None, *, method=None, **headers):
-    """Send one request to this machine; POST when there is a body. Header names: idempotency_key for Idempotency-Key."""
+    """Send one request to this machine; POST when there is a body; idempotency_key stands for Idempotency-Key."""
     body = json.dumps(body).encode() if isinstance(body, dict | list) else body
     method = method or ("GET" if body is None else "POST")
     lines = [f"{method} {path} HTTP/1.1", "Host: test", "Connection: close"]

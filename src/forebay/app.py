@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from forebay.running import Running
 
 F = TypeVar("F", bound=Callable[..., Any])
+PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
+"""Paths that need no escapes, so that they are the same in every URL."""
+
 Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -85,6 +89,7 @@ class App:
         name = topic or path.rstrip("/").rpartition("/")[2]
 
         def declare(function: F) -> F:
+            self._check_path(path)  # before the handler is there: a refused declaration leaves nothing behind
             declared = self._add_handler(name, function, workers, batch, retry, timeout)
             self.intake(path, declared.handler.body_type, topic=name, answers=answers)
             return function
@@ -98,10 +103,7 @@ class App:
             UsageError: the path is taken or does not begin with a slash, or the topic has no proper name.
         """
         name = topic or path.rstrip("/").rpartition("/")[2]
-        if not path.startswith("/") or "{" in path:
-            raise UsageError(f"{path!r} is not a path of an intake", "write it as /orders")
-        if any(declared.path == path for declared in self.intakes):
-            raise UsageError(f"the path {path} is declared twice")
+        self._check_path(path)
         self.intakes.append(DeclaredIntake(path, _topic_name(name), body, answers or Answers()))
 
     def handler(
@@ -160,6 +162,12 @@ class App:
         """The names of all topics, in the order of their declaration."""
         return list(dict.fromkeys([*(i.topic for i in self.intakes), *self.handlers]))
 
+    def _check_path(self, path: str) -> None:
+        if not PATH.fullmatch(path):
+            raise UsageError(f"{path!r} is not a path of an intake", "write it as /orders")
+        if any(declared.path == path for declared in self.intakes):
+            raise UsageError(f"the path {path} is declared twice")
+
     def _add_handler(
         self,
         topic: str,
@@ -171,6 +179,8 @@ class App:
     ) -> DeclaredHandler:
         if topic in self.handlers:
             raise UsageError(f"the topic {topic} has two handlers", "give one of them a topic of its own")
+        if (workers is not None and workers < 1) or (timeout is not None and timeout <= 0):
+            raise UsageError(f"the handler of {topic} needs 1 or more workers, and a timeout above 0")
         handler = Handler(function, batch=batch)
         self.handlers[_topic_name(topic)] = declared = DeclaredHandler(topic, handler, workers, retry, timeout)
         return declared

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import apsw
 import pytest
-from asking import ask
 from prometheus_client.parser import text_string_to_metric_families
 
+from asking import ask
 from forebay.clock import ManualClock
 from forebay.errors import Dead
 from forebay.intake.admission import Limiter

@@ -20,18 +20,23 @@ FETCH_WAIT = 1.0
 class Subscription:
     """The deliveries of one topic to this process.
 
-    Fetches no more than the takers who wait, and what they have lately taken in `HORIZON`; renews the leases of all
-    that is in hand until it is settled, however long a handler takes.
+    Fetches no more than the takers who wait would like, and what they have lately taken in `HORIZON`; renews the leases
+    of all that is in hand until it is settled, however long a handler takes.
 
     Arguments:
         name: of the topic.
         driver: the broker's side; closed with the subscription when `owned`.
         lease: seconds, as the driver was told; a third of it is the heartbeat.
+
+    Attributes:
+        wished_by_each: how many deliveries a taker would like at once; what is fetched for it beyond the first lies
+            ready for `take_now`.
     """
 
     def __init__(self, name: str, driver: Driver, *, lease: float = 15.0, owned: bool = True) -> None:
         self.name = name
         self.listeners: list[Listener] = []
+        self.wished_by_each = 1
         self._driver = driver
         self._owned = owned
         self._lease = lease
@@ -146,7 +151,7 @@ class Subscription:
         """Return how many deliveries are wanted, waiting until it is one at least."""
         while True:
             ahead = min(self._taken_lately, MOST_FETCHED)
-            credit = len(self._takers) + ahead - len(self._fetched)
+            credit = min(len(self._takers) * self.wished_by_each, MOST_FETCHED) + ahead - len(self._fetched)
             if credit > ahead >> 1 or self._takers:
                 return credit
             self._wanted.clear()

@@ -45,6 +45,8 @@ class Handler:
     """
 
     def __init__(self, function: Callable[..., Any], *, batch: int | None = None, decode: Decode | None = None) -> None:
+        if batch is not None and batch < 1:
+            raise UsageError(f"a batch of {batch} is none", "write batch=500, or leave it out")
         self.function = function
         self.batch = batch
         self.name = getattr(function, "__name__", type(function).__name__)

@@ -64,6 +64,7 @@ class Pool:
         self._clock = clock
         self._listeners = listeners if listeners is not None else []
         subscription.listeners = self._listeners
+        subscription.wished_by_each = handler.batch or 1
         self._at_most_once = at_most_once
         self._settle: Callable[[Settlement], None] = _already_settled if at_most_once else subscription.settle
         self._finisher = Finisher(self._topic, store, self._settle, self._fail, self._listeners)
