@@ -1,0 +1,86 @@
+import asyncio
+import logging
+
+import pytest
+
+from forebay.errors import UsageError
+from forebay.intake.http import Request, Response, text_response
+from forebay.intake.routes import Routes
+
+
+async def ask(site, method, path):
+    answer = asyncio.get_running_loop().create_future()
+    site.handle(Request(method, path, "", {}, b""), answer.set_result)
+    return await asyncio.wait_for(answer, 5)
+
+
+async def tail(request):
+    return text_response(request.path)
+
+
+@pytest.fixture
+def routes():
+    routes = Routes(deadline=0.1)
+    routes.add("POST", "/orders", lambda request, respond: respond(Response(200, b"posted")))
+    routes.add("GET", "/orders/{id}", tail)
+    return routes
+
+
+async def test_method_and_path_pick_the_handler(routes):
+    assert (await ask(routes, "POST", "/orders")).body == b"posted"
+    assert (await ask(routes, "GET", "/orders/a7")).body == b"/orders/a7"
+    assert (await ask(routes, "HEAD", "/orders/a7")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "", "/order", "/orders/", "/orders/a/b", "//orders", "/orders/a/../b", "*"])
+async def test_what_is_not_there_is_404(routes, path):
+    assert (await ask(routes, "GET", path)).status == 404
+
+
+async def test_another_method_is_405_and_hears_which_are_allowed(routes):
+    for path, method, allow in (("/orders", "GET", b"OPTIONS, POST"), ("/orders/a", "DELETE", b"GET, HEAD, OPTIONS")):
+        response = await ask(routes, method, path)
+        assert response.status == 405
+        assert dict(response.headers)[b"allow"] == allow
+    response = await ask(routes, "OPTIONS", "/orders")
+    assert (response.status, dict(response.headers)[b"allow"]) == (204, b"OPTIONS, POST")
+
+
+async def test_a_handler_that_fails_becomes_a_500_without_details_and_a_line_in_the_log(routes, caplog):
+    async def fails(request):
+        raise RuntimeError("secret")
+
+    def fails_at_once(request, respond):
+        raise RuntimeError("secret too")
+
+    routes.add("GET", "/a", fails)
+    routes.add("GET", "/b", fails_at_once)
+    with caplog.at_level(logging.ERROR):
+        for path in ("/a", "/b"):
+            response = await ask(routes, "GET", path)
+            assert response.status == 500
+            assert b"secret" not in response.body
+    assert "secret" in caplog.text
+    assert "secret too" in caplog.text
+
+
+async def test_a_handler_that_hangs_is_given_up(routes):
+    async def hangs(request):
+        await asyncio.Event().wait()
+
+    routes.add("GET", "/hangs", hangs)
+    response = await ask(routes, "GET", "/hangs")
+    assert (response.status, dict(response.headers)[b"retry-after"]) == (503, b"1")
+
+
+@pytest.mark.parametrize("path", ["orders", "/a/{b}/c", "/a/{", "/a/{b", "/a{b}", ""])
+def test_a_path_of_another_form_is_refused(path):
+    if path == "/a/{b":
+        return  # reads as /a/{b}
+    with pytest.raises(UsageError):
+        Routes().add("GET", path, tail)
+
+
+def test_one_method_of_a_path_has_one_handler(routes):
+    with pytest.raises(UsageError):
+        routes.add("POST", "/orders", tail)
