@@ -1,0 +1,254 @@
+"""Writes the pages of the reference that the code knows better than any hand: ``python docs/generate.py``.
+
+A test compares the committed pages with what this makes, so a new flag, setting, metric or error cannot go untold.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import click
+import msgspec
+
+from forebay import errors, events
+from forebay.cli import COMMANDS, program
+from forebay.cli.output import EXIT_CODES
+from forebay.disciplines import Discipline
+from forebay.durability import Durability
+from forebay.queue.driver import Counts, Features
+from forebay.queue.drivers.memory import OPTIONS as MEMORY_OPTIONS
+from forebay.queue.drivers.sqlite import KNOWN_OPTIONS as SQLITE_OPTIONS
+from forebay.queue.opening import DRIVERS
+from forebay.settings import FILE, PREFIX, SETTINGS
+from forebay.stores.postgres_server import OPTIONS as POSTGRES_OPTIONS
+from forebay.telemetry.metrics import Metrics
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- made by docs/generate.py: change the code, then run it -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each generated page by its file name."""
+    made: dict[str, Callable[[], Iterable[str]]] = {
+        "commands.md": _commands,
+        "settings.md": _settings,
+        "queues.md": _queues,
+        "events.md": _events,
+        "metrics.md": _metrics,
+        "errors.md": _errors,
+    }
+    return {name: NOTE + "\n" + "\n".join(page()).rstrip() + "\n" for name, page in made.items()}
+
+
+# The pages
+
+
+def _commands() -> Iterator[str]:
+    yield "# Commands\n"
+    yield from _table(("command", "what it does"), [(f"[`forebay {n}`](#forebay-{n})", a) for n, (_, a) in COMMANDS.items()])
+    yield "Every command explains itself with `--help`. What each setting means stands in [Settings](settings.md).\n"
+    context = click.Context(program, info_name="forebay")
+    for name in COMMANDS:
+        command = program.get_command(context, name)
+        assert command is not None
+        yield from _command(command, f"forebay {name}", "##")
+
+
+def _command(command: click.Command, called: str, marks: str) -> Iterator[str]:
+    yield f"{marks} forebay {called.removeprefix('forebay ')}\n"
+    context = click.Context(command, info_name=called)
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"```text\n{called} {usage}\n```\n"
+    yield from _paragraphs(command.help or "")
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    rows = [(f"`{', '.join(o.opts)}{_metavar(o, context)}`", _default(o)) for o in options]
+    yield from _table(("option", "meaning"), rows)
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from _command(part, f"{called} {name}", marks + "#")
+
+
+def _settings() -> Iterator[str]:
+    yield "# Settings\n"
+    yield (
+        f"A value comes from a flag, else from the environment (`{PREFIX}<NAME>`), else from the nearest `{FILE}` upwards\n"
+        "of the working folder, else from this table. `forebay settings` lists every value with its origin. A name that is\n"
+        "not in this table is an error, wherever it stands.\n"
+    )
+    rows = [(f"`{s.name}`", f"`{s.default}`" if s.default else "", f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]
+    yield from _table(("name", "default", "environment", "meaning"), rows)
+    yield "Which commands have a setting as a flag stands in [Commands](commands.md).\n"
+    yield "## Quantities\n"
+    yield (
+        "Durations are `80ms`, `2s`, `1m30s` or `1.5h`; rates are `50/s` or `3000/m`; sizes are `512`, `256KiB` or `1MB`;\n"
+        "places are `0`, a whole number, or `inf`.\n"
+    )
+    yield f"## `{FILE}`\n"
+    yield '```toml\nqueue = "kafka://localhost:9092"\nworkers = 6\nbackoff = "500ms"\n```\n'
+
+
+def _queues() -> Iterator[str]:
+    yield "# Queues and stores\n"
+    yield "## What each queue can do\n"
+    yield "Each line is declared by the driver and proved by one suite that all drivers pass.\n"
+    features = {scheme: _features(scheme) for scheme in DRIVERS}
+    about = _arguments(Features)
+    rows = [
+        (f"**{name.replace('_', ' ')}**: {about[name]}", *(_shown(getattr(f, name)) for f in features.values()))
+        for name in Features.__struct_fields__
+    ]
+    yield from _table(("", *(f"`{scheme}://`" for scheme in features)), rows)
+    yield "## Options of a queue's URL\n"
+    yield "An unknown option is an error that names the nearest known one.\n"
+    options = {"memory": MEMORY_OPTIONS, "sqlite": SQLITE_OPTIONS, "kafka": _module("kafka", "address").OPTIONS}
+    yield from _table(("option", "of", "meaning"), _option_rows(options))
+    yield "## Options of a store's URL\n"
+    yield "`memory://` and `sqlite://` have none.\n"
+    yield from _table(("option", "of", "meaning"), _option_rows({"postgresql": POSTGRES_OPTIONS}))
+    yield "## Durability\n"
+    yield "What an accepted message survives; an answer says it in the header `forebay-durability`.\n"
+    yield from _table(("class", "survives"), _members(Durability))
+    yield "## Disciplines\n"
+    yield from _table(("discipline", "which message is next"), _members(Discipline))
+    yield "## Counts\n"
+    yield "What `forebay lag` and `/ledger` show, as the queue itself counts it.\n"
+    yield from _table(("name", "meaning"), [(f"`{n}`", a) for n, a in _arguments(Counts).items()])
+
+
+def _events() -> Iterator[str]:
+    yield "# Events\n"
+    yield (
+        "What happened, as small frozen values of `forebay.events`. A listener is any function of one event:\n"
+        "`running.listen(function)`. It is called on the event loop and must be quick.\n"
+    )
+    for event in get_args(events.Event):
+        yield f"## {event.__name__}\n"
+        yield from _paragraphs(event.__doc__)
+        yield ", ".join(f"`{name}`" for name in event.__struct_fields__) + "\n"
+
+
+def _metrics() -> Iterator[str]:
+    yield "# Metrics\n"
+    yield "`/metrics` in Prometheus' text format. Labels are few, and never an id.\n"
+    rows = [(f"`{_exposed(m.name, m.type)}`", m.type, _labels(m.samples), m.documentation) for m in _sampled().collect()]
+    yield from _table(("name", "type", "labels", "meaning"), rows)
+
+
+def _errors() -> Iterator[str]:
+    yield "# Errors and exit codes\n"
+    tree = inspect.getdoc(errors) or ""
+    yield "```text\n" + tree.partition("\n\n")[2] + "\n```\n"
+    yield (
+        "An error has `what` happened, a `hint` what to do, and `retryable`: whether trying again can help. *Unknown* is\n"
+        "not *failed*: the message may have been accepted.\n"
+    )
+    for one in [c for c in vars(errors).values() if inspect.isclass(c)]:
+        yield f"## {one.__name__}\n"
+        yield from _paragraphs(inspect.getdoc(one) or "")
+        for name, about in _arguments(one).items():
+            yield f"- `{name}`: {about}"
+        yield ""
+    yield "## Exit codes\n"
+    yield from _table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in EXIT_CODES.items()])
+
+
+# Their parts
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    rows = list(rows)
+    if rows:
+        for cells in (head, ["---"] * len(head), *rows):
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield ""
+
+
+def _paragraphs(doc: str) -> Iterator[str]:
+    r"""Yield the prose of a docstring; what follows a line of \b (click's sign for "as it stands") becomes code."""
+    for block in re.split(r"\n\s*\n", inspect.cleandoc(doc)):
+        if block.startswith("Arguments:"):
+            continue
+        as_it_stands = block.removeprefix("\b").removeprefix("\x08")
+        yield block + "\n" if as_it_stands == block else f"```text\n{as_it_stands.strip()}\n```\n"
+
+
+def _arguments(documented: type) -> dict[str, str]:
+    """Return what the section Arguments of a docstring says, by name; ``a, b: text`` speaks of both."""
+    _, _, section = (inspect.getdoc(documented) or "").partition("Arguments:\n")
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n    (?=\S)", "\n" + section.partition("\n\n")[0])[1:]:
+        names, _, about = entry.partition(": ")
+        found |= dict.fromkeys(names.split(", "), " ".join(about.split()))
+    return found
+
+
+def _members(words: type[Durability] | type[Discipline]) -> list[tuple[str, str]]:
+    """Return the words of an enumeration with the strings that stand below them in its source."""
+    told = dict(re.findall(r'^    ([A-Z]+) = .+\n    """(.+)"""', inspect.getsource(words), re.MULTILINE))
+    return [(f"`{word.value}`", told[word.name]) for word in words]
+
+
+def _option_rows(by_scheme: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, str]]:
+    of: dict[tuple[str, str], list[str]] = {}
+    for scheme, options in by_scheme.items():
+        for name, about in options.items():
+            of.setdefault((name, about), []).append(f"`{scheme}`")
+    return [(f"`{name}`", "all" if len(s) == len(by_scheme) > 1 else ", ".join(s), about) for (name, about), s in of.items()]
+
+
+def _module(scheme: str, part: str = "") -> ModuleType:
+    return importlib.import_module(f"{DRIVERS[scheme][0]}{'.' if part else ''}{part}")
+
+
+def _features(scheme: str) -> Features:
+    module = _module(scheme)
+    found: Features = getattr(module, "FEATURES", None) or module.Kafka.features
+    return found
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(sorted(map(str, value))) if isinstance(value, frozenset) else str(value)
+
+
+def _metavar(option: click.Option, context: click.Context) -> str:
+    return "" if option.is_flag else f" {option.make_metavar(context)}"
+
+
+def _default(option: click.Option) -> str:
+    shown = f"  [{option.default}]" if option.show_default and option.default is not None else ""
+    return re.sub(r"  \[(.*)\]$", r" (default: `\1`)", (option.help or "") + shown)
+
+
+def _sampled() -> Metrics:
+    """Return metrics that have heard of one event of each kind, so that every family shows its labels."""
+    metrics = Metrics()
+    for event in get_args(events.Event):
+        values = {"str": "x", "int": 1, "float": 0.1}
+        metrics(event(*(values[field.type.__name__] for field in msgspec.structs.fields(event))))
+    metrics.update_counts("x", Counts())
+    return metrics
+
+
+def _exposed(name: str, kind: str) -> str:
+    return f"{name}_total" if kind == "counter" else name
+
+
+def _labels(samples: Iterable[object]) -> str:
+    names: dict[str, None] = {}
+    for sample in samples:
+        names |= dict.fromkeys(sample.labels)  # type: ignore[attr-defined]
+    return ", ".join(f"`{name}`" for name in names if name != "le")
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+        print(f"docs/reference/{name}")
