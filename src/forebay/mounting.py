@@ -74,8 +74,10 @@ class MountedApp:
             self.running.stopping()
         async with self._turn:
             self._site, self.running = None, None
-            await self._stack.aclose()
-        self._loop = None
+            try:
+                await self._stack.aclose()
+            finally:
+                self._loop = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or take part in the lifespan of a server that has no other application."""
@@ -92,9 +94,17 @@ class MountedApp:
         try:
             await self.start()
         except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            await send({"type": "lifespan.startup.failed", "message": _told(error)})
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self.stop()
+        try:
+            await self.stop()
+        except Exception as error:
+            await send({"type": "lifespan.shutdown.failed", "message": _told(error)})
+            return
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _told(error: Exception) -> str:
+    return f"{error}: {hint}" if (hint := getattr(error, "hint", "")) else str(error)

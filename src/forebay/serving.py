@@ -6,7 +6,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -55,6 +55,8 @@ def load_app(target: str, services: Mapping[str, str], options: Mapping[str, Any
     Raises:
         UsageError: nothing of this name, or it is not an application, or it does not take an option.
     """
+    if target not in services and not target.partition(":")[0]:
+        raise UsageError(f"{target!r} names no module", "write it as module:app")
     if target not in services and ":" not in target:
         raise UsageError(
             f"there is no service {target!r}", f"known: {', '.join(services)}; or name your own: module:app"
@@ -63,15 +65,23 @@ def load_app(target: str, services: Mapping[str, str], options: Mapping[str, Any
     given = {name: value for name, value in (options or {}).items() if value is not None}
     found = getattr(_module(module_name), attribute, None)
     if callable(found) and not isinstance(found, App):
-        unknown = given.keys() - inspect.signature(found).parameters.keys()
-        if unknown:
-            raise UsageError(f"{target} does not take --{min(unknown).replace('_', '-')}")
-        found = found(**given)
+        found = _made(target, found, given)
     elif given:
         raise UsageError(f"{target} does not take --{min(given).replace('_', '-')}")
     if not isinstance(found, App):
         raise UsageError(f"{target} is not a forebay.App", "write it as module:app")
     return found
+
+
+def _made(target: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    signature = inspect.signature(function)
+    if unknown := options.keys() - signature.parameters.keys():
+        raise UsageError(f"{target} does not take --{min(unknown).replace('_', '-')}")
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise UsageError(f"{target} cannot be called without arguments: {error}", "give them defaults") from error
+    return function(**options)
 
 
 def _module(name: str) -> Any:
