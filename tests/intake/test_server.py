@@ -18,7 +18,7 @@ GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 
 async def until(condition):
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - conditions of a server have no event
+        while not condition():
             await asyncio.sleep(0)
 
 

@@ -20,8 +20,11 @@ from forebay.stores.store import Claim, Store
 
 LONGEST_KEY = 255
 
-_BARE = re.compile(r"[!#-+\--:<-~]+")  # visible ASCII without quotation mark, comma and semicolon
-_QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')  # the string of RFC 9651
+BARE = r"[!#-+\--:<-~]{1,255}"  # visible ASCII without quotation mark, comma and semicolon
+QUOTED = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"'  # the string of RFC 9651
+
+_is_bare = re.compile(BARE).fullmatch
+_is_quoted = re.compile(QUOTED).fullmatch
 
 Publish = Callable[[str], Awaitable[str]]
 """Publishes the message under the id given; returns its reference."""
@@ -33,15 +36,15 @@ def read_key(header: str) -> str:
     Raises:
         UsageError: it is empty, longer than 255 characters, or not of printable ASCII.
     """
-    quoted = _QUOTED.fullmatch(header)
-    key = re.sub(r"\\(.)", r"\1", quoted.group(1)) if quoted else header
-    if not key:
+    if quoted := _is_quoted(header):
+        return re.sub(r"\\(.)", r"\1", quoted.group(1))
+    if header in {"", '""'}:
         raise UsageError("an Idempotency-Key must not be empty")
-    if len(key) > LONGEST_KEY:
+    if len(header) > LONGEST_KEY:
         raise UsageError(f"an Idempotency-Key has at most {LONGEST_KEY} characters")
-    if not (quoted or _BARE.fullmatch(key)):
+    if not _is_bare(header):
         raise UsageError('an Idempotency-Key is printable ASCII: "like this" or like-this')
-    return key
+    return header
 
 
 class Keys:

@@ -10,6 +10,7 @@ import msgspec
 
 from forebay.intake.answers import Answers
 from forebay.intake.http import Response, reason_phrase
+from forebay.intake.idempotency import BARE, QUOTED
 from forebay.intake.intake import Intake
 from forebay.intake.status import LONGEST_REFERENCE, REFERENCE
 
@@ -86,7 +87,7 @@ def _post(intake: Intake, schema: dict[str, Any]) -> dict[str, Any]:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "description": "The same key and body again gets the same answer, and one message comes of both.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9_-]+$"},
+                "schema": {"type": "string", "pattern": f"^(?:{BARE}|{QUOTED})$"},
             }
         ],
         "requestBody": {"required": True, "content": {media: {"schema": schema}}},

@@ -1,0 +1,114 @@
+import asyncio
+import threading
+from typing import Annotated
+
+import msgspec
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from msgspec import Meta, Struct
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from forebay.intake.answers import Answers
+from forebay.intake.http import json_response
+from forebay.intake.intake import Intake
+from forebay.intake.openapi import openapi
+from forebay.intake.routes import Routes
+from forebay.intake.server import serve
+from forebay.queue.opening import open_topic
+from forebay.stores.opening import open_store
+
+Number = (
+    Annotated[int, Meta(ge=0, le=100)] | Annotated[str, Meta(pattern=r"^(?:100|[1-9]?[0-9])(?![\s\S])", max_length=3)]
+)
+
+
+class Order(Struct, forbid_unknown_fields=True):
+    product_id: Number
+    count: Number
+    username: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Service:
+    """An intake behind a real socket, on a loop of its own."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(),))
+        self._thread.start()
+        self._ready.wait(10)
+
+    async def _run(self):
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        store, topic = await open_store("memory://described"), await open_topic("memory://described")
+        intake = Intake("/orders", Order, topic, store=store, answers=self._answers)
+        routes = Routes()
+        intake.mount(routes)
+        self.description = openapi([intake], title="orders", version="1")
+        routes.add("GET", "/openapi.json", lambda request, respond: respond(json_response(self.description)))
+        server = await serve(routes, port=0)
+        self.url = f"http://127.0.0.1:{server.port}"
+        self._ready.set()
+        await self._over.wait()
+        await server.close(1)
+        await topic.close()
+        await store.close()
+
+    def stop(self):
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(10)
+
+
+@pytest.fixture(params=["default", "results"])
+def service(request):
+    words = Answers() if request.param == "default" else Answers.of_results(created="created", invalid="invalid")
+    service = Service(words)
+    yield service
+    service.stop()
+
+
+def beyond_schemas(body):
+    """Say whether a body fits its JSON Schema and is refused still: 17.0 for an integer, a NUL in a text."""
+    values = body.values() if isinstance(body, dict) else ()
+    return any(isinstance(value, float) or (isinstance(value, str) and "\0" in value) for value in values)
+
+
+def check_acceptance(case, response):
+    """What positive_data_acceptance checks, but for what JSON Schema cannot say, and for keys used before."""
+    if response.status_code == 400:
+        assert beyond_schemas(case.body)
+    elif response.status_code == 422:
+        assert "Idempotency-Key" in case.headers
+    else:
+        assert response.status_code in {200, 202, 404}
+
+
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+def test_every_answer_of_a_real_server_is_as_described(service, mode):
+    schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+    heard = set()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+
+        @settings(
+            max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        )
+        @given(operation.as_strategy(generation_mode=mode))
+        def answers_as_described(case):
+            response = case.call()
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+            if mode is schemathesis.GenerationMode.POSITIVE:
+                check_acceptance(case, response)
+            heard.add((case.method, response.status_code))
+
+        answers_as_described()
+    expected = ("POST", 400) if mode is schemathesis.GenerationMode.NEGATIVE else ("GET", 404)
+    assert expected in heard
+
+
+def test_the_description_speaks_of_the_status_that_is_really_answered(service):
+    post = service.description["paths"]["/orders"]["post"]
+    assert ("200" in post["responses"]) != ("202" in post["responses"])
+    assert post["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
+    assert msgspec.json.encode(service.description)
