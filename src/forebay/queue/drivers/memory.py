@@ -145,6 +145,7 @@ class MemoryQueue:
                 shared.done += 1
             case Ending.RETRY:
                 shared.sleep(entry, State.RETRYING, shared.clock.time() + settlement.delay)
+                shared.ring()  # it may be due before all that receivers wait for
             case Ending.DEAD:
                 shared.move(entry, State.DEAD)
             case Ending.RELEASE:
