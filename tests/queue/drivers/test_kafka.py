@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+import signal
+import sys
+from collections import Counter
 
+import confluent_kafka
 import pytest
 
+from forebay.durability import Durability
+from forebay.errors import ForebayError, Unavailable, Unsupported, UsageError
+from forebay.lab.servers import Kafka as Broker
+from forebay.lab.servers.process import free_port
+from forebay.message import Message, new_id
 from forebay.queue.conformance import ConformanceSuite
-from forebay.queue.driver import Driver
-from forebay.queue.drivers import kafka
+from forebay.queue.driver import Driver, Ending, Settlement, State
+from forebay.queue.drivers import kafka as driver_of_kafka
+from forebay.queue.drivers.kafka import surveyor
 from forebay.queue.drivers.kafka.driver import FEATURES
 from forebay.url import parse
 
@@ -18,11 +30,268 @@ class TestKafka(ConformanceSuite):
 
     @pytest.fixture(autouse=True)
     def _broker(self, kafka):
-        self.broker = kafka.url
+        self.broker = kafka
 
     async def open(self, topic: str, **options: str) -> Driver:
-        url = parse(f"{self.broker}/{topic}?partitions=2").with_options(**options)
-        return await kafka.connect(url)
+        url = parse(f"{self.broker.url}/{topic}?partitions=2").with_options(**options)
+        return await driver_of_kafka.connect(url)
 
     async def die(self, driver: Driver) -> None:
         await driver.close()
+
+
+@pytest.fixture
+async def opened(kafka):
+    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
+    topic, drivers = f"t{new_id()}", []
+
+    async def open_one(broker: Broker = kafka, partitions: int = 4, **options: str) -> Driver:
+        url = parse(f"{broker.url}/{topic}?partitions={partitions}&lease=6s").with_options(**options)
+        drivers.append(await driver_of_kafka.connect(url))
+        return drivers[-1]
+
+    open_one.topic = topic
+    yield open_one
+    for driver in drivers:
+        await driver.close()
+
+
+def messages(count: int, **fields: object) -> list[Message]:
+    return [Message(new_id(), b"%d" % n).replace(**fields) for n in range(count)]
+
+
+async def take(driver: Driver, count: int) -> list:
+    taken: list = []
+    async with asyncio.timeout(20):
+        while len(taken) < count:
+            taken += await driver.receive(count - len(taken), 1.0)
+    return taken
+
+
+async def until_counts(driver: Driver, **expected: int):
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(Unavailable):  # a broker that has just come back
+                counts = await driver.counts()
+                if all(getattr(counts, name) == value for name, value in expected.items()):
+                    return counts
+            await asyncio.sleep(0.05)
+
+
+class Worker:
+    """Takes and settles until it is told to stop; remembers what it has ended."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.ended: list[str] = []
+        self.stopped = False
+        self.task = asyncio.create_task(self.work())
+
+    async def work(self) -> None:
+        while not self.stopped:
+            try:
+                taken = await self.driver.receive(50, 0.1)
+                await asyncio.sleep(0.002)
+                kept = await self.driver.settle([Settlement(one) for one in taken])
+            except ForebayError:
+                await asyncio.sleep(0.05)
+                continue
+            self.ended += [one.message.id for one, held in zip(taken, kept, strict=True) if held]
+
+    async def stop(self) -> None:
+        self.stopped = True
+        await self.task
+
+
+async def test_records_of_other_producers_come_with_their_place_as_id(opened, kafka):
+    driver = await opened(partitions=1)
+    other = confluent_kafka.Producer({"bootstrap.servers": f"127.0.0.1:{kafka.port}"})
+    strange = [("b", b"\xff"), ("none", None), ("forebay-accepted-at", b"nan"), ("forebay-due-at", b"tomorrow")]
+    other.produce(opened.topic, b"body", b"\xffkey", headers=strange)
+    other.produce(opened.topic, None, b"")
+    other.produce(opened.topic, b"", headers=[("forebay-attempt", b"-5"), ("forebay-id", b"")])
+    assert other.flush(10) == 0
+    first, tombstone, empty = await take(driver, 3)
+    assert [one.message.id for one in (first, tombstone, empty)] == [f"{opened.topic}-0-{n}" for n in range(3)]
+    assert first.message.headers == {"b": "\ufffd", "none": ""}
+    assert first.message.key == "\ufffdkey"
+    assert (tombstone.message.body, tombstone.message.key) == (b"", "")
+    assert (empty.message.body, empty.message.key, empty.attempt) == (b"", None, 1)
+    assert all(one.message.accepted_at > 1_600_000_000 for one in (first, tombstone, empty))
+    assert await driver.settle([Settlement(one) for one in (first, tombstone, empty)]) == [True] * 3
+    await until_counts(driver, accepted=3, done=3)
+
+
+async def test_members_that_come_and_go_under_load_lose_nothing(opened):
+    drivers = [await opened() for _ in range(3)]
+    sent = [messages(200) for _ in range(4)]
+    steady = Worker(drivers[0])
+    for batch in sent:
+        await drivers[0].publish(batch, math.inf)
+    coming = Worker(drivers[1])
+    async with asyncio.timeout(20):
+        while not coming.ended:  # as long as the group takes to give it a partition
+            sent.append(messages(20))
+            await drivers[0].publish(sent[-1], math.inf)
+    await coming.stop()
+    await drivers[1].close()
+    sent += [messages(200) for _ in range(3)]
+    for batch in sent[-3:]:
+        await drivers[2].publish(batch, math.inf)
+    counts = await until_counts(drivers[0], waiting=0, in_work=0, done=sum(map(len, sent)))
+    await steady.stop()
+    assert counts.lost == 0
+    assert set(steady.ended + coming.ended) == {one.id for batch in sent for one in batch}
+
+
+async def test_a_settlement_after_the_partition_has_gone_is_without_effect(opened):
+    slow, other = await opened(partitions=1), await opened(partitions=1)
+    [reference] = await slow.publish(messages(1), math.inf)
+    [late] = await take(slow, 1)
+    slow._poller.holdings.end(slow._poller.holdings.assignments())  # as the consumer tells when the group went on
+    for ending in Ending:
+        assert list(await slow.settle([Settlement(late, ending)])) == [False]
+    await slow.close()
+    [again] = await take(other, 1)
+    assert again.message.id == late.message.id
+    assert (await other.find(reference)).state is State.IN_WORK
+    counts = await until_counts(other, in_work=1, waiting=0, done=0)
+    assert (counts.retrying, counts.dead, counts.lost) == (0, 0, 0)
+
+
+async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(opened, own_server):
+    broker = own_server(Broker)
+    driver = await opened(broker)
+    worker, accepted, unknown = Worker(driver), [], []
+
+    async def publish(count: int) -> None:
+        batch = messages(count)
+        for one, answer in zip(batch, await driver.publish(batch, math.inf), strict=True):
+            (accepted if isinstance(answer, str) else unknown).append(one.id)
+
+    for _ in range(10):
+        await publish(50)
+    await asyncio.to_thread(broker.kill)
+    down = asyncio.create_task(publish(50))
+    await asyncio.to_thread(broker.restart)
+    await down
+    async with asyncio.timeout(30):
+        while len(accepted) < 1000:
+            await publish(50)
+    async with asyncio.timeout(40):
+        while not set(accepted) <= set(worker.ended):
+            await asyncio.sleep(0.05)
+    await worker.stop()
+    assert set(worker.ended) <= set(accepted) | set(unknown)
+    counts = await until_counts(driver, waiting=0, in_work=0)
+    assert counts.lost == 0
+
+
+WORKER = """
+import asyncio, sys
+from forebay.queue.opening import open_driver
+
+async def main():
+    driver = await open_driver(sys.argv[1])
+    taken = []
+    while len(taken) < 5:
+        taken += await driver.receive(5 - len(taken), 1.0)
+    print("taken", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_a_killed_worker_held_goes_to_another_within_its_lease(opened, kafka):
+    driver = await opened(partitions=1)
+    sent = messages(5)
+    await driver.publish(sent, math.inf)
+    url = f"{kafka.url}/{opened.topic}?lease=1s"
+    victim = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, url, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(20):
+        assert await victim.stdout.readline() == b"taken\n"
+    victim.send_signal(signal.SIGKILL)
+    await victim.wait()
+    taken = await take(driver, 5)
+    assert Counter(one.message.id for one in taken) == Counter(one.id for one in sent)
+
+
+async def test_a_letter_that_died_twice_is_one_accepted_message(opened):
+    driver = await opened(partitions=1)
+    [sent] = messages(1, key="k")
+    await driver.publish([sent], math.inf)
+    for _ in range(2):
+        [delivery] = await take(driver, 1)
+        assert delivery.message.key == "k"
+        await driver.settle([Settlement(delivery, Ending.DEAD)])
+        await until_counts(driver, accepted=1, dead=1, done=0)
+        assert await driver.return_dead([sent.id]) == 1
+    await driver.settle([Settlement(delivery) for delivery in await take(driver, 1)])
+    counts = await until_counts(driver, accepted=1, done=1, dead=0, waiting=0)
+    assert counts.lost == 0
+
+
+async def test_one_who_only_publishes_finds_what_others_retry(opened):
+    publisher, worker = await opened(), await opened()
+    [reference] = await publisher.publish(messages(1), math.inf)
+    assert (await publisher.find(reference)).state is State.WAITING
+    [delivery] = await take(worker, 1)
+    await worker.settle([Settlement(delivery, Ending.RETRY, 60.0)])
+    async with asyncio.timeout(10):  # the worker commits a moment later
+        while (await publisher.find(reference)).state is not State.RETRYING:
+            await asyncio.sleep(0.02)
+    assert (await publisher.find(reference)).attempts == 1
+
+
+async def test_a_group_without_members_can_be_purged_from_outside(opened):
+    driver = await opened()
+    await driver.publish(messages(7), math.inf)
+    assert await driver.purge() == 7
+    counts = await until_counts(driver, accepted=7, waiting=0, discarded=7, done=0)
+    assert counts.lost == 0
+
+
+async def test_a_topic_that_others_consume_cannot_be_purged(opened):
+    outside, worker = await opened(), await opened()
+    await outside.publish(messages(3), math.inf)
+    await take(worker, 3)
+    with pytest.raises(Unsupported):
+        await outside.purge()
+
+
+async def test_a_message_too_large_for_kafka_is_refused_and_its_neighbours_are_accepted(opened):
+    driver = await opened()
+    small, large, other = messages(3)
+    answers = await driver.publish([small, large.replace(body=b"x" * 9_000_000), other], math.inf)
+    assert isinstance(answers[1], UsageError)
+    assert isinstance(answers[0], str)
+    assert isinstance(answers[2], str)
+
+
+async def test_a_single_broker_promises_no_more_than_its_page_cache(opened):
+    assert (await opened()).durability is Durability.OS
+
+
+async def test_a_broker_that_is_not_there_is_unavailable(monkeypatch):
+    monkeypatch.setattr(surveyor, "OPEN_SECONDS", 0.3)
+    with pytest.raises(Unavailable):
+        await driver_of_kafka.connect(parse(f"kafka://127.0.0.1:{free_port()}/orders"))
+
+
+async def test_a_paused_broker_does_not_block_the_loop_and_its_answer_is_unknown_or_late(opened, own_server):
+    broker = own_server(Broker)
+    driver = await opened(broker, partitions=1)
+    await driver.publish(messages(1), math.inf)
+    broker.pause()
+    publishing = asyncio.create_task(driver.publish(messages(1), math.inf))
+    loop, longest = asyncio.get_running_loop(), 0.0
+    while not publishing.done():
+        before = loop.time()
+        await asyncio.sleep(0.01)
+        longest = max(longest, loop.time() - before)
+    broker.resume()
+    [answer] = publishing.result()
+    assert isinstance(answer, ForebayError)
+    assert answer.retryable
+    assert longest < 2.0  # the deadline of the client is 4 s: nobody waited for it in the loop

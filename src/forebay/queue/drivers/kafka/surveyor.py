@@ -30,6 +30,7 @@ admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
 ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 10.0
+ASK: dict[str, Any] = {"request_timeout": ANSWER_SECONDS}  # no question outlives the one who asks
 MOVING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -103,12 +104,13 @@ class Surveyor:
                 if failure.args[0].code() not in MOVING or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
+            self._admin.list_topics(timeout=ANSWER_SECONDS)  # the client asks by the leaders that it last heard of
 
     def _survey(self) -> dict[Part, Extent]:
         group = ConsumerGroupTopicPartitions(self._address.group, self._parts)
-        ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()))
-        starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()))
-        answer = _value(next(iter(self._admin.list_consumer_group_offsets([group]).values())))
+        ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()), **ASK)
+        starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()), **ASK)
+        answer = _value(next(iter(self._admin.list_consumer_group_offsets([group], **ASK).values())))
         committed = {(one.topic, one.partition): one.offset for one in answer.topic_partitions}
         extents = {}
         for place in self._parts:
@@ -152,14 +154,14 @@ class Surveyor:
         """
         places = [TopicPartition(*part, position) for part, position in positions.items()]
         request = ConsumerGroupTopicPartitions(self._address.group, places)
-        for future in self._admin.alter_consumer_group_offsets([request]).values():
+        for future in self._admin.alter_consumer_group_offsets([request], **ASK).values():
             for place in _value(future).topic_partitions:
                 if place.error is not None:
                     raise KafkaException(place.error)
 
     def group_is_empty(self) -> bool:
         """Return whether no process consumes for the group."""
-        described = self._admin.describe_consumer_groups([self._address.group], request_timeout=ANSWER_SECONDS)
+        described = self._admin.describe_consumer_groups([self._address.group], **ASK)
         try:
             state = _value(next(iter(described.values()))).state
         except KafkaException as failure:
@@ -180,7 +182,7 @@ class Surveyor:
             settings = {**self._address.topics[name], "min.insync.replicas": str(min(2, replication))}
             partitions = 1 if name == self._address.dead else self._address.partitions
             topics.append(admin.NewTopic(name, partitions, replication, config=settings))
-        for future in self._admin.create_topics(topics, operation_timeout=OPEN_SECONDS).values():
+        for future in self._admin.create_topics(topics, operation_timeout=ANSWER_SECONDS, **ASK).values():
             try:
                 _value(future)
             except KafkaException as failure:
@@ -204,7 +206,7 @@ class Surveyor:
         main = self._admin.list_topics(self._address.topic, timeout=OPEN_SECONDS).topics[self._address.topic]
         replicas = min(len(one.replicas) for one in main.partitions.values())
         resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, self._address.topic)
-        settings = _value(next(iter(self._admin.describe_configs([resource]).values())))
+        settings = _value(next(iter(self._admin.describe_configs([resource], **ASK).values())))
         in_sync = int(settings["min.insync.replicas"].value)
         return Durability.REPLICATED if replicas >= 2 and in_sync >= 2 else Durability.OS
 
