@@ -154,6 +154,40 @@ async def test_an_upgrade_is_ignored_and_the_connection_goes_on(site, open_serve
         assert (await client.answer())[2] == b"/5"
 
 
+UPGRADE = b"Connection: upgrade\r\nUpgrade: h2c\r\n"
+
+
+async def test_a_body_behind_a_declined_upgrade_is_a_body_and_never_a_request(site, open_server):
+    body = GET % 6
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        head = b"POST /a HTTP/1.1\r\nHost: a\r\n" + UPGRADE
+        await client.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert (await client.answer())[2] == body
+        await client.send(head + b"Transfer-Encoding: chunked\r\n\r\n3\r\nab")
+        await client.send(b"c\r\n0\r\n\r\n" + GET % 7)
+        assert (await client.answer())[2] == b"abc"
+        assert (await client.answer())[2] == b"/7"
+        assert len(site.requests) == 3
+
+
+async def test_after_the_last_request_nothing_is_regarded_upgrade_or_not(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n" + GET % 6)
+        assert (await client.answer())[2] == b"/a"
+        assert await client.ended() == b""
+        assert len(site.requests) == 1
+
+
+async def test_many_upgrades_at_once_are_all_declined(site, open_server):
+    async with open_server(site, max_pipelined=1000) as (_, connect):
+        client = await connect()
+        await client.send((b"GET / HTTP/1.1\r\nHost:\r\n" + UPGRADE + b"\r\n") * 600)
+        for _ in range(600):
+            assert (await client.answer())[0] == 200
+
+
 async def test_paths_are_decoded_and_absolute_targets_understood(site, open_server):
     async with open_server(site) as (_, connect):
         client = await connect()
