@@ -51,7 +51,8 @@ def pages() -> dict[str, str]:
 
 def _commands() -> Iterator[str]:
     yield "# Commands\n"
-    yield from _table(("command", "what it does"), [(f"[`forebay {n}`](#forebay-{n})", a) for n, (_, a) in COMMANDS.items()])
+    links = [(f"[`forebay {name}`](#forebay-{name})", about) for name, (_, about) in COMMANDS.items()]
+    yield from _table(("command", "what it does"), links)
     yield "Every command explains itself with `--help`. What each setting means stands in [Settings](settings.md).\n"
     context = click.Context(program, info_name="forebay")
     for name in COMMANDS:
@@ -77,17 +78,17 @@ def _command(command: click.Command, called: str, marks: str) -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "# Settings\n"
     yield (
-        f"A value comes from a flag, else from the environment (`{PREFIX}<NAME>`), else from the nearest `{FILE}` upwards\n"
-        "of the working folder, else from this table. `forebay settings` lists every value with its origin. A name that is\n"
-        "not in this table is an error, wherever it stands.\n"
+        f"A value comes from a flag, else from the environment (`{PREFIX}<NAME>`), else from the nearest `{FILE}`\n"
+        "upwards of the working folder, else from this table. `forebay settings` lists every value with its origin. A\n"
+        "name that is not in this table is an error, wherever it stands.\n"
     )
-    rows = [(f"`{s.name}`", f"`{s.default}`" if s.default else "", f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]
+    rows = [(f"`{s.name}`", _code(s.default), f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]
     yield from _table(("name", "default", "environment", "meaning"), rows)
     yield "Which commands have a setting as a flag stands in [Commands](commands.md).\n"
     yield "## Quantities\n"
     yield (
-        "Durations are `80ms`, `2s`, `1m30s` or `1.5h`; rates are `50/s` or `3000/m`; sizes are `512`, `256KiB` or `1MB`;\n"
-        "places are `0`, a whole number, or `inf`.\n"
+        "Durations are `80ms`, `2s`, `1m30s` or `1.5h`; rates are `50/s` or `3000/m`; sizes are `512`, `256KiB` or\n"
+        "`1MB`; places are `0`, a whole number, or `inf`.\n"
     )
     yield f"## `{FILE}`\n"
     yield '```toml\nqueue = "kafka://localhost:9092"\nworkers = 6\nbackoff = "500ms"\n```\n'
@@ -136,7 +137,8 @@ def _events() -> Iterator[str]:
 def _metrics() -> Iterator[str]:
     yield "# Metrics\n"
     yield "`/metrics` in Prometheus' text format. Labels are few, and never an id.\n"
-    rows = [(f"`{_exposed(m.name, m.type)}`", m.type, _labels(m.samples), m.documentation) for m in _sampled().collect()]
+    families = _sampled().collect()
+    rows = [(f"`{_exposed(m.name, m.type)}`", m.type, _labels(m.samples), m.documentation) for m in families]
     yield from _table(("name", "type", "labels", "meaning"), rows)
 
 
@@ -145,15 +147,14 @@ def _errors() -> Iterator[str]:
     tree = inspect.getdoc(errors) or ""
     yield "```text\n" + tree.partition("\n\n")[2] + "\n```\n"
     yield (
-        "An error has `what` happened, a `hint` what to do, and `retryable`: whether trying again can help. *Unknown* is\n"
-        "not *failed*: the message may have been accepted.\n"
+        "An error has `what` happened, a `hint` what to do, and `retryable`: whether trying again can help. *Unknown*\n"
+        "is not *failed*: the message may have been accepted.\n"
     )
     for one in [c for c in vars(errors).values() if inspect.isclass(c)]:
         yield f"## {one.__name__}\n"
         yield from _paragraphs(inspect.getdoc(one) or "")
-        for name, about in _arguments(one).items():
-            yield f"- `{name}`: {about}"
-        yield ""
+        if arguments := _arguments(one):
+            yield "\n".join(f"- `{name}`: {about}" for name, about in arguments.items()) + "\n"
     yield "## Exit codes\n"
     yield from _table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in EXIT_CODES.items()])
 
@@ -195,11 +196,16 @@ def _members(words: type[Durability] | type[Discipline]) -> list[tuple[str, str]
 
 
 def _option_rows(by_scheme: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, str]]:
+    """Return each option once, with the schemes that take it."""
     of: dict[tuple[str, str], list[str]] = {}
     for scheme, options in by_scheme.items():
         for name, about in options.items():
             of.setdefault((name, about), []).append(f"`{scheme}`")
-    return [(f"`{name}`", "all" if len(s) == len(by_scheme) > 1 else ", ".join(s), about) for (name, about), s in of.items()]
+    everyone = [f"`{scheme}`" for scheme in by_scheme] if len(by_scheme) > 1 else []
+    return [
+        (f"`{name}`", "all" if schemes == everyone else ", ".join(schemes), about)
+        for (name, about), schemes in of.items()
+    ]
 
 
 def _module(scheme: str, part: str = "") -> ModuleType:
@@ -210,6 +216,10 @@ def _features(scheme: str) -> Features:
     module = _module(scheme)
     found: Features = getattr(module, "FEATURES", None) or module.Kafka.features
     return found
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
 
 
 def _shown(value: object) -> str:

@@ -1,0 +1,84 @@
+"""The reference tells what the code knows: no flag, setting, event, metric or error stays untold."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+
+import forebay
+from forebay import errors, events
+from forebay.cli import COMMANDS, program
+from forebay.queue.driver import Features
+from forebay.queue.opening import DRIVERS
+from forebay.settings import SETTINGS
+from forebay.telemetry.metrics import Metrics
+
+GENERATED = ["commands.md", "settings.md", "queues.md", "events.md", "metrics.md", "errors.md"]
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_a_committed_page_is_what_the_code_says_now(name: str, made_pages: dict[str, str], root: Path) -> None:
+    committed = (root / "docs" / "reference" / name).read_text("utf-8")
+    assert committed == made_pages[name], "the code has changed; run: python docs/generate.py"
+
+
+def test_all_generated_pages_are_compared(made_pages: dict[str, str]) -> None:
+    assert sorted(made_pages) == sorted(GENERATED)
+
+
+def test_every_command_and_flag_is_told(made_pages: dict[str, str]) -> None:
+    for called, command in _commands(program, "forebay"):
+        _, _, section = made_pages["commands.md"].partition(f"# {called}\n")
+        section = section.partition("\n## ")[0]
+        flags = [flag for option in command.params if isinstance(option, click.Option) for flag in option.opts]
+        assert section, called
+        assert [flag for flag in flags if flag not in section] == [], called
+
+
+def test_every_setting_is_told(made_pages: dict[str, str]) -> None:
+    assert [s.name for s in SETTINGS if f"| `{s.name}` |" not in made_pages["settings.md"]] == []
+
+
+def test_every_event_and_its_fields_are_told(made_pages: dict[str, str]) -> None:
+    for event in get_args(events.Event):
+        assert f"## {event.__name__}\n" in made_pages["events.md"]
+        assert all(f"`{name}`" in made_pages["events.md"] for name in event.__struct_fields__)
+
+
+def test_every_metric_is_told(made_pages: dict[str, str]) -> None:
+    assert [m.name for m in Metrics().collect() if f"| `{m.name}" not in made_pages["metrics.md"]] == []
+
+
+def test_every_error_is_told_and_stands_in_the_drawn_tree(made_pages: dict[str, str]) -> None:
+    tree = inspect.getdoc(errors) or ""
+    for name, error in vars(errors).items():
+        if inspect.isclass(error):
+            assert f"## {name}\n" in made_pages["errors.md"]
+            assert name in tree
+
+
+def test_every_driver_and_feature_is_told(made_pages: dict[str, str]) -> None:
+    page = made_pages["queues.md"]
+    assert all(f"`{scheme}://`" in page for scheme in DRIVERS)
+    assert all(f"**{name.replace('_', ' ')}**: " in page for name in Features.__struct_fields__)
+
+
+def test_every_public_name_is_told(root: Path) -> None:
+    page = (root / "docs" / "reference" / "python.md").read_text("utf-8")
+    assert [name for name in forebay.__all__ if f" {name}\n" not in page and f"forebay.{name}" not in page] == []
+
+
+def _commands(group: click.Group, called: str) -> list[tuple[str, click.Command]]:
+    context = click.Context(group)
+    names = COMMANDS if group is program else list(group.commands)
+    found = [(f"{called} {name}", group.get_command(context, name)) for name in names]
+    return [
+        pair
+        for name, command in found
+        if command is not None
+        for pair in [(name, command), *(_commands(command, name) if isinstance(command, click.Group) else [])]
+    ]
