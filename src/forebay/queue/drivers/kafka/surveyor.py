@@ -69,6 +69,7 @@ class Surveyor:
         self._address = address
         self._admin = admin.AdminClient(address.client)
         self._consumer: Any = None
+        self._member: Any = None
         self._parts: list[TopicPartition] = []
 
     def open(self) -> Durability:
@@ -107,11 +108,12 @@ class Surveyor:
             self._admin.list_topics(timeout=ANSWER_SECONDS)  # the client asks by the leaders that it last heard of
 
     def _survey(self) -> dict[Part, Extent]:
-        group = ConsumerGroupTopicPartitions(self._address.group, self._parts)
         ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()), **ASK)
         starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()), **ASK)
-        answer = _value(next(iter(self._admin.list_consumer_group_offsets([group], **ASK).values())))
-        committed = {(one.topic, one.partition): one.offset for one in answer.topic_partitions}
+        if self._member is None:  # never joins: it only asks for the positions, and finds the coordinator again
+            self._member = Consumer({**self._address.client, "group.id": self._address.group})
+        answer = self._member.committed(self._parts, timeout=ANSWER_SECONDS)
+        committed = {(one.topic, one.partition): one.offset for one in answer}
         extents = {}
         for place in self._parts:
             start, end = _value(starts[place]).offset, _value(ends[place]).offset
@@ -172,8 +174,9 @@ class Surveyor:
 
     def close(self) -> None:
         """Let go of the broker."""
-        if self._consumer is not None:
-            self._consumer.close()
+        for consumer in (self._consumer, self._member):
+            if consumer is not None:
+                consumer.close()
 
     def _create(self, missing: Iterable[str], brokers: int) -> None:
         replication = self._address.replication or min(3, brokers)
