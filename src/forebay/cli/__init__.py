@@ -55,6 +55,12 @@ class _Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of a pipe has seen enough, which is no failure (to click it is one)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         near = difflib.get_close_matches(args[0], COMMANDS, n=1)
         if args[0] not in COMMANDS and near:
@@ -75,10 +81,7 @@ def program() -> None:
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
-        program.main(standalone_mode=False)
-        code = 0
-    except click.exceptions.Exit as wanted:
-        code = wanted.exit_code
+        code = program.main(standalone_mode=False) or 0  # what a command ended with by click's Exit
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -86,7 +89,4 @@ def main() -> None:
         code = 130
     except ForebayError as error:
         code = fail(error)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)

@@ -33,9 +33,9 @@ DEFAULTS = {"workers": "6", "port": "0"}
 def demo(seconds: str, profile: str | None, work: str, as_json: bool, **texts: str | None) -> None:
     """Play the whole story in one process, without a server.
 
-    The orders service takes a wave of 0 to 100 orders a second into a durable queue (SQLite, in a temporary folder); its
-    pool of 6 workers, 100 ms an order, can do 60. At the end everything that was accepted must be done, and the backlog
-    and the longest wait stand beside what the fluid model said before. Ctrl-C ends it with the verdict so far.
+    The orders service takes a wave of 0 to 100 orders a second into a durable queue (SQLite, in a temporary folder);
+    its pool of 6 workers, 100 ms an order, can do 60. At the end everything that was accepted must be done, and the
+    backlog and the longest wait stand beside what the fluid model said before. Ctrl-C ends it with the verdict so far.
     """
     length = duration(seconds)
     load = parse_profile(profile or f"sine(0, 100, {seconds})", length)

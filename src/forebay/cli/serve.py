@@ -10,6 +10,7 @@ from forebay.app import App
 from forebay.cli.output import Exit
 from forebay.cli.running import Interruption, run
 from forebay.cli.settings import flags
+from forebay.errors import UsageError
 from forebay.running import run as run_app
 from forebay.services import SERVICES
 from forebay.serving import load_app, serving
@@ -50,7 +51,12 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 def work(name: str, work: str | None, **texts: str | None) -> None:
     """Work off what waits for the application NAME, without an intake."""
     settings = Settings(texts)
-    run(_work(load_app(name, SERVICES, {"work": work}), settings))
+    app = load_app(name, SERVICES, {"work": work})
+    if not settings.workers or not app.handlers:
+        raise UsageError(f"nothing of {name} would be worked off", "it needs a handler, and --workers, 1 or more")
+    if settings.places == 0:
+        raise UsageError("places 0 means that the work is done inside the request", "forebay serve does that")
+    run(_work(app, settings))
 
 
 async def _serve(app: App, settings: Settings) -> None:

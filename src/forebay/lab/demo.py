@@ -70,6 +70,7 @@ class Demo:
             finally:
                 watching.cancel()
                 await asyncio.wait({watching})
+            await self._look(running, ring, run, show)  # the last picture shows the end
             return Verdict(await self._measured(running, ring), self.prediction, run)
 
     async def _work_off(self, running: Running, run: Run, stop: asyncio.Event) -> None:
@@ -85,12 +86,17 @@ class Demo:
 
     async def _watch(self, running: Running, ring: Ring, run: Run, show: Show) -> None:
         while True:
-            for counts in (await running.counts()).values():
-                ring.look(counts)
-            elapsed = time.time() - run.started_at if run.started_at else 0.0
-            note = "working off what waits" if elapsed > self._seconds else ""
-            show(elapsed, ring.snapshot(), note)
+            await self._look(running, ring, run, show)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, running: Running, ring: Ring, run: Run, show: Show) -> None:
+        unfinished = 0
+        for counts in (await running.counts()).values():
+            ring.look(counts)
+            unfinished += counts.unfinished
+        elapsed = time.time() - run.started_at if run.started_at else 0.0
+        note = "working off what waits" if unfinished and elapsed > self._seconds else ""
+        show(elapsed, ring.snapshot(), note)
 
     async def _measured(self, running: Running, ring: Ring) -> Measured:
         (ledger,) = await running.ledgers()

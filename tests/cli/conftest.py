@@ -1,0 +1,69 @@
+"""The command line as its users have it: processes, their output and their exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "forebay"]
+QUEUE = "sqlite:///q.db?topic=orders"
+
+
+@pytest.fixture
+def environment():
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FOREBAY_")}
+    return {**clean, "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def forebay(tmp_path, environment):
+    """Run a command in the folder of this test; stdin as bytes, settings as keyword arguments."""
+
+    def run(*arguments, stdin=b"", **more):
+        settings = {f"FOREBAY_{name.upper()}": value for name, value in more.items()}
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment | settings,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def beginning(tmp_path, environment):
+    """Begin a command; gives the process once it has said some words, and leaves nothing behind."""
+
+    @contextmanager
+    def begin(*arguments, until=b"", stdout=subprocess.PIPE):
+        path = tmp_path / f"stderr-{len(list(tmp_path.glob('stderr-*')))}"
+        with path.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*COMMAND, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=tmp_path,
+                env=environment,
+            )
+        process.said = path.read_bytes
+        try:
+            deadline = time.monotonic() + 30
+            while until not in path.read_bytes():
+                assert process.poll() is None, path.read_text()
+                assert time.monotonic() < deadline, path.read_text()
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    return begin
