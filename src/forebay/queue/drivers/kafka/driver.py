@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unsupported
+from forebay.errors import ForebayError, QueueFull, Unavailable
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
 from forebay.queue.drivers.kafka.address import Address, read_address
@@ -174,13 +174,8 @@ class Kafka:
         """
         if self._poller is not None and self._ledger.parts <= set(self._poller.holdings.tallies()):
             count = await self._poller.purge()
-        elif self._poller is None and await self._ask(self._ledger.group_is_empty):
-            count = await self._ask(self._ledger.skip_to_end)
         else:
-            raise Unsupported(
-                f"{self._address.topic} cannot be purged while other processes consume it",
-                "stop the workers, then purge",
-            )
+            count = await self._ask(self._ledger.skip_to_end)
         if count:
             await self._send_all([purge_note(self._address.dead, new_id(), count)])
         return count

@@ -119,10 +119,6 @@ class Ledger:
         """Return how often a message came back from the dead letters."""
         return self._letters.returns(id)
 
-    def group_is_empty(self) -> bool:
-        """Return whether no process consumes for the group."""
-        return self._surveyor.group_is_empty()
-
     def skip_to_end(self) -> int:
         """Move an empty group to the ends of the topics; return how many messages it passed."""
         extents = self._surveyor.survey()

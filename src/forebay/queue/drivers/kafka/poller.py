@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from forebay.clock import Clock
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, Unavailable
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.failures import error_of, reading_error
@@ -52,6 +52,7 @@ class Poller:
         self._paused: set[Part] = set()
         self._commit_at = 0.0
         self._trouble: ForebayError | None = None
+        self._broken: ForebayError | None = None
         self._stopping = threading.Event()
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="forebay-kafka-poller", daemon=True)
@@ -72,9 +73,9 @@ class Poller:
         self._thread.join(budget)
 
     def take_trouble(self) -> ForebayError | None:
-        """Return what went wrong since the last call."""
+        """Return what went wrong since the last call; a poller that has failed for good says so each time."""
         trouble, self._trouble = self._trouble, None
-        return trouble
+        return self._broken or trouble
 
     async def purge(self) -> int:
         """End all that this process could still deliver, fetched or not; return how many."""
@@ -99,6 +100,11 @@ class Poller:
             except KafkaException as failure:
                 self._note(failure)
                 self._stopping.wait(IDLE_SECONDS)
+            except Exception as failure:  # records may have gone astray in it: nothing may be committed beyond them
+                self.holdings.end(self.holdings.assignments())
+                self._broken = Unavailable(f"the Kafka poller failed: {failure!r}")
+                self._arrived()
+                break
         self._leave()
 
     def _turn(self) -> None:

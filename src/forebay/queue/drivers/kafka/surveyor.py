@@ -11,15 +11,13 @@ import confluent_kafka.admin
 import msgspec
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
 )
 
 from forebay.durability import Durability
-from forebay.errors import Unavailable
+from forebay.errors import Unavailable, Unsupported
 from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.holdings import Part
 from forebay.queue.drivers.kafka.records import Arrival, read
@@ -31,6 +29,11 @@ admin: Any = confluent_kafka.admin  # its types do not say what it exports
 ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 ASK: dict[str, Any] = {"request_timeout": ANSWER_SECONDS}  # no question outlives the one who asks
+HAS_MEMBERS = {
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.REBALANCE_IN_PROGRESS,
+}
 MOVING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -110,9 +113,7 @@ class Surveyor:
     def _survey(self) -> dict[Part, Extent]:
         ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()), **ASK)
         starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()), **ASK)
-        if self._member is None:  # never joins: it only asks for the positions, and finds the coordinator again
-            self._member = Consumer({**self._address.client, "group.id": self._address.group})
-        answer = self._member.committed(self._parts, timeout=ANSWER_SECONDS)
+        answer = self._asking().committed(self._parts, timeout=ANSWER_SECONDS)
         committed = {(one.topic, one.partition): one.offset for one in answer}
         extents = {}
         for place in self._parts:
@@ -152,31 +153,33 @@ class Surveyor:
         """Set the positions of a group that has no members.
 
         Raises:
-            KafkaException: it has members.
+            Unsupported: it has members. KafkaException: the broker does not answer.
         """
         places = [TopicPartition(*part, position) for part, position in positions.items()]
-        request = ConsumerGroupTopicPartitions(self._address.group, places)
-        for future in self._admin.alter_consumer_group_offsets([request], **ASK).values():
-            for place in _value(future).topic_partitions:
-                if place.error is not None:
-                    raise KafkaException(place.error)
-
-    def group_is_empty(self) -> bool:
-        """Return whether no process consumes for the group."""
-        described = self._admin.describe_consumer_groups([self._address.group], **ASK)
         try:
-            state = _value(next(iter(described.values()))).state
+            failed = [one.error for one in self._asking().commit(offsets=places, asynchronous=False) if one.error]
         except KafkaException as failure:
-            if failure.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return True
-            raise
-        return state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
+            failed = [failure.args[0]]
+        if any(error.code() in HAS_MEMBERS for error in failed):
+            raise Unsupported(
+                f"{self._address.topic} cannot be purged while other processes consume it",
+                "stop the workers, then purge",
+            )
+        for error in failed:
+            raise KafkaException(error)
 
     def close(self) -> None:
         """Let go of the broker."""
         for consumer in (self._consumer, self._member):
             if consumer is not None:
                 consumer.close()
+
+    def _asking(self) -> Any:
+        """Return a consumer that never joins the group, and asks for its positions; it follows the coordinator."""
+        if self._member is None:
+            settings = {"group.id": self._address.group, "enable.auto.commit": False}
+            self._member = Consumer({**self._address.client, **settings})
+        return self._member
 
     def _create(self, missing: Iterable[str], brokers: int) -> None:
         replication = self._address.replication or min(3, brokers)

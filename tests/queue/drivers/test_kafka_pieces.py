@@ -1,0 +1,174 @@
+"""Kafka's pieces that need no broker: what a URL says, what a record carries, what a process holds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.errors import Unsupported, UsageError
+from forebay.message import Message
+from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.drivers.kafka.address import read_address
+from forebay.queue.drivers.kafka.holdings import Holdings, Lease
+from forebay.queue.drivers.kafka.records import headers_of, key_of, read
+from forebay.url import parse
+
+PART = ("orders", 0)
+
+
+class Record:
+    """What the client hands out."""
+
+    def __init__(self, key, value, headers, offset=0):
+        self._parts = key, value, headers, offset
+
+    def key(self):
+        return self._parts[0]
+
+    def value(self):
+        return self._parts[1]
+
+    def headers(self):
+        return self._parts[2]
+
+    def offset(self):
+        return self._parts[3]
+
+    def partition(self):
+        return 0
+
+    def timestamp(self):
+        return 1, 5_000
+
+
+def held(count: int) -> tuple[Holdings, list[Delivery]]:
+    holdings = Holdings()
+    holdings.assign([PART])
+    assignment = holdings.assignment(PART)
+    deliveries = [Delivery(Message(str(n), b""), 1, Lease(assignment, n, 0)) for n in range(count)]
+    holdings.bring([(delivery, 0.0) for delivery in deliveries], 0.0)
+    return holdings, holdings.take(count)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("kafka:///orders", "names no broker"),
+        ("kafka://h/orders?partition=2", "partition"),
+        ("kafka://h/orders?partitions=0", "partitions"),
+        ("kafka://h/orders?lease=10ms", "lease"),
+        ("kafka://h/orders?security=tls", "security"),
+        ("kafka://h/orders?security=sasl_ssl", "account"),
+        ("kafka://h/orders?mechanism=PLAIN", "accounts"),
+        ("kafka://h/orders?cafile=a.pem", "certificates"),
+        ("kafka://u:secret@h/orders?mechanism=MD5", "mechanism"),
+    ],
+)
+def test_a_wrong_url_is_refused_and_says_what_is_wrong(url, words):
+    with pytest.raises(UsageError, match=words) as raised:
+        read_address(parse(url))
+    assert "secret" not in str(raised.value) + raised.value.hint
+
+
+@pytest.mark.parametrize("discipline", ["lifo", "random", "priority"])
+def test_another_discipline_is_refused_with_the_drivers_that_have_it(discipline):
+    with pytest.raises(Unsupported) as raised:
+        read_address(parse(f"kafka://h/orders?discipline={discipline}"))
+    assert "sqlite" in raised.value.hint
+
+
+def test_an_account_chooses_sasl_and_brokers_get_their_port():
+    client = read_address(parse("kafka://u:p@a,b:1/orders?security=sasl_ssl&cafile=ca.pem")).client
+    assert client["bootstrap.servers"] == "a:9092,b:1"
+    assert client["sasl.password"] == "p"
+    assert client["ssl.ca.location"] == "ca.pem"
+
+
+@given(
+    st.none() | st.binary(max_size=20),
+    st.none() | st.binary(max_size=20),
+    st.none()
+    | st.lists(
+        st.tuples(
+            st.sampled_from(
+                [
+                    "a",
+                    "forebay-id",
+                    "forebay-attempt",
+                    "forebay-due-at",
+                    "forebay-accepted-at",
+                    "forebay-priority",
+                    "forebay-returns",
+                ]
+            ),
+            st.none() | st.binary(max_size=12),
+        )
+    ),
+)
+def test_any_record_can_be_read(key, value, headers):
+    came = read(Record(key, value, headers), "orders")
+    assert came.message.id
+    assert came.attempt >= 1
+    assert came.returns >= 0
+    assert math.isfinite(came.message.accepted_at)
+    assert math.isfinite(came.due_at)
+
+
+@given(st.builds(
+    Message, id=st.text(min_size=1, max_size=20), body=st.binary(), key=st.none() | st.text(max_size=9),
+    headers=st.dictionaries(st.text(max_size=9).map("x-{}".format), st.text(max_size=9)),
+    priority=st.integers(-9, 9), accepted_at=st.floats(0, 1e10),
+))  # fmt: skip
+def test_a_message_is_the_same_on_the_other_side(message):
+    record = Record(key_of(message), message.body, headers_of(message))
+    came = read(record, "orders").message
+    assert came == message
+
+
+def test_a_released_message_is_the_next_to_be_handed_out():
+    holdings, [first, second] = held(2)
+    assert holdings.settle([Settlement(first, Ending.RELEASE)]) == [True]
+    assert holdings.take(5) == [first]
+    assert holdings.settle([Settlement(first), Settlement(second)]) == [True, True]
+    assert holdings.tallies()[PART].position == 2
+
+
+def test_what_is_released_while_its_partition_leaves_is_left_to_the_next_member():
+    holdings, [first, second] = held(2)
+    leaving = holdings.withdraw([PART])
+    assert holdings.settle([Settlement(first, Ending.RELEASE), Settlement(second)]) == [True, True]
+    assert holdings.take(5) == []
+    assert holdings.moved(leaving) == [(PART, 0)]
+
+
+def test_settlements_of_an_old_assignment_do_not_touch_the_new_one():
+    holdings, [old] = held(1)
+    holdings.assign([PART])
+    for ending in Ending:
+        assert holdings.settle([Settlement(old, ending)]) == [False]
+    assert holdings.tallies()[PART].position is None
+
+
+def test_a_retry_is_ready_when_it_is_due_and_not_before():
+    holdings, _ = held(0)
+    lease = Lease(holdings.assignment(PART), 0, 0)
+    holdings.bring([(Delivery(Message("a", b""), 2, lease), 10.0)], 5.0)
+    holdings.wake_due(9.9)
+    assert holdings.take(1) == []
+    assert holdings.where(PART, 0) == "later"
+    holdings.wake_due(10.0)
+    assert len(holdings.take(1)) == 1
+    assert holdings.where(PART, 0) == "in hand"
+
+
+def test_a_position_is_offered_for_commit_once_until_it_moves():
+    holdings, [first, second] = held(2)
+    assignments = holdings.assignments()
+    holdings.settle([Settlement(second)])
+    assert holdings.moved(assignments) == [(PART, 0)]
+    assert holdings.moved(assignments) == []
+    holdings.settle([Settlement(first)])
+    assert holdings.moved(assignments) == [(PART, 2)]
