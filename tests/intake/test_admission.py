@@ -2,7 +2,7 @@ import math
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
@@ -32,6 +32,7 @@ def _sine_arrivals(low, high, period):
         yield t
 
 
+@settings(deadline=None)
 @given(burst=st.integers(2, 10), period=st.sampled_from([60.0, 120.0]), start=st.floats(0, 1e6))
 def test_of_a_sine_from_0_to_100_against_50_a_second_one_in_pi_is_refused(burst, period, start):
     limiter = Limiter(50, burst)
@@ -40,6 +41,7 @@ def test_of_a_sine_from_0_to_100_against_50_a_second_one_in_pi_is_refused(burst,
     assert refused / len(times) == pytest.approx(1 / math.pi, abs=(burst + 3) / len(times))
 
 
+@settings(deadline=None)
 @given(
     rate=st.floats(0.1, 1000),
     burst=st.floats(1, 50),
@@ -56,12 +58,14 @@ def test_in_no_span_of_time_more_than_burst_plus_rate_are_admitted(rate, burst, 
             assert last - first + 1 <= burst + rate * (admitted[last] - admitted[first]) + 1e-6 * (len(gaps) + 1) * rate
 
 
+@settings(deadline=None)
 @given(rate=st.floats(0.1, 1e4), burst=st.floats(1, 20), count=st.integers(1, 100))
 def test_a_stream_exactly_on_the_rate_is_never_refused(rate, burst, count):
     limiter = Limiter(rate, burst)
     assert not any(limiter.admit(n / rate) for n in range(count))
 
 
+@settings(deadline=None)
 @given(rate=st.floats(0.1, 1000), burst=st.integers(1, 20))
 def test_who_waits_as_long_as_told_is_admitted(rate, burst):
     limiter = Limiter(rate, burst)

@@ -74,6 +74,25 @@ async def test_a_slow_body_is_408(call, site):
     assert site.requests == []
 
 
+async def test_only_the_slow_one_of_many_is_given_up(call, site):
+    slow = Caller(call.app)
+    asking = asyncio.ensure_future(slow(messages=[]))
+    for _ in range(10):
+        assert (await Caller(call.app)())[0] == 200
+        await asyncio.sleep(0.02)
+    assert (await asking)[0] == 408
+
+
+async def test_a_task_that_is_cancelled_by_others_ends_as_cancelled(call):
+    asking = asyncio.ensure_future(call(messages=[]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (await Caller(call.app)())[0] == 200
+
+
 async def test_many_headers_long_targets_and_odd_lengths_are_refused(call):
     assert (await call(headers=[(b"x", b"y")] * 6))[0] == 431
     assert (await Caller(call.app)(path="/" + "a" * 9000))[0] == 414

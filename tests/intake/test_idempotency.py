@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import Conflict, Unavailable, Unknown, UsageError
@@ -122,6 +122,7 @@ def test_what_is_no_key_is_refused(header):
         read_key(header)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=255))
 def test_any_printable_text_can_be_quoted(key):
     quoted = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
