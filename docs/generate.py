@@ -21,10 +21,13 @@ from forebay.cli import COMMANDS, program
 from forebay.cli.output import EXIT_CODES
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
+from forebay.load import notation
+from forebay.quantity import duration, places, rate, size
 from forebay.queue.driver import Counts, Features
 from forebay.queue.drivers.memory import OPTIONS as MEMORY_OPTIONS
 from forebay.queue.drivers.sqlite import KNOWN_OPTIONS as SQLITE_OPTIONS
 from forebay.queue.opening import DRIVERS
+from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
 from forebay.stores.postgres_server import OPTIONS as POSTGRES_OPTIONS
 from forebay.telemetry.metrics import Metrics
@@ -39,6 +42,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands,
         "settings.md": _settings,
         "queues.md": _queues,
+        "notation.md": _notation,
         "events.md": _events,
         "metrics.md": _metrics,
         "errors.md": _errors,
@@ -84,14 +88,27 @@ def _settings() -> Iterator[str]:
     )
     rows = [(f"`{s.name}`", _code(s.default), f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]
     yield from _table(("name", "default", "environment", "meaning"), rows)
-    yield "Which commands have a setting as a flag stands in [Commands](commands.md).\n"
-    yield "## Quantities\n"
-    yield (
-        "Durations are `80ms`, `2s`, `1m30s` or `1.5h`; rates are `50/s` or `3000/m`; sizes are `512`, `256KiB` or\n"
-        "`1MB`; places are `0`, a whole number, or `inf`.\n"
-    )
+    yield "Which commands have a setting as a flag stands in [Commands](commands.md), how values are written in"
+    yield "[Quantities](notation.md#quantities).\n"
     yield f"## `{FILE}`\n"
     yield '```toml\nqueue = "kafka://localhost:9092"\nworkers = 6\nbackoff = "500ms"\n```\n'
+
+
+def _notation() -> Iterator[str]:
+    yield "# Loads, times of work, quantities\n"
+    _, profiles, units = (notation.__doc__ or "").strip().split("\n\n")
+    yield "## A load\n"
+    yield "As `forebay demo --profile` takes it: requests a second, as a function of time.\n"
+    yield f"```text\n{inspect.cleandoc(profiles)}\n```\n"
+    yield units + "\n"
+    yield "## A time of work\n"
+    yield "As `--work` of the shipped services takes it.\n"
+    for law in _arguments(work_time)["text"].replace("``", "`").split("; "):
+        yield f"- {law}"
+    yield "\n## Quantities\n"
+    readers = {"duration": duration, "rate": rate, "size": size, "places": places}
+    told = [(name, (inspect.getdoc(read) or "").partition("\n")[0]) for name, read in readers.items()]
+    yield from _table(("", "written as"), [(name, ", ".join(_examples(line))) for name, line in told])
 
 
 def _queues() -> Iterator[str]:
@@ -179,7 +196,7 @@ def _paragraphs(doc: str) -> Iterator[str]:
         yield block + "\n" if as_it_stands == block else f"```text\n{as_it_stands.strip()}\n```\n"
 
 
-def _arguments(documented: type) -> dict[str, str]:
+def _arguments(documented: object) -> dict[str, str]:
     """Return what the section Arguments of a docstring says, by name; ``a, b: text`` speaks of both."""
     _, _, section = (inspect.getdoc(documented) or "").partition("Arguments:\n")
     found: dict[str, str] = {}
@@ -216,6 +233,11 @@ def _features(scheme: str) -> Features:
     module = _module(scheme)
     found: Features = getattr(module, "FEATURES", None) or module.Kafka.features
     return found
+
+
+def _examples(sentence: str) -> list[str]:
+    """Return what stands in double backticks, in single ones."""
+    return [f"`{text}`" for text in re.findall(r"``(.+?)``", sentence)]
 
 
 def _code(text: str) -> str:

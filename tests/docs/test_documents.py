@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,9 @@ from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 from forebay.cli import program
+from forebay.lab.demo import predicted
 from forebay.load.notation import parse as parse_profile
+from forebay.quantity import show_seconds
 from forebay.queue.opening import queue_url
 from forebay.services import SERVICES
 from forebay.services.work_time import work_time
@@ -35,6 +38,12 @@ def test_a_false_example_would_be_found(text: str, tmp_path: Path) -> None:
     (tmp_path / "false.md").write_text(text)
     with pytest.raises(AssertionError):
         _run_python(tmp_path / "false.md")
+
+
+def test_the_prediction_that_the_tutorial_shows_is_the_one_that_is_made(root: Path) -> None:
+    said = predicted(parse_profile("sine(0, 100, 10s)", 10.0), 10.0, "100ms", 6, math.inf)
+    line = f"prediction  backlog up to {said.peak_backlog:,.0f}, wait up to {show_seconds(said.longest_wait)}\n"
+    assert line in (root / "docs" / "tutorial" / "1-a-wave.md").read_text("utf-8")
 
 
 def test_its_commands_parse(document: Path, blocks: Callable[[Path, str], list[str]], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from forebay.queue.opening import DRIVERS
 from forebay.settings import SETTINGS
 from forebay.telemetry.metrics import Metrics
 
-GENERATED = ["commands.md", "settings.md", "queues.md", "events.md", "metrics.md", "errors.md"]
+GENERATED = ["commands.md", "settings.md", "notation.md", "queues.md", "events.md", "metrics.md", "errors.md"]
 
 
 @pytest.mark.parametrize("name", GENERATED)
