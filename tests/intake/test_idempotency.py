@@ -106,6 +106,26 @@ async def test_a_store_that_cannot_confirm_does_not_turn_an_acceptance_into_a_re
     assert (await Keys(Forgetful(), "orders").accept("k", "print", queue.publish))[0] == f"{queue.ids[0]}.7"
 
 
+class Silent:
+    """A store that never answers one of its methods."""
+
+    def __init__(self, store, method):
+        self.claim, self.confirm = store.claim, store.confirm
+        setattr(self, method, self.wait)
+
+    async def wait(self, *arguments):
+        await asyncio.Event().wait()
+
+
+async def test_a_store_that_keeps_silent_holds_nobody_up(store):
+    queue = Queue()
+    with pytest.raises(Unavailable):
+        await Keys(Silent(store, "claim"), "orders", deadline=0.05).accept("k", "print", queue.publish)
+    assert queue.ids == []
+    heard = await Keys(Silent(store, "confirm"), "orders", deadline=0.05).accept("k", "print", queue.publish)
+    assert heard == (f"{queue.ids[0]}.7", False)
+
+
 @pytest.mark.parametrize(
     ("header", "key"),
     [("abc-1", "abc-1"), ('"abc 1"', "abc 1"), (r'"a\"b\\c"', r'a"b\c'), ("8e03978e-40d5-43dd", "8e03978e-40d5-43dd")],

@@ -75,8 +75,6 @@ async def test_a_handler_that_hangs_is_given_up(routes):
 
 @pytest.mark.parametrize("path", ["orders", "/a/{b}/c", "/a/{", "/a/{b", "/a{b}", ""])
 def test_a_path_of_another_form_is_refused(path):
-    if path == "/a/{b":
-        return  # reads as /a/{b}
     with pytest.raises(UsageError):
         Routes().add("GET", path, tail)
 

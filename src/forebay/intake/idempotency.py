@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.errors import Conflict, ForebayError, UsageError
+from forebay.errors import Conflict, ForebayError, Unavailable, UsageError
 from forebay.message import new_id
 from forebay.stores.store import Claim, Store
 
@@ -54,9 +54,11 @@ class Keys:
         store: remembers them.
         intake: stands before each key, so that intakes do not share them.
         clock: tells when a key was claimed.
+        deadline: seconds that the store may take for one step.
     """
 
-    def __init__(self, store: Store, intake: str, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, store: Store, intake: str, clock: Clock = SYSTEM_CLOCK, *, deadline: float = 10.0) -> None:
+        self._deadline = deadline
         self._store = store
         self._intake = intake
         self._clock = clock
@@ -83,12 +85,17 @@ class Keys:
 
     async def _accept(self, name: str, fingerprint: str, publish: Publish) -> tuple[str, bool]:
         claim = Claim(name, fingerprint, new_id(), self._clock.time())
-        (first,) = await self._store.claim([claim])
+        try:
+            async with asyncio.timeout(self._deadline):
+                (first,) = await self._store.claim([claim])
+        except TimeoutError:
+            raise Unavailable("the store does not answer; nothing was published") from None
         if first.fingerprint != fingerprint:
             raise Conflict("the same idempotency key came with another body")
         if first.reference:
             return first.reference, True
         reference = await publish(first.id)
-        with suppress(ForebayError):  # it was accepted; without the note a repetition publishes the same id again
-            await self._store.confirm(name, reference)
+        with suppress(ForebayError, TimeoutError):  # it was accepted; without the note a repetition publishes again
+            async with asyncio.timeout(self._deadline):
+                await self._store.confirm(name, reference)
         return reference, False

@@ -42,7 +42,9 @@ class Routes:
             UsageError: the path is not of these forms, or method and path are taken.
         """
         stem, brace, name = path.partition("{")
-        if not path.startswith("/") or (brace and not (stem.endswith("/") and name.removesuffix("}").isidentifier())):
+        if not path.startswith("/") or (
+            brace and not (stem.endswith("/") and name.endswith("}") and name[:-1].isidentifier())
+        ):
             raise UsageError(f"{path!r} is not a path of a route", "write it as /orders or /orders/{id}")
         methods = (self._tailed if brace else self._exact).setdefault(stem, {})
         if method in methods:
