@@ -36,7 +36,7 @@ app = App("shop", lifespan=lifespan)
 
 @app.post("/orders", workers=1)
 async def take_from_stock(order: Order, work: Work) -> str:
-    async with store.once(work.message.id, "stock") as transaction:
+    async with store.once(work.message.id, work.topic) as transaction:
         if transaction is None:
             return "was done before"
         await transaction.execute(

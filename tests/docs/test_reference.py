@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
+from urllib.request import urlopen
 
 import click
 import pytest
@@ -12,6 +15,8 @@ import pytest
 import forebay
 from forebay import errors, events
 from forebay.cli import COMMANDS, program
+from forebay.intake.http import Limits
+from forebay.lab.programs import Intake
 from forebay.queue.driver import Features
 from forebay.queue.opening import DRIVERS
 from forebay.settings import SETTINGS
@@ -65,6 +70,25 @@ def test_every_driver_and_feature_is_told(made_pages: dict[str, str]) -> None:
     page = made_pages["queues.md"]
     assert all(f"`{scheme}://`" in page for scheme in DRIVERS)
     assert all(f"**{name.replace('_', ' ')}**: " in page for name in Features.__struct_fields__)
+
+
+def test_the_limits_are_those_of_the_server(root: Path) -> None:
+    page, limits = (root / "docs" / "reference" / "http.md").read_text("utf-8"), Limits()
+    told = [f"{limits.max_body // 1024} KiB", f"{limits.max_url // 1024} KiB", f"{limits.max_header_bytes // 1024} KiB"]
+    told += [f"{limits.max_headers} lines", f"{limits.max_connections:,}"]
+    told += [f"{seconds:g} s" for seconds in (limits.receive_seconds, limits.idle_seconds, limits.send_seconds)]
+    assert [limit for limit in told if limit not in page] == []
+
+
+def test_every_status_that_an_intake_gives_is_told(root: Path, served: Callable[..., Intake]) -> None:
+    page = (root / "docs" / "reference" / "http.md").read_text("utf-8")
+    for arguments in (("orders",), ("orders", "--places", "0")):
+        with urlopen(f"{served(*arguments).url}/openapi.json") as answer:
+            paths = json.load(answer)["paths"]
+        statuses = {
+            status for methods in paths.values() for method in methods.values() for status in method["responses"]
+        }
+        assert [status for status in sorted(statuses) if status not in page] == []
 
 
 def test_every_public_name_is_told(root: Path) -> None:
