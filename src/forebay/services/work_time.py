@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from forebay.errors import UsageError
 from forebay.quantity import duration
 
+HINT = "write 100ms, D(100ms), M(100ms), E_3(100ms) or U(100ms)"
 _LAW = re.compile(r"(?P<name>D|M|E|U)(?:_?(?P<stages>[1-9][0-9]?))?\((?P<mean>[^()]+)\)")
 
 
@@ -44,7 +46,9 @@ def work_time(text: str, chance: random.Random | None = None) -> WorkTime:
     name, mean = (match["name"], _mean(match["mean"])) if match else ("D", _mean(text))
     k = int(match["stages"] or 1) if match else 1
     if match and (match["stages"] is not None) != (name == "E"):
-        raise UsageError(f"{text!r} is not a time of work", "only E has stages, and needs them: E_3(100ms)")
+        raise UsageError(
+            f"{text!r} is not a time of work", f"only E has stages, and needs them; {HINT}"
+        )
     if name == "D" or not mean:
         return WorkTime(mean, 0.0, lambda: mean)
     if name == "U":
@@ -54,8 +58,9 @@ def work_time(text: str, chance: random.Random | None = None) -> WorkTime:
 
 def _mean(text: str) -> float:
     try:
-        return duration(text)
+        if math.isfinite(mean := duration(text)):
+            return mean
+        reason = None
     except UsageError as error:
-        raise UsageError(
-            f"{text!r} is not a time of work", "write 100ms, D(100ms), M(100ms), E_3(100ms) or U(100ms)"
-        ) from error
+        reason = error
+    raise UsageError(f"{text!r} is not a time of work", HINT) from reason

@@ -19,24 +19,25 @@ class Health:
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self.stopping = False
         self._clock = clock
-        self._failed: dict[str, tuple[float, str]] = {}
+        self._failed: dict[tuple[str, str], tuple[float, str]] = {}
+        """By topic and step: when, and why."""
 
     def __call__(self, event: Event) -> None:
         """Listen to an event."""
         match event:
-            case Accepted():
-                self._failed.pop("publish", None)
-            case Refused(reason="unavailable" | "unknown" as reason):
-                self._failed["publish"] = self._clock.monotonic(), f"the last publish was {reason}"
-            case Stalled(where=where, reason=reason):
-                self._failed[where] = self._clock.monotonic(), reason
-            case Finished(outcome="done"):
+            case Accepted(topic=topic):
+                self._failed.pop((topic, "publish"), None)
+            case Refused(topic=topic, reason="unavailable" | "unknown" as reason):
+                self._failed[topic, "publish"] = self._clock.monotonic(), f"the last publish was {reason}"
+            case Stalled(topic=topic, where=where, reason=reason):
+                self._failed[topic, where] = self._clock.monotonic(), reason
+            case Finished(topic=topic, outcome="done"):
                 for where in ("receive", "save"):
-                    self._failed.pop(where, None)
+                    self._failed.pop((topic, where), None)
 
     def troubles(self) -> dict[str, str]:
         """Return what does not work, by the step at which it was seen; empty when all is well."""
         if self.stopping:
             return {"service": "it is stopping"}
         oldest = self._clock.monotonic() - FRESH
-        return {where: reason for where, (at, reason) in self._failed.items() if at >= oldest}
+        return {where: reason for (_, where), (at, reason) in self._failed.items() if at >= oldest}
