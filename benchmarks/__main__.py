@@ -14,7 +14,9 @@ BENCHMARKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(BENCHMARKS), metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument(
+        "names", nargs="*", default=list(BENCHMARKS), metavar="NAME", help=f"of {', '.join(BENCHMARKS)}"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="alternations")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
     arguments = parser.parse_args()

@@ -39,7 +39,17 @@ def _forebay(stack: contextlib.ExitStack, folder: Path) -> str:
 
 def _uvicorn(stack: contextlib.ExitStack, folder: Path, target: str) -> str:
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", target, "--port", str(port), "--no-access-log", "--log-level", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        target,
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--log-level",
+        "warning",
+    ]
     queue = f"sqlite:///{folder}/{target.partition(':')[0]}.db"
     stack.enter_context(program(*command, port=port, env={"BENCHMARK_QUEUE": queue}))
     return f"http://127.0.0.1:{port}/orders"

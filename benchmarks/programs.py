@@ -54,7 +54,19 @@ def wrk(url: str, folder: Path, seconds: float, connections: int = 64) -> dict[s
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed: apt-get install wrk")
     out = subprocess.run(
-        ["taskset", "-c", str(LAST), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", script, url],
+        [
+            "taskset",
+            "-c",
+            str(LAST),
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds:g}s",
+            "--latency",
+            "-s",
+            script,
+            url,
+        ],
         capture_output=True,
         text=True,
         check=True,
