@@ -102,7 +102,7 @@ class Kafka(Server):
         settings.write_text(SETTINGS.format(port=self.port, controller=self._controller_port, folder=self.folder))
         (self.folder / "log.properties").write_text(LOG)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        storage = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
+        storage = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings)]
         done = subprocess.run(self._java(jars, storage), capture_output=True, text=True, check=False)
         if done.returncode:
             raise Unavailable("Kafka's storage cannot be formatted", (done.stderr or done.stdout)[-2000:])
