@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from forebay.intake.answers import Answers
+    from forebay.intake.http import Response
     from forebay.message import Message
     from forebay.queue.opening import open_subscription, open_topic
     from forebay.queue.subscription import Subscription
@@ -47,6 +48,7 @@ _HOMES = {
     "Message": "forebay.message",
     "Missing": "forebay.errors",
     "QueueFull": "forebay.errors",
+    "Response": "forebay.intake.http",
     "Retry": "forebay.errors",
     "RetryPolicy": "forebay.workers.policies",
     "Running": "forebay.running",
@@ -76,6 +78,7 @@ __all__ = [
     "Message",
     "Missing",
     "QueueFull",
+    "Response",
     "Retry",
     "RetryPolicy",
     "Running",

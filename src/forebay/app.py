@@ -33,6 +33,7 @@ class DeclaredIntake(msgspec.Struct, frozen=True):
     topic: str
     body: Any
     answers: Answers
+    key: Callable[[Any], str | None] | None
 
 
 class DeclaredHandler(msgspec.Struct, frozen=True):
@@ -73,6 +74,7 @@ class App:
         *,
         topic: str | None = None,
         answers: Answers | None = None,
+        key: Callable[[Any], str | None] | None = None,
         workers: int | None = None,
         batch: int | None = None,
         retry: RetryPolicy | None = None,
@@ -84,6 +86,7 @@ class App:
             path: as in ``/orders``.
             topic: where the messages wait; default: the last part of the path.
             answers: what a client hears; default: 202 with the id.
+            key: from a body to its key: messages of one key belong together (a partition of Kafka).
             workers, batch, retry, timeout: as for `handler`.
         """
         name = topic or path.rstrip("/").rpartition("/")[2]
@@ -91,12 +94,20 @@ class App:
         def declare(function: F) -> F:
             self._check_path(path)  # before the handler is there: a refused declaration leaves nothing behind
             declared = self._add_handler(name, function, workers, batch, retry, timeout)
-            self.intake(path, declared.handler.body_type, topic=name, answers=answers)
+            self.intake(path, declared.handler.body_type, topic=name, answers=answers, key=key)
             return function
 
         return declare
 
-    def intake(self, path: str, body: Any = Any, *, topic: str | None = None, answers: Answers | None = None) -> None:
+    def intake(
+        self,
+        path: str,
+        body: Any = Any,
+        *,
+        topic: str | None = None,
+        answers: Answers | None = None,
+        key: Callable[[Any], str | None] | None = None,
+    ) -> None:
         """Declare a path whose requests become messages; who works them off is declared elsewhere.
 
         Raises:
@@ -104,7 +115,7 @@ class App:
         """
         name = topic or path.rstrip("/").rpartition("/")[2]
         self._check_path(path)
-        self.intakes.append(DeclaredIntake(path, _topic_name(name), body, answers or Answers()))
+        self.intakes.append(DeclaredIntake(path, _topic_name(name), body, answers or Answers(), key))
 
     def handler(
         self,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from forebay.errors import Missing, UsageError
+from forebay.errors import ForebayError, Missing, UsageError
 from forebay.events import Listener
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, Driver
@@ -154,12 +154,26 @@ async def run(app: App, settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(app.lifespan())
         store = await open_store(_store_url(settings))
         stack.push_async_callback(store.close)
+        stack.push_async_callback(_end, asyncio.create_task(_forget_keys(store, settings.remember)))
         running = Running(app, settings, store)
         if settings.places == 0:
             running.directs = {name: _direct(running, name) for name in app.handlers}
         else:
             await _open_queues(running, stack)
         yield running
+
+
+async def _forget_keys(store: Store, seconds: float) -> None:
+    """Forget idempotency keys when their time is over, looking a hundred times within it."""
+    while True:
+        await asyncio.sleep(max(1.0, seconds / 100))
+        with suppress(ForebayError):  # a store that is down is asked again
+            await store.forget(time.time() - seconds)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:
@@ -210,7 +224,7 @@ def _pool(running: Running, declared: DeclaredHandler, url: URL, driver: Driver)
     return Pool(
         subscription,
         declared.handler,
-        workers=declared.workers or settings.workers,
+        workers=_workers(declared, settings),
         policy=declared.retry or RetryPolicy(attempts=settings.attempts, first=settings.backoff),
         store=running.store,
         timeout=declared.timeout or settings.timeout,
@@ -219,12 +233,18 @@ def _pool(running: Running, declared: DeclaredHandler, url: URL, driver: Driver)
     )
 
 
+def _workers(declared: DeclaredHandler, settings: Settings) -> int:
+    """Return n: what the operator set, else what the program declared, else the default."""
+    operators_word = settings.values["workers"].origin != "default"
+    return int(settings.workers if operators_word or declared.workers is None else declared.workers)
+
+
 def _direct(running: Running, topic: str) -> Direct:
     declared, settings = running.app.handlers[topic], running.settings
     return Direct(
         topic,
         declared.handler,
-        workers=declared.workers or settings.workers,
+        workers=_workers(declared, settings),
         store=running.store,
         timeout=declared.timeout or settings.timeout,
         listeners=running.listeners,

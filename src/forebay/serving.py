@@ -20,11 +20,16 @@ from forebay.site import site_of
 
 
 @asynccontextmanager
-async def serving(app: App, settings: Settings) -> AsyncIterator[tuple[Running, Server]]:
-    """Run an application and serve its intakes on the address that the settings name.
+async def serving(app: App, settings: Settings, *, takes_in: bool = True) -> AsyncIterator[tuple[Running, Server]]:
+    """Run an application and serve its site on the address that the settings name.
 
     The end comes in order: not ready any more, no new connections, the requests in hand answered, the handlers under
     way finished within `drain`, what was fetched and not begun given back, all endings told to the broker.
+
+    Arguments:
+        app: what was declared.
+        settings: how it runs.
+        takes_in: False: without the intakes, only what operators ask.
 
     Raises:
         Unavailable: the address is taken, or the queue or store cannot be reached.
@@ -32,11 +37,12 @@ async def serving(app: App, settings: Settings) -> AsyncIterator[tuple[Running, 
     async with run(app, settings) as running:
         limits = Limits(max_body=settings.max_body)
         try:
-            server = await serve(site_of(running), settings.host, settings.port, limits=limits)
+            server = await serve(site_of(running, takes_in=takes_in), settings.host, settings.port, limits=limits)
         except OSError as error:
             raise Unavailable(
                 f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", "name another --port"
             ) from error
+        running.metrics.turned_away = server.refused
         try:
             yield running, server
         finally:

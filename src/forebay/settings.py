@@ -91,6 +91,7 @@ SETTINGS = (
     Setting("timeout", "none", _or_none(duration), "how long a handler may take"),
     Setting("drain", "30s", duration, "how long a stop waits for what is in work"),
     Setting("deadline", "5s", duration, "how long a publish may take before its outcome counts as unknown"),
+    Setting("remember", "24h", duration, "how long an Idempotency-Key is remembered"),
     Setting("max_body", "256KiB", size, "the largest body of a request"),
 )
 """The table of all settings."""

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 METRICS = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 
 
-def site_of(running: Running) -> Routes:
+def site_of(running: Running, *, takes_in: bool = True) -> Routes:
     """Return the site of a running application.
 
     ``POST <path>`` and ``GET <path>/{id}`` of each intake; /metrics, /healthz, /readyz, /ledger and /openapi.json.
+
+    Arguments:
+        running: the application.
+        takes_in: False: without the intakes, for a process that only works off.
     """
-    intakes = [_intake(running, declared) for declared in running.app.intakes]
+    intakes = [_intake(running, declared) for declared in running.app.intakes if takes_in]
     routes = Routes()
     for intake in intakes:
         intake.mount(routes)
@@ -48,6 +52,7 @@ def _intake(running: Running, declared: DeclaredIntake) -> Intake:
         declared.body,
         into,
         answers=declared.answers,
+        key=declared.key,
         store=running.store,
         limiter=limiter,
         overload=settings.overload,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import click
 
@@ -11,6 +13,7 @@ from forebay.cli.output import Exit
 from forebay.cli.running import Interruption, run
 from forebay.cli.settings import flags
 from forebay.errors import UsageError
+from forebay.running import Running
 from forebay.running import run as run_app
 from forebay.services import SERVICES
 from forebay.serving import load_app, serving
@@ -46,10 +49,13 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 
 @click.command()
 @click.argument("name")
-@flags("queue", "store", "workers", "attempts", "backoff", "timeout", "guarantee", "drain")
+@flags("queue", "store", "host", "port", "workers", "attempts", "backoff", "timeout", "guarantee", "drain")
 @WORK
 def work(name: str, work: str | None, **texts: str | None) -> None:
-    """Work off what waits for the application NAME, without an intake."""
+    """Work off what waits for the application NAME, without an intake.
+
+    With --port it answers /metrics, /healthz, /readyz and /ledger there.
+    """
     settings = Settings(texts)
     app = load_app(name, SERVICES, {"work": work})
     if not settings.workers or not app.handlers:
@@ -64,31 +70,46 @@ async def _serve(app: App, settings: Settings) -> None:
         running.listen(LogLines())
         for intake in app.intakes:
             _say(f"{app.name}  http://{settings.host}:{server.port}{intake.path}")
-        _say_places(settings)
+        _say_places(running)
         await interruption.wished.wait()
         _say("stopping: finishing what is in hand")
     _check_end(running)
 
 
 async def _work(app: App, settings: Settings) -> None:
-    async with Interruption() as interruption, run_app(app, settings) as running:
+    listens = settings.values["port"].origin == "flag"  # many of these run on one machine: no port by default
+    async with Interruption() as interruption, _working(app, settings, listens) as running:
         running.listen(LogLines())
         _say(f"{app.name}  working off {', '.join(app.handlers)}")
-        _say_places(settings)
+        _say_places(running)
         await interruption.wished.wait()
         _say("stopping: finishing what is in hand")
     _check_end(running)
 
 
-def _say_places(settings: Settings) -> None:
+@asynccontextmanager
+async def _working(app: App, settings: Settings, listens: bool) -> AsyncIterator[Running]:
+    if not listens:
+        async with run_app(app, settings) as running:
+            yield running
+        return
+    async with serving(app, settings, takes_in=False) as (running, server):
+        _say(f"{app.name}  http://{settings.host}:{server.port}/metrics")
+        yield running
+
+
+def _say_places(running: Running) -> None:
+    settings = running.settings
     _say(f"queue  {parse(settings.queue) if settings.places else 'none: the work is done inside the request'}")
-    _say(f"workers {settings.workers}, places {settings.places:g}")
+    workers = [f"{pool.workers} on {topic}" for topic, pool in running.pools.items()]
+    workers += [f"{direct.workers} on {topic}" for topic, direct in running.directs.items()]
+    _say(f"workers {', '.join(workers) or 'none here'}; places {settings.places:g}")
 
 
-def _check_end(running: Any) -> None:
+def _check_end(running: Running) -> None:
     if running.given_back:
         _say(f"{running.given_back} messages were given back unfinished; they will be delivered again")
-        raise click.exceptions.Exit(Exit.FAILED)
+        os._exit(Exit.FAILED)  # all is closed; Python itself would wait for the thread of a handler that does not end
     _say("stopped; nothing was in hand any more")
 
 

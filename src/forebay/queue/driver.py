@@ -33,6 +33,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         deduplicates: a second publish of an id that still waits or is in work changes nothing.
         counts_crashes: a delivery whose worker died counts as an attempt.
         finds: `find` knows the state of one message.
+        lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
     """
 
     disciplines: frozenset[Discipline]
@@ -42,6 +43,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     deduplicates: bool
     counts_crashes: bool
     finds: bool
+    lanes: int = 1
 
 
 class Delivery(msgspec.Struct, gc=False):

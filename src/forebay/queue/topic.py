@@ -15,7 +15,7 @@ from forebay.durability import Durability
 from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.events import Accepted, Listener
 from forebay.message import Message
-from forebay.queue.driver import Counts, Driver, Found
+from forebay.queue.driver import Counts, DeadLetter, Driver, Found
 
 Published = Callable[[str | ForebayError], None]
 """Called once with the reference of the accepted message, or with the error that befell it."""
@@ -51,7 +51,6 @@ class Topic:
         driver: the broker's side; the topic owns it when `owned`, and closes it.
         places: waiting messages allowed (q of A/B/n/q); inf: no limit.
         deadline: seconds after which a caller hears `Unknown` instead of waiting for the broker.
-        lanes: driver calls under way at once.
     """
 
     def __init__(
@@ -61,7 +60,6 @@ class Topic:
         *,
         places: float = math.inf,
         deadline: float = 5.0,
-        lanes: int = 1,
         owned: bool = True,
     ) -> None:
         self.name = name
@@ -70,7 +68,7 @@ class Topic:
         self._driver = driver
         self._owned = owned
         self._deadline = deadline
-        self._free_lanes = lanes
+        self._free_lanes = driver.features.lanes
         self._messages: list[Message] = []
         self._callbacks: list[Published] = []
         self._gathering_since = 0.0
@@ -125,6 +123,18 @@ class Topic:
     async def counts(self) -> Counts:
         """Return how many messages of this topic are where."""
         return await self._driver.counts()
+
+    async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
+        """Return dead letters in the order of their ids, those after the id `after` only: page by page."""
+        return await self._driver.dead_letters(limit, after)
+
+    async def return_dead(self, ids: Sequence[str]) -> int:
+        """Put dead letters back to wait, with their attempts at zero; return how many there were."""
+        return await self._driver.return_dead(ids)
+
+    async def drop_dead(self, ids: Sequence[str]) -> int:
+        """Remove dead letters for good; return how many there were."""
+        return await self._driver.drop_dead(ids)
 
     async def close(self) -> None:
         """Refuse what comes from now on, wait for what was begun, and close the driver if it is ours."""

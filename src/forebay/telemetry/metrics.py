@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -114,6 +114,8 @@ class Metrics(Collector):
             LeaseLost: self._lease_lost,
             Stalled: self._stalled,
         }
+        self.turned_away: Mapping[int, int] = {}
+        """Requests that the HTTP server answered by itself, by status; it counts them."""
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -189,6 +191,8 @@ class Metrics(Collector):
             "intake",
             self._request_seconds,
         )
+        turned_away = {(str(status),): count for status, count in self.turned_away.items()}
+        yield _counter("http_turned_away", "Requests too slow, too large or malformed.", ("code",), turned_away)
         yield _counter("refused", "Messages that were not accepted.", ("topic", "reason"), self._refused)
         yield _counter("stalls", "A broker or store that did not do its part.", ("topic", "where"), self._stalls)
 

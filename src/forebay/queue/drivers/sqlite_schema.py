@@ -129,9 +129,8 @@ def insert(connection: apsw.Connection, topic: int, rows: Sequence[Row]) -> int:
 
 def waiting(connection: apsw.Connection, topic: int) -> int:
     """Return how many messages wait or retry."""
-    return _value(
-        connection, "SELECT accepted - in_work - done - dead - discarded FROM topic WHERE number = ?", (topic,)
-    )
+    unended = "SELECT accepted - in_work - done - dead - discarded FROM topic WHERE number = ?"
+    return int(_value(connection, unended, (topic,)))
 
 
 def known(connection: apsw.Connection, topic: int, ids: Iterable[str]) -> set[str]:
@@ -144,13 +143,14 @@ def known(connection: apsw.Connection, topic: int, ids: Iterable[str]) -> set[st
 
 def peek(connection: apsw.Connection, topic: int) -> tuple[bool, float | None]:
     """Return whether something is ready, and when the next lease or delay ends."""
-    return _row(
+    ready, due = _row(
         connection,
         """SELECT EXISTS (SELECT 1 FROM message WHERE topic = ?1 AND state = 0),
                   (SELECT min(due) FROM (SELECT min(due) AS due FROM message WHERE topic = ?1 AND state = 1 UNION ALL
                                          SELECT min(due) FROM message WHERE topic = ?1 AND state = 2))""",
         (topic,),
     )
+    return bool(ready), due
 
 
 def promote(connection: apsw.Connection, topic: int, now: float) -> None:
@@ -173,7 +173,7 @@ def claim(
 ) -> list[Delivery]:
     """Lease up to `limit` messages, in the order of the discipline."""
     order = ORDERS[discipline]
-    rows = connection.execute(
+    rows: list[Any] = connection.execute(
         f"""UPDATE message SET state = 1, lease = ?, due = ?, attempt = attempt + 1
             WHERE seq IN (SELECT seq FROM message WHERE topic = ? AND state = 0 ORDER BY {order} LIMIT ?)
             RETURNING rank, seq, attempt, id, body, key, headers, priority, accepted_at""",
@@ -188,7 +188,7 @@ def claim(
 def finish(connection: apsw.Connection, topic: int, handles: Sequence[Handle]) -> set[Handle]:
     """Remove messages that are done; return those whose lease was still held."""
     removed = connection.execute(f"DELETE FROM message WHERE {_PAIRS} RETURNING seq, lease", (_json(handles),))
-    gone = set(removed.fetchall())
+    gone: set[Any] = set(removed.fetchall())
     if gone:
         _run(
             connection,

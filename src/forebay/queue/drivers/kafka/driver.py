@@ -41,6 +41,7 @@ FEATURES = Features(
     deduplicates=False,
     counts_crashes=False,
     finds=True,
+    lanes=4,
 )
 
 
