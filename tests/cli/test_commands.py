@@ -75,6 +75,7 @@ def test_an_unknown_command_suggests_the_nearest_one(forebay):
         (["dead", "return", "sqlite:///q.db?topic=t"], b"--all"),
         (["dead", "drop", "sqlite:///q.db?topic=t", "x", "--all", "--yes"], b"--all"),
         (["demo", "--for", "soon"], b"duration"),
+        (["demo", "--workers", "0"], b"--workers"),
         (["demo", "--for", "0"], b"a duration of 0"),
         (["demo", "--profile", "tangens(1, 2)"], b"tangens"),
     ],
@@ -116,6 +117,13 @@ def test_demo_leaves_its_queue_where_it_was_told_to_and_nothing_elsewhere(foreba
     assert b"Promise kept: all 10 accepted" in told.stdout
     lag = forebay("lag", "sqlite:///mine.db?topic=orders", "--json")
     assert b'"done":10' in lag.stdout
+
+
+def test_demo_does_not_find_its_way_to_the_queue_and_store_of_real_work(forebay, tmp_path):
+    (tmp_path / "forebay.toml").write_text('store = "sqlite:///real.db"\n')
+    told = forebay("demo", "--for", "1s", "--profile", "const(10)", queue="sqlite:///real-queue.db")
+    assert told.returncode == 0, told.stderr.decode()
+    assert not list(tmp_path.glob("real*"))
 
 
 def test_ctrl_c_ends_the_demo_with_the_report_so_far(beginning):

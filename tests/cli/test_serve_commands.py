@@ -172,6 +172,20 @@ async def test_a_poison_message_is_a_dead_letter_its_neighbours_are_done_and_it_
     assert (book["dead"], book["lost"], book["stored"]) == (0, 0, 3)
 
 
+async def test_a_sync_handler_that_does_not_end_holds_nobody_up(shop):
+    (shop / "shop.py").write_text(
+        "import time\nfrom forebay import App\napp = App()\n"
+        "@app.post('/numbers')\ndef handle(n: int) -> None:\n    time.sleep(300)\n"
+    )
+    with Intake(["shop:app", "--drain", "100ms"], shop) as program:
+        await ask(program.port, "/numbers", b"1")
+        async with asyncio.timeout(20):
+            while not (await ask(program.port, "/ledger")).json["topics"][0]["in_work"]:
+                await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(end, program) == 1
+    assert (await counts_of(shop, "numbers")).waiting == 1
+
+
 def test_an_address_that_is_taken_ends_with_3_and_names_the_flag(forebay):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         told = forebay("serve", "orders", "--port", str(taken.getsockname()[1]))
@@ -183,10 +197,11 @@ def test_an_address_that_is_taken_ends_with_3_and_names_the_flag(forebay):
 async def test_serve_says_where_it_listens_and_how_it_is_built(beginning):
     port = free_port()
     command = ["serve", "orders", "--port", str(port), "--workers", "3", "--places", "10"]
-    with beginning(*command, until=b"workers 3, places 10") as process:
+    with beginning(*command, until=b"places 10") as process:
         said = process.said().decode()
         assert f"http://127.0.0.1:{port}/orders" in said
         assert "sqlite:///forebay.db" in said
+        assert "workers 3" in said
         assert (await ask(port, "/orders", ORDER)).status == 200
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import click
 
 from forebay.cli.output import Exit, json_line
 from forebay.cli.running import Interruption, run
 from forebay.cli.settings import flags
+from forebay.errors import UsageError
 from forebay.lab.demo import Demo
 from forebay.lab.verdict import Verdict
 from forebay.load.notation import parse as parse_profile
@@ -36,11 +39,14 @@ def demo(seconds: str, profile: str | None, work: str, as_json: bool, **texts: s
     The orders service takes a wave of 0 to 100 orders a second into a durable queue (SQLite, in a temporary folder);
     its pool of 6 workers, 100 ms an order, can do 60. At the end everything that was accepted must be done, and the
     backlog and the longest wait stand beside what the fluid model said before. Ctrl-C ends it with the verdict so far.
+    Only the flags count: environment and forebay.toml, which may name the queue of real work, are left aside.
     """
     length = duration(seconds)
     load = parse_profile(profile or f"sine(0, 100, {seconds})", length)
     with _temporary_queue(texts["queue"]) as queue:
-        settings = Settings({**texts, "queue": queue, **{name: texts[name] or text for name, text in DEFAULTS.items()}})
+        settings = _settings({**texts, "queue": queue})
+        if not (settings.workers or texts["queue"]):
+            raise UsageError("nobody would work off what comes", "give it --workers, 1 or more")
         story = Demo(load, length, work, settings)
         _introduce(story, work, settings)
         verdict, interrupted = run(_play(story, length))
@@ -64,6 +70,12 @@ def _introduce(story: Demo, work: str, settings: Settings) -> None:
     click.echo(f"load        {story.profile} orders a second", err=True)
     click.echo(f"pool        {workers} workers, {work} an order: {prediction.capacity:.4g} a second", err=True)
     click.echo(f"prediction  backlog up to {prediction.peak_backlog:,.0f}, wait up to {wait}\n", err=True)
+
+
+def _settings(texts: Mapping[str, str | None]) -> Settings:
+    """Return the settings by flags alone: a demonstration must not find its way to the queue or store of real work."""
+    flags = {name: texts[name] or text for name, text in DEFAULTS.items()}
+    return Settings({**texts, **flags}, environment={}, folder=Path(os.sep))
 
 
 @contextlib.contextmanager

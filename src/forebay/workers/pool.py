@@ -84,11 +84,14 @@ class Pool:
         """Stop in two phases: take nothing new and finish what is in hand; then give back what did not finish in time.
 
         Arguments:
-            budget: seconds for the handlers that are under way.
+            budget: seconds for the handlers that are under way and then, of what is left, for store and broker; these
+                get a second at least.
 
         Returns:
             How many messages were given back or could not be told to be over; they are delivered again.
         """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + budget
         await self._subscription.stop()
         late: set[asyncio.Task[None]] = set()
         if self._tasks:
@@ -96,8 +99,8 @@ class Pool:
             for task in late:
                 task.cancel()
             await asyncio.wait(self._tasks)
-        unsaved = await self._finisher.drain(budget)
-        untold = await self._subscription.close()
+        unsaved = await self._finisher.drain(max(end - loop.time(), 1.0))
+        untold = await self._subscription.close(max(end - loop.time(), 1.0))
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
         return len(late) + unsaved + untold
