@@ -81,7 +81,7 @@ def test_json_shows_other_bytes_in_base64(forebay):
 
 def test_sub_ends_when_nothing_comes_for_so_long(forebay, lag):
     forebay("pub", QUEUE, stdin=b"a\nb\n")
-    told = forebay("sub", QUEUE, "--idle", "300ms")
+    told = forebay("sub", QUEUE, "--idle", "1s")
     assert (told.returncode, told.stdout) == (0, b"a\nb\n")
     assert lag()["in_work"] == 0
 
@@ -103,7 +103,7 @@ def test_a_reader_that_has_seen_enough_loses_nothing_that_was_not_written(beginn
         assert b"Traceback" not in process.said()
     counts = lag()
     assert (counts["waiting"] + counts["done"], counts["in_work"], counts["lost"]) == (200, 0, 0)
-    rest = forebay("sub", QUEUE, "--idle", "300ms").stdout.split()
+    rest = forebay("sub", QUEUE, "--idle", "1s").stdout.split()
     assert [int(line) for line in rest] == list(range(counts["done"], 200))
 
 

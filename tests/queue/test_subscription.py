@@ -248,13 +248,13 @@ async def test_what_is_in_hand_keeps_its_lease_and_what_has_ended_does_not(broke
 
 
 async def test_heartbeats_keep_a_message_from_others_far_beyond_its_lease(tmp_path):
-    url = f"sqlite:///{tmp_path}/q.db?topic=t&lease=300ms"
+    url = f"sqlite:///{tmp_path}/q.db?topic=t&lease=800ms"
     one, other = await open_driver(url), await open_driver(url)
     await one.publish([Message("long", b"")], math.inf)
-    subscription = Subscription("t", one, lease=0.3)
+    subscription = Subscription("t", one, lease=0.8)
     subscription.start()
     delivery = await subscription.take()
-    assert await other.receive(1, 1.0) == []  # more than three leases long
+    assert await other.receive(1, 2.0) == []  # more than two leases long
     subscription.settle(Settlement(delivery))
     assert await subscription.close(5) == 0
     counts = await other.counts()

@@ -43,6 +43,18 @@ def order(**changes):
     return {**ORDER, **changes}
 
 
+def gated():
+    """The service with a handler that begins, says so, and waits until it may go on."""
+    app, began, go = orders(), asyncio.Event(), asyncio.Event()
+
+    async def handler(order):
+        began.set()
+        await go.wait()
+
+    app.handlers["orders"].handler.function = handler
+    return app, began, go
+
+
 def text(**changes):
     """The order as JSON, with values put in as raw JSON text."""
     raw = {name: json.dumps(value) for name, value in ORDER.items()} | changes
@@ -189,31 +201,45 @@ async def test_the_modern_answers_say_when_to_come_again(serve, overload):
 
 
 async def test_with_losses_whoever_finds_all_workers_busy_is_refused(serve):
-    async with serve("300ms", places=0, workers=1, store="memory://") as running:
-        heard = await asyncio.gather(*[ask(running.port, "/orders", ORDER) for _ in range(4)])
-        assert sorted(one.status for one in heard) == [200, 500, 500, 500]
+    app, began, go = gated()
+    async with serve(app=app, places=0, workers=1, store="memory://") as running:
+        first = asyncio.ensure_future(ask(running.port, "/orders", ORDER))
+        await began.wait()
+        heard = await asyncio.gather(*[ask(running.port, "/orders", ORDER) for _ in range(3)])
+        assert [one.status for one in heard] == [500, 500, 500]
+        go.set()
+        assert (await first).status == 200
+        assert (await ask(running.port, "/orders", ORDER)).status == 200
+
+
+def refused_by(limiter, instants):
+    clock = ManualClock(0.0)
+    refused = 0
+    for instant in instants:
+        clock.advance(instant - clock.monotonic())
+        refused += limiter.admit(clock.monotonic()) > 0
+    return refused
 
 
 async def test_a_limit_of_half_the_peak_of_a_wave_refuses_one_in_pi_of_its_load(serve):
-    seconds, load = 6, profile("sine(0, 100, 6s)", 6)
+    seconds, load, sent = 6, profile("sine(0, 100, 6s)", 6), []
     async with serve(places=0, limit="50/s", store="memory://", workers=100) as running:
-        run = await fire(f"http://127.0.0.1:{running.port}/orders", load, seconds, ammunition())
-    assert set(run.statuses) == {200, 500}
-    share = run.statuses[500] / run.answered
-    tokens = 5  # the burst and its refilling can let at most these through above the rate
-    assert abs(share - 1 / math.pi) < (tokens + 5) / run.answered
+        url = f"http://127.0.0.1:{running.port}/orders"
+        run = await fire(url, load, seconds, ammunition(), lambda outcome: sent.append(outcome.sent / 1e9))
     assert run.answered == 300
+    assert set(run.statuses) == {200, 500}
+    begun = min(sent)
+    expected = refused_by(Limiter(50), sorted(instant - begun for instant in sent))
+    assert abs(run.statuses[500] - expected) <= 8  # the burst is 5, and a shot arrives a little later than it was sent
+    if run.lag.percentile(99) < 0.02:  # on a busy machine the load was no sine
+        assert abs(run.statuses[500] / 300 - 1 / math.pi) < 10 / 300
 
 
 def test_the_law_of_one_in_pi_holds_for_the_default_limiter_of_the_service(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seconds = 600
-    clock, limiter = ManualClock(0.0), Limiter(50, settings_of({}).burst)
     shots = list(profile(f"sine(0, 100, {seconds}s)", seconds).shots(seconds))
-    refused = 0
-    for instant in shots:
-        clock.advance(instant - clock.monotonic())
-        refused += limiter.admit(clock.monotonic()) > 0
+    refused = refused_by(Limiter(50, settings_of({}).burst), shots)
     assert refused / len(shots) == pytest.approx(1 / math.pi, abs=0.001)
 
 
@@ -289,24 +315,26 @@ async def test_the_status_of_an_order_tells_its_state_and_times_from_waiting_to_
         where = (await ask(running.port, "/orders", ORDER)).headers["location"]
         waiting = (await ask(running.port, where)).json
         assert (waiting["state"], waiting["attempts"]) == ("waiting", 0)
-    async with serve("300ms", workers=1) as running:
-        while (told := (await ask(running.port, where)).json)["state"] != "in work":
-            assert told["state"] == "waiting"
+    app, began, go = gated()
+    async with serve(app=app, workers=1) as running:
+        await began.wait()
+        in_work = (await ask(running.port, where)).json
+        assert (in_work["state"], in_work["attempts"]) == ("in work", 1)
+        go.set()
         await running.drained(10)
         done = (await ask(running.port, where)).json
     assert (done["state"], done["attempts"]) == ("done", 1)
-    assert done["accepted_at"] == waiting["accepted_at"] <= done["started_at"] <= done["done_at"] - 0.29
+    assert done["accepted_at"] == waiting["accepted_at"] <= done["started_at"] <= done["done_at"]
     assert done["id"] == where.rpartition("/")[2]
 
 
 async def test_the_status_of_a_failing_order_tells_why(serve):
     app = orders()
-    declared = app.handlers["orders"]
 
     async def failing(order):
         raise {"bad": Dead("never"), "later": ValueError("not now")}[order.username]
 
-    declared.handler.function = failing
+    app.handlers["orders"].handler.function = failing
     async with serve(app=app, backoff="1h", attempts=2) as running:
         dead = (await ask(running.port, "/orders", order(username="bad"))).headers["location"]
         later = (await ask(running.port, "/orders", order(username="later"))).headers["location"]
