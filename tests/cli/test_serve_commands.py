@@ -214,8 +214,10 @@ def test_work_alone_ends_with_0_when_it_is_interrupted(beginning):
 async def test_a_second_signal_ends_at_once_and_what_was_in_work_is_not_lost(tmp_path):
     with Intake(["orders", "--workers", "1", "--work", "1h"], tmp_path) as program:
         await ask(program.port, "/orders", ORDER)
-        program._process.send_signal(signal.SIGINT)
         async with asyncio.timeout(20):
+            while not (await ask(program.port, "/ledger")).json["topics"][0]["in_work"]:
+                await asyncio.sleep(0.01)
+            program._process.send_signal(signal.SIGINT)
             while "stopping" not in program.output.read_text():
                 await asyncio.sleep(0.01)
         assert await asyncio.to_thread(end, program, signal.SIGINT) == -signal.SIGINT
