@@ -24,6 +24,7 @@ PUBLIC = [
     "Message",
     "Missing",
     "QueueFull",
+    "Response",
     "Retry",
     "RetryPolicy",
     "Running",

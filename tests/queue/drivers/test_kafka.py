@@ -292,6 +292,6 @@ async def test_a_paused_broker_does_not_block_the_loop_and_its_answer_is_unknown
         longest = max(longest, loop.time() - before)
     broker.resume()
     [answer] = publishing.result()
-    assert isinstance(answer, ForebayError)
+    assert isinstance(answer, ForebayError), answer
     assert answer.retryable
     assert longest < 2.0  # the deadline of the client is 4 s: nobody waited for it in the loop

@@ -125,8 +125,9 @@ class Server:
         return self.start()
 
     def pause(self) -> None:
-        """Let the server stand still (SIGSTOP): connections stay, nothing answers."""
+        """Let the server stand still (SIGSTOP) and return once it does: connections stay, nothing answers."""
         self._signal(signal.SIGSTOP)
+        self._wait_until(lambda: all(_stands_still(pid) for pid in process_tree(self.pid)))
 
     def resume(self) -> None:
         """Let a paused server go on."""
@@ -233,6 +234,12 @@ def process_tree(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [pid, *(descendant for child in children for descendant in process_tree(child))]
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped; a signal takes a moment to reach them all."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state in "TtZX" for state in states)
 
 
 def find_program(name: str) -> Path:
