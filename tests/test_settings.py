@@ -3,6 +3,7 @@ import math
 import pytest
 
 from forebay.errors import UsageError
+from forebay.running import settings_of
 from forebay.settings import SETTINGS, Settings
 
 
@@ -35,6 +36,11 @@ def test_every_default_can_be_read(tmp_path):
         ({"places": "many"}, {}, ""),
         ({"overload": "500"}, {}, ""),
         ({"limit": "50"}, {}, ""),
+        ({"timeout": "0"}, {}, ""),
+        ({"timeout": "inf"}, {}, ""),
+        ({"deadline": "0s"}, {}, ""),
+        ({"drain": "inf"}, {}, ""),
+        ({"burst": "0"}, {}, ""),
         ({}, {"FOREBAY_WOKRERS": "1"}, ""),
         ({}, {}, "wokrers = 1"),
         ({}, {}, "workers = [1]"),
@@ -46,3 +52,21 @@ def test_a_wrong_name_or_value_is_refused(tmp_path, flags, environment, file):
     (tmp_path / "forebay.toml").write_text(file)
     with pytest.raises(UsageError):
         Settings(flags, environment, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("drain", 5, 5.0),
+        ("timeout", 0.25, 0.25),
+        ("limit", 50, 50.0),
+        ("limit", None, None),
+        ("drain", "80ms", 0.08),
+        ("places", 0, 0),
+        ("places", math.inf, math.inf),
+        ("max_body", 1024, 1024),
+    ],
+)
+def test_in_python_a_setting_may_be_a_number(tmp_path, monkeypatch, name, value, read):
+    monkeypatch.chdir(tmp_path)
+    assert getattr(settings_of({name: value}), name) == read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -25,12 +26,14 @@ class Setting(msgspec.Struct, frozen=True):
         default: as text, in the words that a user would write.
         read: from text to value.
         about: one sentence.
+        unit: what a bare number counts, for those who give one in Python.
     """
 
     name: str
     default: str
     read: Callable[[str], Any]
     about: str
+    unit: str = ""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -59,6 +62,18 @@ def _whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
     return read
 
 
+def _time(text: str) -> float:
+    if not math.isfinite(seconds := duration(text)):
+        raise UsageError(f"{text!r} is too long", "write it as 80ms, 2s or 1h")
+    return seconds
+
+
+def _time_above_zero(text: str) -> float:
+    if not (seconds := _time(text)):
+        raise UsageError(f"{text!r} is no time at all", "write it as 80ms, 2s or 1h")
+    return seconds
+
+
 def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: None if text in {"", "none"} else read(text)
 
@@ -72,7 +87,7 @@ SETTINGS = (
     Setting("port", "8080", _whole(0, 65_535), "the port to listen on; 0: any free one"),
     Setting("workers", "8", _whole(0, 100_000), "n of A/B/n/q: messages in work at once; 0: intake only"),
     Setting("places", "inf", places, "q of A/B/n/q: waiting places; inf, a number, or 0: work inside the request"),
-    Setting("limit", "none", _or_none(rate), "requests admitted, e.g. 50/s"),
+    Setting("limit", "none", _or_none(rate), "requests admitted, e.g. 50/s", "/s"),
     Setting(
         "burst",
         "none",
@@ -81,22 +96,31 @@ SETTINGS = (
     ),
     Setting("overload", "kaput", _one_of("kaput", "429", "503"), "what a refused request hears when places are 0"),
     Setting("attempts", "5", _whole(1, 1_000), "deliveries of a message before it is a dead letter"),
-    Setting("backoff", "1s", duration, "the pause before the second attempt; each further one is 3 times longer"),
+    Setting("backoff", "1s", _time, "the pause before the second attempt; each further one is 3 times longer", "s"),
     Setting(
         "guarantee",
         "at-least-once",
         _one_of("at-least-once", "at-most-once"),
         "whether a message is acknowledged after its handler, or before it and then perhaps lost",
     ),
-    Setting("timeout", "none", _or_none(duration), "how long a handler may take"),
-    Setting("drain", "30s", duration, "how long a stop waits for what is in work"),
-    Setting("deadline", "5s", duration, "how long a publish may take before its outcome counts as unknown"),
-    Setting("remember", "24h", duration, "how long an Idempotency-Key is remembered"),
+    Setting("timeout", "none", _or_none(_time_above_zero), "how long a handler may take", "s"),
+    Setting("drain", "30s", _time, "how long a stop waits for what is in work", "s"),
+    Setting(
+        "deadline", "5s", _time_above_zero, "how long a publish may take before its outcome counts as unknown", "s"
+    ),
+    Setting("remember", "24h", duration, "how long an Idempotency-Key is remembered", "s"),
     Setting("max_body", "256KiB", size, "the largest body of a request"),
 )
 """The table of all settings."""
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def text_of(name: str, value: Any) -> str:
+    """Return the text of a setting that is given as a value: a bare number counts seconds, or events a second."""
+    if isinstance(value, int | float) and math.isfinite(value) and (unit := BY_NAME[name].unit):
+        return f"{value:.9f}{unit}"
+    return str(value)
 
 
 class Settings:

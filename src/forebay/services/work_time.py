@@ -46,9 +46,7 @@ def work_time(text: str, chance: random.Random | None = None) -> WorkTime:
     name, mean = (match["name"], _mean(match["mean"])) if match else ("D", _mean(text))
     k = int(match["stages"] or 1) if match else 1
     if match and (match["stages"] is not None) != (name == "E"):
-        raise UsageError(
-            f"{text!r} is not a time of work", f"only E has stages, and needs them; {HINT}"
-        )
+        raise UsageError(f"{text!r} is not a time of work", f"only E has stages, and needs them; {HINT}")
     if name == "D" or not mean:
         return WorkTime(mean, 0.0, lambda: mean)
     if name == "U":
