@@ -332,3 +332,36 @@ async def test_two_applications_in_memory_share_a_queue_by_its_name():
         await taken.publish("orders", b"")
         await taken.drained(10)
         assert handled.is_set()
+
+
+async def test_at_most_once_a_failing_message_is_over_and_not_tried_again():
+    attempts = asyncio.Queue()
+
+    async def handler(body: bytes, work: Work) -> None:
+        attempts.put_nowait(work.attempt)
+        raise ValueError("this is lost")
+
+    async with app_with(handler).running(queue="memory://", guarantee="at-most-once", backoff=0) as running:
+        await running.publish("orders", b"")
+        await running.drained(10)
+        assert (await running.topic("orders").counts()).done == 1
+        assert await attempts.get() == 1
+    assert attempts.empty()
+
+
+async def test_a_slow_batch_handler_still_gets_batches(tmp_path):
+    sizes, go = [], asyncio.Event()
+
+    async def handler(bodies: list[int]) -> None:
+        sizes.append(len(bodies))
+        await go.wait()
+
+    app = app_with(handler, batch=50, workers=1)
+    async with app.running(queue=f"sqlite:///{tmp_path}/shop.db") as running:
+        await running.publish("orders", 0)
+        while not sizes:
+            await asyncio.sleep(0)
+        await asyncio.gather(*[running.publish("orders", n) for n in range(100)])
+        go.set()
+        await running.drained(10)
+    assert sizes == [1, 50, 50]
