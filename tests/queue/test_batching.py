@@ -69,3 +69,23 @@ def test_pauses_grow_with_jitter_up_to_a_longest():
     assert drawn[0] <= 0.05
     assert all(pause <= LONGEST_PAUSE for pause in drawn)
     assert all(pause >= LONGEST_PAUSE / 2 for pause in drawn[-5:])
+
+
+async def test_an_error_that_nobody_expected_forgets_nothing_and_holds_up_nobody():
+    sent, troubles = [], []
+
+    async def send(items):
+        if 3 in items:
+            raise ValueError("a bug that one item meets")
+        sent.extend(items)
+
+    gatherer = Gatherer(send, troubles.append)
+    for item in range(8):
+        gatherer.add(item)
+    async with asyncio.timeout(10):
+        while len(sent) < 7:
+            await asyncio.sleep(0.005)
+    assert sorted(sent) == [0, 1, 2, 4, 5, 6, 7]
+    assert gatherer.unsent == 1
+    assert "a bug that one item meets" in str(troubles[0])
+    assert await gatherer.drain(0.05) == 1

@@ -26,6 +26,7 @@ class Broker:
         self.settled: list[tuple[str, Ending]] = []
         self.extended: list[set[str]] = []
         self.failures: list[str] = []
+        self.error: Exception | None = None
         self.lost: set[str] = set()
         self.closed = False
         self.something = asyncio.Event()
@@ -33,7 +34,7 @@ class Broker:
     def _may(self, step):
         if step in self.failures:
             self.failures.remove(step)
-            raise Unavailable(f"{step} failed")
+            raise self.error or Unavailable(f"{step} failed")
 
     async def receive(self, limit, wait):
         self._may("receive")
@@ -285,3 +286,46 @@ async def test_a_retry_comes_to_a_receiver_that_waited_before_it_was_asked_for(t
         (second,) = await waiting
     assert second.attempt == 2
     await driver.close()
+
+
+async def test_a_message_that_has_ended_keeps_its_lease_until_the_broker_has_heard_it(broker):
+    subscription = Subscription("orders", broker, lease=0.03)
+    broker.failures = ["settle"] * 1000
+    subscription.start()
+    subscription.settle(Settlement(await subscription.take()))
+    async with asyncio.timeout(10):
+        await broker.something.wait()
+    broker.failures.clear()
+    await subscription.close(5)
+    assert broker.extended[0] == {"0"}
+    assert broker.settled == [("0", Ending.DONE)]
+
+
+async def test_an_error_of_a_driver_that_nobody_expected_ends_neither_fetching_nor_heartbeats(broker):
+    subscription = Subscription("orders", broker, lease=0.03)
+    subscription.heard = []
+    subscription.listeners = [subscription.heard.append]
+    broker.error = KeyError("a bug")
+    broker.failures = ["receive", "extend"]
+    subscription.start()
+    await subscription.take()
+    async with asyncio.timeout(10):
+        await broker.something.wait()
+    await subscription.close(1)
+    assert [(event.where, event.reason) for event in subscription.heard] == [
+        ("receive", "KeyError('a bug')"),
+        ("extend", "KeyError('a bug')"),
+    ]
+
+
+async def test_while_it_is_held_nothing_is_fetched_and_what_nobody_began_is_given_back(subscription, broker):
+    subscription.wished_by_each = 4
+    await subscription.take()
+    await turns()
+    await subscription.hold()
+    assert broker.settled == [(str(n), Ending.RELEASE) for n in (1, 2, 3)]
+    waiting = asyncio.ensure_future(subscription.take())
+    await asyncio.sleep(0.03)
+    assert not waiting.done()
+    subscription.go_on()
+    assert (await waiting).message.id == "4"

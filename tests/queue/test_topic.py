@@ -1,5 +1,6 @@
 import asyncio
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ class Gate:
     """A driver whose publishes wait until the test lets them go."""
 
     durability = Durability.FSYNC
+    features = SimpleNamespace(lanes=1)
 
     def __init__(self):
         self.batches: list[list[str]] = []

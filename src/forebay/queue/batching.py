@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, Unknown
 
 T = TypeVar("T")
 
@@ -35,7 +35,8 @@ class Gatherer(Generic[T]):
     """Gathers items while one call is under way; a call that fails is repeated with growing pauses.
 
     Arguments:
-        send: takes a list of items; when it raises a ForebayError nothing is gone: it gets the same list again.
+        send: takes a list of items; when it raises, nothing is gone: it gets them again, after a ForebayError the same
+            list, after any other error parts of it, so that one item that it cannot take does not hold up the others.
         on_trouble: hears of each failure.
         bound: items unsent at which `has_room` turns false.
     """
@@ -71,11 +72,16 @@ class Gatherer(Generic[T]):
             self._moved.clear()
             await self._moved.wait()
 
-    async def drain(self, budget: float) -> int:
-        """Wait until all is sent, for at most `budget` seconds, then give up; return how many items are unsent."""
+    async def drain(self, budget: float, *, give_up: bool = True) -> int:
+        """Wait until all is sent, for at most `budget` seconds, then give up; return how many items are unsent.
+
+        Arguments:
+            budget: seconds.
+            give_up: False: after the budget go on sending.
+        """
         if self._task is not None:
             _, late = await asyncio.wait({self._task}, timeout=budget)
-            for task in late:
+            for task in late if give_up else ():
                 task.cancel()
                 await asyncio.wait({task})
         return self.unsent
@@ -94,9 +100,19 @@ class Gatherer(Generic[T]):
 
     async def _insist(self, batch: list[T]) -> None:
         next_pause = pauses()
-        while True:
+        while batch:
             try:
                 return await self._send(batch)
             except ForebayError as error:
                 self._on_trouble(error)
+            except Exception as error:  # somebody's bug; to end here would forget the items without a word
+                self._on_trouble(Unknown(f"it failed: {error!r}"))
+                batch = self._first_half(batch)
             await asyncio.sleep(next_pause())
+
+    def _first_half(self, batch: list[T]) -> list[T]:
+        """Put the second half of a batch behind all that waits; a single item waits there as a whole."""
+        half = len(batch) // 2
+        self._items += batch[half:]
+        self._sending = half
+        return batch[:half]

@@ -81,8 +81,10 @@ class Subscription:
             raise
 
     def settle(self, settlement: Settlement) -> None:
-        """End a delivery; it is told to the broker with the next batch, and repeated until the broker has heard it."""
-        self._in_hand.pop(id(settlement.delivery), None)
+        """End a delivery; it is told to the broker with the next batch, and repeated until the broker has heard it.
+
+        Until then its lease is renewed: a broker that is slow to hear must not give it to another meanwhile.
+        """
         self._settlements.add(settlement)
 
     async def acknowledge(self, delivery: Delivery) -> bool:
@@ -98,16 +100,23 @@ class Subscription:
     @property
     def in_hand(self) -> int:
         """How many deliveries this process holds: fetched, in work, or not yet told to be over."""
-        return len(self._in_hand) + self._settlements.unsent
+        return len(self._in_hand)
+
+    async def hold(self) -> None:
+        """Fetch no more until `go_on`, and give back what nobody has begun; return when the broker has heard it."""
+        await self._stop_fetching()
+        while self._settlements.unsent:
+            await self._settlements.drain(FETCH_WAIT, give_up=False)
+
+    def go_on(self) -> None:
+        """Fetch again, unless the end has come."""
+        if not self._stopped:
+            self._tasks[0] = asyncio.get_running_loop().create_task(self._fetch())
 
     async def stop(self) -> None:
         """First phase of the end: fetch no more, give back what nobody has begun, wake who waits with None."""
         self._stopped = True
-        for task in self._tasks[:1]:
-            task.cancel()
-            await asyncio.wait({task})
-        while self._fetched:
-            self.settle(Settlement(self._fetched.popleft(), Ending.RELEASE))
+        await self._stop_fetching()
         while self._takers:
             taker = self._takers.popleft()
             if not taker.done():
@@ -129,6 +138,13 @@ class Subscription:
             await self._driver.close()
         return untold
 
+    async def _stop_fetching(self) -> None:
+        for task in self._tasks[:1]:
+            task.cancel()
+            await asyncio.wait({task})
+        while self._fetched:
+            self.settle(Settlement(self._fetched.popleft(), Ending.RELEASE))
+
     async def _fetch(self) -> None:
         next_pause = pauses()
         began, taken_before = asyncio.get_running_loop().time(), 0
@@ -140,7 +156,7 @@ class Subscription:
                 began, taken_before = now, self._taken
             try:
                 deliveries = await self._driver.receive(credit, FETCH_WAIT)
-            except ForebayError as error:
+            except Exception as error:  # whatever it is: a process that fetches no more and goes on looks alive
                 self._stalled("receive", error)
                 await asyncio.sleep(next_pause())
                 continue
@@ -181,6 +197,7 @@ class Subscription:
 
     async def _settle(self, batch: list[Settlement]) -> None:
         for settlement, held in zip(batch, await self._driver.settle(batch), strict=True):
+            self._in_hand.pop(id(settlement.delivery), None)
             if not held and settlement.ending is not Ending.RELEASE:
                 self._emit(LeaseLost(self.name, settlement.delivery.message.id))
 
@@ -190,11 +207,11 @@ class Subscription:
             try:
                 if self._in_hand:
                     await self._driver.extend(list(self._in_hand.values()))
-            except ForebayError as error:
+            except Exception as error:  # without heartbeats all that is in hand would go to others as well
                 self._stalled("extend", error)
 
-    def _stalled(self, where: str, error: ForebayError) -> None:
-        self._emit(Stalled(self.name, where, str(error)))
+    def _stalled(self, where: str, error: Exception) -> None:
+        self._emit(Stalled(self.name, where, str(error) if isinstance(error, ForebayError) else repr(error)))
 
     def _emit(self, event: Event) -> None:
         for listener in self.listeners:
