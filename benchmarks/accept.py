@@ -19,6 +19,7 @@ def main(rounds: int, seconds: float) -> None:
             "forebay": _forebay(stack, folder),
             "FastAPI, same storage": _uvicorn(stack, folder, "benchmarks.peers.fastapi_orders:api"),
             "forebay mounted in FastAPI": _uvicorn(stack, folder, "benchmarks.peers.mounted:api"),
+            "forebay in front of FastAPI": _uvicorn(stack, folder, "benchmarks.peers.mounted:front"),
         }
         measures = {label: _measure(url, folder, seconds) for label, url in contenders.items()}
         for measure in measures.values():
@@ -50,6 +51,6 @@ def _uvicorn(stack: contextlib.ExitStack, folder: Path, target: str) -> str:
         "--log-level",
         "warning",
     ]
-    queue = f"sqlite:///{folder}/{target.partition(':')[0]}.db"
+    queue = f"sqlite:///{folder}/{target.replace(':', '-')}.db"
     stack.enter_context(program(*command, port=port, env={"BENCHMARK_QUEUE": queue}))
     return f"http://127.0.0.1:{port}/orders"

@@ -192,3 +192,30 @@ def test_an_application_does_not_run_in_two_event_loops(app, queue):
 
     asyncio.run(main())
     asyncio.run(main())  # after its end any other may have it
+
+
+async def test_in_front_of_a_program_it_answers_its_paths_and_leaves_the_rest_and_the_lifespan_to_it(
+    app, queue, handled
+):
+    lived = []
+
+    @asynccontextmanager
+    async def lifespan(program):
+        lived.append("began")
+        yield
+        lived.append("ended")
+
+    levelled = app.asgi(queue=queue)
+    front = levelled.in_front_of(program(lifespan=lifespan))
+    async with alive(front):
+        assert levelled.running is not None
+        assert (await request(front, "GET", "/")).body == b"home"
+        accepted = await request(front, "POST", "/orders", ORDER)
+        assert accepted.status == 202
+        await levelled.running.drained(10)
+        status = await request(front, "GET", accepted.headers["location"])
+        assert msgspec.json.decode(status.body)["state"] == "done"
+        assert (await request(front, "GET", "/ledger")).status == 404  # not ours here: the program has its own
+    assert levelled.running is None
+    assert lived == ["began", "ended"]
+    assert handled == [1]

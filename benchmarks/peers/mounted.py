@@ -1,4 +1,4 @@
-"""The orders service mounted as plain ASGI into somebody's FastAPI program."""
+"""The orders service as plain ASGI: mounted into somebody's FastAPI program (`api`), and in front of it (`front`)."""
 
 from __future__ import annotations
 
@@ -11,3 +11,5 @@ from forebay.services.orders import orders
 levelled = orders().asgi(queue=os.environ["BENCHMARK_QUEUE"], workers=0)
 api = FastAPI(lifespan=levelled.lifespan)
 api.mount("/", levelled)
+
+front = orders().asgi(queue=os.environ["BENCHMARK_QUEUE"], workers=0).in_front_of(FastAPI())
