@@ -18,6 +18,8 @@ Outcome                       what a handler raises on purpose
 
 from __future__ import annotations
 
+import math
+
 
 class ForebayError(Exception):
     """The root of all errors of forebay.
@@ -81,10 +83,15 @@ class Retry(Outcome):
     Arguments:
         after: seconds to wait; None: as the retry policy says.
         reason: kept in the story of the message.
+
+    Raises:
+        ValueError: `after` is not a finite number; the message would never come again.
     """
 
     def __init__(self, after: float | None = None, reason: str = "") -> None:
         super().__init__(reason or "the handler asked for a retry")
+        if after is not None and not math.isfinite(after):
+            raise ValueError(f"Retry(after={after}) would never come")
         self.after = after
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 import threading
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from forebay.message import Message
 from forebay.queue.opening import open_driver
 from forebay.queue.subscription import Subscription
 from forebay.stores.opening import open_store
+from forebay.stores.store import Result
 from forebay.workers import story
 from forebay.workers.handler import Handler, Work
 from forebay.workers.policies import RetryPolicy
@@ -175,7 +177,20 @@ async def test_a_handler_that_takes_too_long_is_tried_again(rig):
     assert rig.outcomes() == [("id-x", "done"), ("id-x", "retry")]
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError(), BaseExceptionGroup("g", [ValueError()])])
+class Wordless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+class Foreign(BaseException):
+    """As some libraries have it, outside the tree of Exception."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), asyncio.CancelledError(), BaseExceptionGroup("g", [ValueError()]), Wordless(), Foreign()],
+    ids=lambda error: type(error).__name__,
+)
 async def test_no_exception_of_a_handler_ends_the_pool(rig, error):
     async def handler(body: bytes, work: Work) -> None:
         if work.attempt == 1:
@@ -335,3 +350,82 @@ async def test_at_most_once_a_message_is_over_before_its_handler_begins(rig):
         await asyncio.sleep(0.002)
     assert seen == [1]
     assert counts.dead == counts.retrying == 0
+
+
+async def test_what_was_done_before_its_worker_died_is_done_however_it_ends_later(rig):
+    """The result was kept, then the worker was killed; whoever gets the message next fails with it for good."""
+
+    async def handler(body: bytes) -> None:
+        raise Dead("nothing left to do")
+
+    await rig.put(b"x")
+    assert await rig.store.save([Result("id-x", rig.name, b"1", 0.0, 0.0, 0.0)]) == [True]
+    rig.pool(handler, store=rig.store)
+    counts = await rig.until(done=1)
+    assert counts.dead == 0
+    assert rig.outcomes() == [("id-x", "done")]
+
+
+async def test_a_retry_that_would_never_come_is_a_failure_like_any_other(rig):
+    async def handler(body: bytes) -> None:
+        raise Retry(after=float("nan"))
+
+    await rig.put(b"x")
+    rig.pool(handler)
+    await rig.until(dead=1)
+    (letter,) = await rig.driver.dead_letters()
+    assert "would never come" in story.read(letter.message.headers).reason
+
+
+async def test_a_handler_that_does_not_let_itself_be_cancelled_does_not_keep_the_pool_from_its_end(rig):
+    stubborn = asyncio.Event()
+
+    async def handler(body: bytes) -> None:
+        while not stubborn.is_set():
+            with suppress(asyncio.CancelledError):
+                await stubborn.wait()
+
+    await rig.put(b"x")
+    pool = rig.pool(handler)
+    while not any(isinstance(e, Started) for e in rig.events):
+        await asyncio.sleep(0.002)
+    try:
+        async with asyncio.timeout(20):
+            assert await pool.stop(0.01) == 1
+    finally:
+        stubborn.set()
+
+
+async def test_the_innocent_outlive_a_message_that_kills_its_worker_each_time(rig):
+    """Each attempt but the last ended with the death of the worker, which held all of them."""
+    together, most = 0, 0
+
+    async def handler(body: bytes) -> None:
+        nonlocal together, most
+        together += 1
+        most = max(most, together)
+        await asyncio.sleep(0.001)
+        together -= 1
+
+    await rig.put(*[str(n).encode() for n in range(6)])
+    for _ in range(AT_ONCE.attempts - 1):
+        assert len(await rig.driver.receive(6, 1)) == 6
+        rig.clock.advance(60)  # the leases end; nobody has settled
+    rig.pool(handler, workers=4)
+    counts = await rig.until(done=6)
+    assert (counts.dead, most) == (0, 1)
+
+
+async def test_a_batch_of_suspects_is_worked_off_one_by_one(rig):
+    sizes = []
+
+    async def handler(bodies: list[bytes]) -> None:
+        sizes.append(len(bodies))
+
+    await rig.put(b"1", b"2", b"3")
+    for _ in range(AT_ONCE.attempts - 1):
+        assert len(await rig.driver.receive(3, 1)) == 3
+        rig.clock.advance(60)
+    rig.pool(handler, batch=10, workers=2)
+    await rig.until(done=3)
+    assert sizes == [1, 1, 1]

@@ -11,6 +11,7 @@ from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Drop, ForebayError, Outcome
 from forebay.events import Accepted, Event, Finished, Listener, Started
 from forebay.message import Message
+from forebay.queue.driver import Counts
 from forebay.stores.store import Result, Store
 from forebay.workers.handler import Handler, Work
 from forebay.workers.policies import reason_of
@@ -55,6 +56,10 @@ class Direct:
     def has_room(self) -> bool:
         """Whether a worker is free."""
         return self.busy < self.workers
+
+    def counts(self) -> Counts:
+        """Return how many messages are where: what was refused or failed was never accepted."""
+        return Counts(accepted=self.done + self.busy, in_work=self.busy, done=self.done)
 
     async def work(self, message: Message, body: Any) -> None:
         """Handle a message and keep its result.

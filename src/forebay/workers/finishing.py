@@ -62,7 +62,7 @@ class Finisher:
             return
         try:
             value = msgspec.json.encode(handled.value)
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # whatever an object of the handler's says when it is looked at
             self._fail(handled.delivery, Dead(f"its result is not JSON: {error}"), handled.began)
             return
         self._unsaved.add((handled, self._result(handled, value)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from forebay.queue.driver import Counts
-from forebay.queue.topic import Topic
-from forebay.stores.store import Store
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,19 +49,12 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.topic}: accepted {self.accepted} = {ended}; lost {self.lost}"
 
 
-async def read_ledger(topic: Topic, store: Store | None = None) -> Ledger:
-    """Read the books of a topic, and count its results in the store if there is one.
-
-    The broker is read first: a result may be saved before its message is settled, never the other way round, so
-    `stored` is never behind `done` while all is well.
-    """
-    counts = await topic.counts()
-    stored = None if store is None else await store.count(topic.name)
-    return ledger_of(topic.name, counts, stored)
-
-
 def ledger_of(topic: str, counts: Counts, stored: int | None = None) -> Ledger:
-    """Return the ledger that follows from the broker's counts."""
+    """Return the ledger that follows from the broker's counts and the number of results in the store.
+
+    Count the broker first: a result may be saved before its message is settled, never the other way round, so `stored`
+    is never behind `done` while all is well.
+    """
     return Ledger(
         topic=topic,
         accepted=counts.accepted,

@@ -73,6 +73,11 @@ def exhausted(delivery: Delivery, policy: RetryPolicy, topic: str, now: float) -
 
 def reason_of(error: BaseException) -> str:
     """Return one line that names a failure: the words of an outcome, else the kind of the error before them."""
+    kind = type(error).__name__
+    try:
+        words = str(error)
+    except Exception:  # an error that cannot even be told must not keep its message from its end
+        words = "(it has no words)"
     if isinstance(error, Dead | Retry | Undecodable):
-        return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return words
+    return f"{kind}: {words}" if words else kind

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.errors import Dead, Drop, ForebayError, Outcome, Undecodable
+from forebay.errors import Dead, Drop, ForebayError, Undecodable, Unknown
 from forebay.events import Event, Finished, Listener, Stalled, Started
 from forebay.queue.driver import Delivery, Ending, Settlement
 from forebay.queue.subscription import Subscription
 from forebay.stores.store import Store
+from forebay.workers.burying import Burial, Burials
 from forebay.workers.finishing import Finisher, Handled
 from forebay.workers.handler import Handler, Work
 from forebay.workers.policies import RetryPolicy, exhausted, judge, reason_of
+from forebay.workers.suspects import Suspects
+
+log = logging.getLogger("forebay.workers")
 
 TURN = 64
 """Messages that one worker may handle before the event loop gets its turn: a handler need not ever wait."""
 
-OUTCOMES = {Ending.RETRY: "retry", Ending.DEAD: "dead", Ending.RELEASE: "released"}
+ABANDON_SECONDS = 1.0
+"""How long a cancelled handler may take to notice it; one that never does must not keep the process from its end."""
+
+OUTCOMES = {Ending.DONE: "done", Ending.RETRY: "retry", Ending.DEAD: "dead", Ending.RELEASE: "released"}
 
 
 class Pool:
@@ -68,6 +77,8 @@ class Pool:
         self._at_most_once = at_most_once
         self._settle: Callable[[Settlement], None] = _already_settled if at_most_once else subscription.settle
         self._finisher = Finisher(self._topic, store, self._settle, self._fail, self._listeners)
+        self._burials = Burials(self._topic, None if at_most_once else store, self._settled, self._stalled)
+        self._suspects = Suspects(subscription, self._policy, self._release)
         self._executor: Executor | None = None
         if not handler.is_async:
             self._executor = ThreadPoolExecutor(workers, thread_name_prefix=f"{handler.name}-worker")
@@ -78,7 +89,7 @@ class Pool:
         """Start fetching and working."""
         work = self._take_lists if self._handler.batch else self._take_one_by_one
         self._subscription.start()
-        self._tasks = [asyncio.get_running_loop().create_task(work()) for _ in range(self.workers)]
+        self._tasks = [asyncio.get_running_loop().create_task(self._keep_on(work)) for _ in range(self.workers)]
 
     async def stop(self, budget: float = 30.0) -> int:
         """Stop in two phases: take nothing new and finish what is in hand; then give back what did not finish in time.
@@ -98,8 +109,9 @@ class Pool:
             _, late = await asyncio.wait(self._tasks, timeout=budget)
             for task in late:
                 task.cancel()
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=ABANDON_SECONDS)
         unsaved = await self._finisher.drain(max(end - loop.time(), 1.0))
+        unsaved += await self._burials.drain(max(end - loop.time(), 1.0))
         untold = await self._subscription.close(max(end - loop.time(), 1.0))
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
@@ -110,17 +122,33 @@ class Pool:
         """Whether nothing is in hand: no delivery, no result, no settlement."""
         return self._subscription.in_hand == 0 and self._finisher.unsaved == 0
 
+    async def _keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        """See a worker to its end: one that died of a bug without a word would be missed by nobody."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                log.exception("a worker of %s failed", self._topic)
+                self._stalled(Unknown(f"a worker failed: {error!r}"), "work")
+                await asyncio.sleep(ABANDON_SECONDS)
+
     async def _take_one_by_one(self) -> None:
         subscription, finisher, run = self._subscription, self._finisher, 0
         while True:
             delivery = subscription.take_now() or await subscription.take()
             if delivery is None:
                 return
-            if not self._at_most_once or await self._is_ours(delivery):
+            if self._at_most_once:
+                if await self._is_ours(delivery):
+                    await self._work(delivery)
+            elif delivery.attempt > 1 and delivery in self._suspects:
+                await self._suspects.try_alone(delivery, partial(self._work, delivery))
+            else:
                 await self._work(delivery)
             run += 1
             if run % TURN == 0:
                 await asyncio.sleep(0)
+                await self._burials.wait_for_room()
             if finisher.is_full:
                 await finisher.wait_for_room()
 
@@ -149,7 +177,9 @@ class Pool:
                 self._end(Settlement(delivery, Ending.RELEASE), began)
                 raise
             self._fail(delivery, error, began)
-        except (Exception, Outcome, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a library raises (SystemExit, its own kinds): the worker goes on
             self._fail(delivery, error, began)
         else:
             self._finisher.finish(Handled(delivery, value, began, self._clock.time()))
@@ -169,9 +199,13 @@ class Pool:
                 deliveries.append(delivery)
             if self._at_most_once:
                 deliveries = [delivery for delivery in deliveries if await self._is_ours(delivery)]
+            elif suspect := self._suspects.first_of(deliveries):
+                await self._suspects.try_alone(suspect, partial(self._work_list, [suspect]))
+                deliveries = []
             await self._work_list(deliveries)
             await asyncio.sleep(0)
             await self._finisher.wait_for_room()
+            await self._burials.wait_for_room()
 
     async def _work_list(self, deliveries: list[Delivery]) -> None:
         began = self._clock.time()
@@ -192,7 +226,9 @@ class Pool:
                     self._end(Settlement(delivery, Ending.RELEASE), began)
                 raise
             self._fail_all(ready, error, began)
-        except (Exception, Outcome, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._fail_all(ready, error, began)
         else:
             self._finish_each(ready, values, began)
@@ -245,20 +281,31 @@ class Pool:
             return
         self._end(judge(delivery, error, self._policy, self._topic, self._clock.time()), began, error)
 
+    def _release(self, delivery: Delivery) -> None:
+        self._end(Settlement(delivery, Ending.RELEASE), self._clock.time())
+
     def _end(self, settlement: Settlement, began: float, error: BaseException | None = None) -> None:
-        """Settle a delivery that was not done, and tell it to the listeners."""
+        """Bring a delivery that was not done to its end."""
+        burial = Burial(settlement, reason_of(error) if error else "", began, self._clock.time())
+        if settlement.ending is Ending.DEAD:
+            self._burials.add(burial)
+        else:
+            self._settled(settlement, burial)
+
+    def _settled(self, settlement: Settlement, burial: Burial) -> None:
+        """Settle a delivery, and tell it to the listeners."""
         self._settle(settlement)
         if self._listeners:
-            now, delivery = self._clock.time(), settlement.delivery
+            delivery, ended = settlement.delivery, burial.ended
             self._emit(
                 Finished(
                     self._topic,
                     delivery.message.id,
                     delivery.attempt,
                     OUTCOMES[settlement.ending],
-                    now - began,
-                    now - delivery.message.accepted_at,
-                    reason_of(error) if error else "",
+                    ended - burial.began,
+                    ended - delivery.message.accepted_at,
+                    burial.reason,
                 )
             )
 
@@ -266,6 +313,9 @@ class Pool:
         if self._listeners:
             message = delivery.message
             self._emit(Started(self._topic, message.id, delivery.attempt, began - message.accepted_at))
+
+    def _stalled(self, error: ForebayError, where: str = "save") -> None:
+        self._emit(Stalled(self._topic, where, str(error)))
 
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
