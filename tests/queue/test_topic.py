@@ -173,3 +173,39 @@ async def test_a_publisher_that_went_away_does_no_harm(gate):
     gone.cancel()
     gate.open.set()
     assert await topic.publish(message(2)) == "2"
+
+
+async def test_a_caller_that_fails_to_hear_leaves_no_other_without_an_answer(gate, caplog):
+    topic = Topic("orders", gate)
+    heard = []
+
+    def fail(answer):
+        raise ValueError("a bug of the caller's")
+
+    topic.publish_soon(message(1), fail)
+    topic.publish_soon(message(2), heard.append)
+    gate.open.set()
+    await topic.close()
+    assert heard == ["2"]
+    assert "a bug of the caller's" in caplog.text
+
+
+async def test_a_listener_that_fails_leaves_nobody_without_an_answer(gate):
+    topic = Topic("orders", gate)
+    topic.listeners.append(lambda event: 1 / 0)
+    gate.open.set()
+    assert await topic.publish(message(1)) == "1"
+    await topic.close()
+
+
+async def test_closing_before_a_silent_broker_answers_those_too_who_were_not_sent_yet(gate):
+    topic = Topic("orders", gate, deadline=0.2)
+    (sent,) = await begin(topic, [1])
+    await asyncio.sleep(0.15)
+    (gathered,) = await begin(topic, [2])
+    await topic.close()
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(gathered, 5)
+    with pytest.raises(Unknown):
+        await sent
+    gate.open.set()

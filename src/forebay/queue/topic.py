@@ -7,6 +7,7 @@ fsync is shared by all that came meanwhile, and nobody waits longer than two of 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.events import Accepted, Listener
 from forebay.message import Message
 from forebay.queue.driver import Counts, DeadLetter, Driver, Found
+
+log = logging.getLogger("forebay.queue")
 
 Published = Callable[[str | ForebayError], None]
 """Called once with the reference of the accepted message, or with the error that befell it."""
@@ -40,7 +43,10 @@ class _Batch:
         if not self.answered:
             self.answered = True
             for callback, answer in zip(self.callbacks, answers, strict=True):
-                callback(answer)
+                try:
+                    callback(answer)
+                except Exception:  # one caller's bug must not leave the others without an answer
+                    log.exception("who published a message failed to hear %r", answer)
 
 
 class Topic:
@@ -148,6 +154,7 @@ class Topic:
                     break  # the broker keeps silent beyond the deadline; every caller has heard Unknown
         if self._sweep is not None:
             self._sweep.cancel()
+        self._refuse_gathered(f"the topic {self.name} is closed; nothing was sent to the broker, which does not answer")
         if self._owned:
             await self._driver.close()
 
@@ -170,6 +177,8 @@ class Topic:
         began = self._loop.time()
         try:
             answers = await self._driver.publish(batch.messages, self.places)
+            if len(answers) != len(batch.messages):
+                raise ValueError(f"{len(answers)} answers for {len(batch.messages)} messages")
         except ForebayError as error:
             answers = [error] * len(batch.messages)
         except Exception as error:  # a driver's bug must not leave a caller without an answer
@@ -178,8 +187,8 @@ class Topic:
             answers = [unknown] * len(batch.messages)
         finally:
             self._under_way.remove(batch)
-        self._tell(answers, self._loop.time() - began)
         batch.answer(answers)
+        self._tell(answers, self._loop.time() - began)
 
     def _tell(self, answers: Sequence[str | ForebayError], seconds: float) -> None:
         if self.listeners:
@@ -202,9 +211,11 @@ class Topic:
                 unknown = Unknown(f"{self.name}: no answer from the broker within {self._deadline:g} s")
                 batch.answer([unknown] * len(batch.messages))
         if self._messages and self._gathering_since < too_old:
-            refused = Unavailable(f"{self.name}: the broker does not answer; nothing was sent to it")
-            waiting = _Batch(self._messages, self._callbacks, self._gathering_since)
-            self._messages, self._callbacks = [], []
-            waiting.answer([refused] * len(waiting.messages))
+            self._refuse_gathered(f"{self.name}: the broker does not answer; nothing was sent to it")
         if self._under_way or self._messages:
             self._sweep = self._loop.call_later(self._deadline / 4, self._answer_the_late)
+
+    def _refuse_gathered(self, what: str) -> None:
+        waiting = _Batch(self._messages, self._callbacks, self._gathering_since)
+        self._messages, self._callbacks = [], []
+        waiting.answer([Unavailable(what)] * len(waiting.messages))
