@@ -8,7 +8,7 @@ import msgspec
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
-    """The intake answered a request, after `seconds` from its last byte."""
+    """A request was answered, `seconds` after its last byte; `intake` is the path, empty where there is nothing."""
 
     intake: str
     status: int

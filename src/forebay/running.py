@@ -25,7 +25,7 @@ from forebay.telemetry.health import Health
 from forebay.telemetry.metrics import Metrics
 from forebay.url import URL, parse
 from forebay.workers.direct import Direct
-from forebay.workers.ledger import Ledger, read_ledger
+from forebay.workers.ledger import Ledger, ledger_of
 from forebay.workers.policies import RetryPolicy
 from forebay.workers.pool import Pool
 
@@ -85,13 +85,13 @@ class Running:
 
     async def ledgers(self) -> list[Ledger]:
         """Read the books of every topic."""
-        return [await read_ledger(topic, self.store) for topic in self.topics.values()] + [
-            await self._ledger_of(direct) for direct in self.directs.values()
-        ]
+        counts = await self.counts()  # before the store: what is saved and not yet settled must not seem missing there
+        return [ledger_of(topic, counted, await self.store.count(topic)) for topic, counted in counts.items()]
 
     async def counts(self) -> dict[str, Counts]:
         """Return for each topic how many messages are where."""
-        return {name: await topic.counts() for name, topic in self.topics.items()}
+        waiting = {name: await topic.counts() for name, topic in self.topics.items()}
+        return waiting | {name: direct.counts() for name, direct in self.directs.items()}
 
     async def drained(self, timeout: float | None = None) -> None:
         """Wait until all that was accepted is worked off, here or in other processes.
@@ -122,22 +122,6 @@ class Running:
             pass
         finally:
             self.listeners.remove(hear)
-
-    async def _ledger_of(self, direct: Direct) -> Ledger:
-        stored = await self.store.count(direct.topic)
-        return Ledger(
-            topic=direct.topic,
-            accepted=direct.done + direct.busy,
-            done=direct.done,
-            waiting=0,
-            in_work=direct.busy,
-            retrying=0,
-            dead=0,
-            discarded=0,
-            lost=0,
-            stored=stored,
-            oldest_seconds=0.0,
-        )
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ def site_of(running: Running, *, takes_in: bool = True) -> Routes:
         takes_in: False: without the intakes, for a process that only works off.
     """
     intakes = [_intake(running, declared) for declared in running.app.intakes if takes_in]
-    routes = Routes()
+    routes = Routes(listeners=running.listeners)
     for intake in intakes:
         intake.mount(routes)
     operations = Operations(running)

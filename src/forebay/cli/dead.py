@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from forebay.cli.output import Exit, json_line, table
-from forebay.cli.queues import message_fields
+from forebay.cli.queues import message_fields, open_existing
 from forebay.cli.running import run
 from forebay.errors import Missing, UsageError
 from forebay.queue.driver import DeadLetter, Driver
-from forebay.queue.opening import open_driver, queue_url
+from forebay.queue.opening import queue_url
 from forebay.workers import story
 
 PAGE = 500
@@ -103,7 +103,7 @@ def drop_letters(
 
 
 async def _with_driver(url: str, action: Callable[[Driver], Awaitable[Any]]) -> Any:
-    driver = await open_driver(url)
+    driver = await open_existing(url)
     try:
         return await action(driver)
     finally:

@@ -8,6 +8,7 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,13 +16,14 @@ import msgspec
 
 from forebay.cli.output import Exit, json_line, table
 from forebay.cli.running import Interruption, run
-from forebay.errors import ForebayError, UsageError
+from forebay.errors import ForebayError, Unavailable, UsageError
 from forebay.message import Message, new_id
 from forebay.quantity import duration, show_seconds
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement
 from forebay.queue.opening import open_driver, open_subscription, open_topic, queue_url
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
+from forebay.url import URL
 
 IN_FLIGHT = 1_000
 
@@ -197,7 +199,7 @@ def lag(url: str, as_json: bool, watch: bool) -> None:
 
 
 async def _show_lag(url: str, as_json: bool, watch: bool) -> int:
-    driver: Driver = await open_driver(url)
+    driver = await open_existing(url)
     name = queue_url(url).options["topic"]
     before = None
     try:
@@ -219,6 +221,23 @@ async def _show_lag(url: str, as_json: bool, watch: bool) -> int:
                     return counts.lost
     finally:
         await driver.close()
+
+
+async def open_existing(url: str) -> Driver:
+    """Open a queue to look at it.
+
+    Raises:
+        Unavailable: it cannot be reached; a mistyped path must not become a file.
+    """
+    full = queue_url(url)
+    _check_file(full)
+    return await open_driver(full)
+
+
+def _check_file(url: URL) -> None:
+    if url.scheme == "sqlite" and not Path(url.path).is_file():
+        hint = "three slashes stand before a relative path, four before an absolute one"
+        raise Unavailable(f"there is no file {url.path}", hint)
 
 
 def _drains_in(waiting: int, arrived: int, done: int) -> str:

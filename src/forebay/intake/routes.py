@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, cast
 
 from forebay.errors import UsageError
+from forebay.events import Answered, Listener
 from forebay.intake.http import Request, Respond, Response, problem
 
 log = logging.getLogger("forebay.intake")
@@ -22,9 +24,11 @@ class Routes:
 
     Arguments:
         deadline: seconds that an ``async`` handler may take before its client hears 503.
+        listeners: hear of every answer but those of callback handlers, which tell of their own.
     """
 
-    def __init__(self, *, deadline: float = 30.0) -> None:
+    def __init__(self, *, deadline: float = 30.0, listeners: list[Listener] | None = None) -> None:
+        self._listeners = listeners if listeners is not None else []
         self._deadline = deadline
         self._exact: dict[str, dict[str, CallbackHandler]] = {}
         self._tailed: dict[str, dict[str, CallbackHandler]] = {}
@@ -50,7 +54,7 @@ class Routes:
         if method in methods:
             raise UsageError(f"{method} {path} has two handlers")
         if inspect.iscoroutinefunction(handler):
-            methods[method] = self._as_callback(cast(AsyncHandler, handler))
+            methods[method] = self._as_callback(path, cast(AsyncHandler, handler))
         else:
             methods[method] = cast(CallbackHandler, handler)
 
@@ -58,11 +62,14 @@ class Routes:
         """Answer a request by its handler; an exception becomes a 500 that tells nothing and a line in the log."""
         methods = self._exact.get(request.path) or self._by_tail(request.path)
         if methods is None:
+            self._tell("", 404, perf_counter())
             respond(problem(404))
             return
         handler = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
         if handler is None:
-            respond(_not_by_this_method(request.method, methods))
+            response = _not_by_this_method(request.method, methods)
+            self._tell("", response.status, perf_counter())
+            respond(response)
             return
         try:
             handler(request, respond)
@@ -74,15 +81,16 @@ class Routes:
         stem, slash, tail = path.rpartition("/")
         return self._tailed.get(stem + slash) if tail else None
 
-    def _as_callback(self, handler: AsyncHandler) -> CallbackHandler:
+    def _as_callback(self, path: str, handler: AsyncHandler) -> CallbackHandler:
         def start(request: Request, respond: Respond) -> None:
-            task = asyncio.get_running_loop().create_task(self._run(handler, request, respond))
+            task = asyncio.get_running_loop().create_task(self._run(path, handler, request, respond))
             self._tasks.add(task)  # the loop itself holds tasks weakly
             task.add_done_callback(self._tasks.discard)
 
         return start
 
-    async def _run(self, handler: AsyncHandler, request: Request, respond: Respond) -> None:
+    async def _run(self, path: str, handler: AsyncHandler, request: Request, respond: Respond) -> None:
+        began = perf_counter()
         response = problem(503, "it took too long").with_headers((b"retry-after", b"1"))
         try:
             async with asyncio.timeout(self._deadline) as limit:
@@ -92,7 +100,12 @@ class Routes:
                 log.exception("%s %s failed", request.method, request.path)
                 response = problem(500)
         finally:
+            self._tell(path, response.status, began)
             respond(response)  # a cancelled task (the end of the program) answers too
+
+    def _tell(self, path: str, status: int, began: float) -> None:
+        for listener in self._listeners:
+            listener(Answered(path, status, perf_counter() - began))
 
 
 def _not_by_this_method(method: str, methods: dict[str, Any]) -> Response:

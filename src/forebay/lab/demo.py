@@ -71,7 +71,14 @@ class Demo:
                 watching.cancel()
                 await asyncio.wait({watching})
             await self._look(running, ring, run, show)  # the last picture shows the end
-            return Verdict(await self._measured(running, ring), self.prediction, run)
+            return Verdict(await self._measured(running, ring), self._prediction_of(run), run)
+
+    def _prediction_of(self, run: Run) -> Prediction:
+        """Return what was to be expected of the part that was played."""
+        if not run.interrupted:
+            return self.prediction
+        played = min(max(run.elapsed_seconds, LOOK_SECONDS), self._seconds)
+        return predicted(self.profile, played, self._work, self._settings.workers, self._settings.places)
 
     async def _work_off(self, running: Running, run: Run, stop: asyncio.Event) -> None:
         draining = asyncio.create_task(running.drained())

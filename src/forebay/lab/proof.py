@@ -36,6 +36,7 @@ class Deployment:
         queue, store: their URLs.
         intakes, workers: how many processes of each.
         options: further arguments for the workers, as in ``["--workers", "4", "--work", "5ms"]``.
+        places: waiting places; None: as many as come.
     """
 
     def __init__(
@@ -47,10 +48,12 @@ class Deployment:
         intakes: int = 2,
         workers: int = 2,
         options: Sequence[str] = ("--workers", "8"),
+        places: int | None = None,
     ) -> None:
         place = ["--queue", queue, "--store", store]
+        limit = [] if places is None else ["--places", str(places)]
         self.folder, self.queue, self.store = folder, queue, store
-        self.intakes = [Intake(["orders", *place, "--workers", "0"], folder) for _ in range(intakes)]
+        self.intakes = [Intake(["orders", *place, *limit, "--workers", "0"], folder) for _ in range(intakes)]
         self.workers = [Workers(["orders", *place, *options], folder / str(n)) for n in range(workers)]
         for program in self.workers:
             program.folder.mkdir(exist_ok=True)

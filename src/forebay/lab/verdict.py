@@ -49,7 +49,7 @@ class Comparison(msgspec.Struct, frozen=True):
     @property
     def difference_percent(self) -> float | None:
         """By how much the measured is above the predicted; None where that cannot be said."""
-        if not self.predicted or self.measured is None:
+        if not self.predicted or math.isinf(self.predicted) or self.measured is None:
             return None
         return (self.measured - self.predicted) / self.predicted * 100
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from forebay.events import Accepted, Answered, Event, Finished, LeaseLost, Refused, Stalled, Started
+from forebay.telemetry.counted import Counted
 from forebay.version import __version__
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -24,34 +25,6 @@ _QUEUE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 _NOT_DONE = frozenset({"limit", "full"})
 """Reasons of a refusal for which valid work was not done: there was no capacity for it."""
-
-
-class Counted(Protocol):
-    """How many messages are where; what a driver's counts offer."""
-
-    @property
-    def waiting(self) -> int:
-        """Ready to be delivered."""
-
-    @property
-    def in_work(self) -> int:
-        """Delivered and not settled."""
-
-    @property
-    def retrying(self) -> int:
-        """Wait for their next attempt."""
-
-    @property
-    def dead(self) -> int:
-        """Lie among the dead letters."""
-
-    @property
-    def lost(self) -> int:
-        """Accepted and nowhere."""
-
-    @property
-    def oldest_seconds(self) -> float:
-        """The age of the oldest that is not finished."""
 
 
 class _Buckets:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 import msgspec
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.events import Accepted, Event, Finished, Refused
+from forebay.telemetry.counted import Counted
 
 
 class Second(msgspec.Struct):
@@ -34,22 +34,6 @@ class Second(msgspec.Struct):
     def backlog(self) -> int:
         """What is still to be worked off."""
         return self.waiting + self.in_work + self.retrying
-
-
-class Queued(Protocol):
-    """How many messages are still to be worked off; what a driver's counts offer."""
-
-    @property
-    def waiting(self) -> int:
-        """Ready to be delivered."""
-
-    @property
-    def in_work(self) -> int:
-        """Delivered and not settled."""
-
-    @property
-    def retrying(self) -> int:
-        """Wait for their next attempt."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -99,7 +83,7 @@ class Ring:
             if event.outcome == "done" and event.attempt == 1:  # a retry waits on purpose
                 self._longest_wait = max(self._longest_wait, event.total_seconds - event.work_seconds)
 
-    def look(self, counts: Queued) -> None:
+    def look(self, counts: Counted) -> None:
         """Note how the queue stands now."""
         now = self._now()
         for second in (now, self._total):
