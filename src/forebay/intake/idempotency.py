@@ -83,6 +83,14 @@ class Keys:
             del self._in_progress[name]
             mine.set_result(None)
 
+    async def _is_done(self, id: str) -> bool:
+        """Say whether a message that was never confirmed is done: published again, it would be worked off again."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._store.get(id) is not None
+        except TimeoutError:
+            raise Unavailable("the store does not answer; nothing was published") from None
+
     async def _accept(self, name: str, fingerprint: str, publish: Publish) -> tuple[str, bool]:
         claim = Claim(name, fingerprint, new_id(), self._clock.time())
         try:
@@ -94,6 +102,8 @@ class Keys:
             raise Conflict("the same idempotency key came with another body")
         if first.reference:
             return first.reference, True
+        if first.id != claim.id and await self._is_done(first.id):
+            return first.id, True
         reference = await publish(first.id)
         with suppress(ForebayError, TimeoutError):  # it was accepted; without the note a repetition publishes again
             async with asyncio.timeout(self._deadline):

@@ -1,0 +1,278 @@
+"""What befalls a service at three in the morning: each time the promise holds, or the intake refuses."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import apsw
+import pytest
+
+from forebay.lab.programs import Intake, Workers
+from forebay.lab.proof import Deployment, prove
+from forebay.load.profile import Const
+from forebay.queue.opening import open_driver
+from forebay.stores.opening import open_store
+from forebay.workers import story
+
+STEADY = Const(100)
+LEASE_SECONDS = 2
+
+
+@pytest.fixture
+def files(tmp_path):
+    return f"sqlite:///{tmp_path}/queue.db?topic=orders&lease={LEASE_SECONDS}s", f"sqlite:///{tmp_path}/results.db"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a few megabytes, that can be filled."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip("a file system can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def assert_kept(proof, at_least=100):
+    assert proof.judgement.kept, proof.judgement
+    assert proof.counts.lost == 0
+    assert proof.judgement.accepted > at_least
+
+
+def post(url, username, key=None, seconds=10):
+    """Return status, headers and body of the answer to an order."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=seconds)
+    headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+    try:
+        connection.request("POST", "/orders", json.dumps({"product_id": 1, "count": 1, "username": username}), headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+async def until(condition, seconds=30):
+    """Wait for what other processes do, which tell us nothing."""
+    deadline = time.monotonic() + seconds
+    while not (found := await asyncio.to_thread(condition)):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    return found
+
+
+async def test_a_worker_that_stood_still_beyond_its_leases_has_no_second_effect(tmp_path, files):
+    async def freeze(deployment):
+        await asyncio.sleep(0.5)
+        for _ in range(2):
+            await asyncio.to_thread(deployment.workers[0].pause)
+            await asyncio.sleep(LEASE_SECONDS * 1.3)  # its leases end, the other one does its work
+            deployment.workers[0].resume()
+            await asyncio.sleep(0.3)
+
+    options = ["--workers", "8", "--work", "60ms"]
+    with Deployment(tmp_path, *files, options=options) as deployment:
+        proof = await prove(deployment, STEADY, 4, freeze)
+    assert_kept(proof)
+    assert proof.deliveries > proof.counts.done  # some were delivered twice indeed
+
+
+async def test_a_stop_of_everything_at_once_under_load_loses_nothing(tmp_path, files):
+    async def stop_all(deployment):
+        await asyncio.sleep(1.5)
+        for program in deployment.programs:
+            program.send(signal.SIGTERM)
+        ends = [await asyncio.to_thread(program.wait) for program in deployment.programs]
+        assert ends == [0] * len(ends)
+        await asyncio.to_thread(deployment.restart)
+
+    options = ["--workers", "4", "--work", "20ms"]
+    with Deployment(tmp_path, *files, options=options) as deployment:
+        proof = await prove(deployment, STEADY, 4, stop_all)
+    assert_kept(proof)
+    assert proof.deliveries == proof.counts.done  # nothing was handled twice
+
+
+async def test_with_few_places_an_overload_is_refused_and_a_kill_loses_nothing(tmp_path, files):
+    async def kill_and_restart(deployment):
+        await asyncio.sleep(random.uniform(1, 2))  # a kill has no event to be awaited
+        deployment.kill()
+        await asyncio.to_thread(deployment.restart)
+
+    deployment = Deployment(tmp_path, *files, options=["--workers", "2", "--work", "40ms"], places=20)
+    with deployment:
+        proof = await prove(deployment, STEADY, 4, kill_and_restart)
+    assert_kept(proof)
+    assert proof.judgement.unknown > 50  # a 503 is "unknown" to the judge
+
+
+async def test_a_full_disk_refuses_and_loses_nothing(tmp_path, small_disk):
+    queue = f"sqlite:///{small_disk}/queue.db?topic=orders&lease={LEASE_SECONDS}s"
+
+    async def fill(deployment):
+        await asyncio.sleep(1)
+        await asyncio.to_thread(fill_up, small_disk / "ballast")
+        await until(lambda: post(deployment.intakes[0].url, "too-much")[0] == 503)
+        await asyncio.sleep(0.5)
+        (small_disk / "ballast").unlink()
+
+    with Deployment(tmp_path, queue, f"sqlite:///{tmp_path}/results.db") as deployment:
+        proof = await prove(deployment, STEADY, 4, fill)
+    assert set(proof.judgement.unexpected) <= {"too-much"}  # those before the disk was full
+    judgement = proof.judgement
+    assert (judgement.lost, judgement.duplicated, judgement.contradicted) == ({}, {}, {})
+    assert proof.counts.lost == 0
+
+
+async def test_a_store_on_a_full_disk_holds_the_work_up_and_kills_no_message(tmp_path, small_disk):
+    async def fill(deployment):
+        await asyncio.sleep(1)
+        await asyncio.to_thread(fill_up, small_disk / "ballast")
+        await asyncio.sleep(LEASE_SECONDS * 1.3)  # what was handled and cannot be saved keeps its lease
+        (small_disk / "ballast").unlink()
+
+    queue = f"sqlite:///{tmp_path}/queue.db?topic=orders&lease={LEASE_SECONDS}s"
+    with Deployment(tmp_path, queue, f"sqlite:///{small_disk}/results.db") as deployment:
+        proof = await prove(deployment, STEADY, 4, fill)
+    assert_kept(proof)
+    assert proof.counts.dead == 0
+    assert proof.deliveries == proof.counts.done
+
+
+def fill_up(path):
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)
+
+
+async def test_a_store_that_is_gone_for_seconds_makes_no_dead_letters(tmp_path, own_server):
+    from forebay.lab.servers import PostgreSQL
+
+    server = own_server(PostgreSQL)
+
+    async def kill_and_restart(deployment):
+        await asyncio.sleep(1)
+        server.kill()
+        await asyncio.sleep(LEASE_SECONDS * 1.3)
+        await asyncio.to_thread(server.start)
+
+    queue = f"sqlite:///{tmp_path}/queue.db?topic=orders&lease={LEASE_SECONDS}s"
+    with Deployment(tmp_path, queue, server.url, options=["--workers", "4", "--work", "5ms"]) as deployment:
+        proof = await prove(deployment, STEADY, 5, kill_and_restart)
+    assert_kept(proof, at_least=900)  # the intake does not need the store
+    assert proof.counts.dead == 0
+    assert proof.deliveries == proof.counts.done
+
+
+async def test_a_service_whose_file_was_removed_refuses_instead_of_writing_into_nothing(tmp_path, files):
+    queue, store = files
+    with Intake(["orders", "--queue", queue, "--store", store, "--workers", "0"], tmp_path) as intake:
+        assert (await asyncio.to_thread(post, intake.url, "before"))[0] == 200
+        for file in tmp_path.glob("queue.db*"):
+            file.unlink()
+        await until(lambda: post(intake.url, "after")[0] == 503)
+        assert (await asyncio.to_thread(post, intake.url, "later"))[0] == 503
+
+
+POISON = """
+import asyncio, os
+from forebay import App
+
+app = App("poisoned")
+
+@app.post("/orders")
+async def work_off(order: dict) -> dict:
+    if order["username"] == "poison":
+        os._exit(3)
+    await asyncio.sleep(0.05)
+    return order
+"""
+
+
+async def test_a_message_that_kills_its_worker_is_a_dead_letter_and_its_neighbours_are_done(tmp_path):
+    (tmp_path / "poisoned.py").write_text(POISON)
+    queue, store = f"sqlite:///{tmp_path}/q.db?lease=300ms", f"sqlite:///{tmp_path}/r.db"
+    place = ["poisoned:app", "--queue", queue, "--store", store]
+    with Intake([*place, "--workers", "0"], tmp_path) as intake:
+        for name in ("a", "b", "poison", "c", "d"):
+            assert (await asyncio.to_thread(post, intake.url, name))[0] == 202
+    driver = await open_driver(queue, "orders")
+    worker = Workers([*place, "--workers", "4", "--attempts", "3"], tmp_path)
+    deaths = 0
+    with worker:
+        while (await driver.counts()).unfinished:
+            if worker.exit_code is not None:
+                deaths += 1
+                await asyncio.to_thread(worker.restart)
+            await asyncio.sleep(0.02)
+    counts, letters = await driver.counts(), await driver.dead_letters()
+    await driver.close()
+    told = story.read(letters[0].message.headers)
+    assert (counts.done, counts.dead, counts.lost) == (4, 1, 0)
+    assert json.loads(letters[0].message.body)["username"] == "poison"
+    assert (told.reason, told.attempts, deaths) == ("its worker died each time", 3, 3)
+
+
+async def test_a_key_whose_service_died_between_claim_and_publish_accepts_once(tmp_path, files):
+    queue, store = files
+    place = ["orders", "--queue", queue, "--store", store]
+    lock = apsw.Connection(str(tmp_path / "queue.db"))
+    with Intake([*place, "--workers", "0"], tmp_path) as intake:
+        lock.execute("BEGIN IMMEDIATE")  # the claim goes to the store, the publish waits for us
+        asking = asyncio.ensure_future(asyncio.to_thread(post, intake.url, "once", "key-1"))
+        await until(lambda: claims(tmp_path / "results.db") == 1)
+        intake.kill()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            await asking
+        lock.execute("ROLLBACK")
+        await asyncio.to_thread(intake.start)
+        first = await asyncio.to_thread(post, intake.url, "once", "key-1")
+        second = await asyncio.to_thread(post, intake.url, "once", "key-1")
+        other = await asyncio.to_thread(post, intake.url, "other", "key-1")
+    driver = await open_driver(queue, "orders")
+    counts = await driver.counts()
+    await driver.close()
+    lock.close()
+    assert (first[0], second[0], other[0]) == (200, 200, 422)
+    assert first[1]["forebay-id"] == second[1]["forebay-id"]
+    assert second[1]["idempotency-replayed"] == "true"
+    assert (counts.accepted, counts.waiting) == (1, 1)
+
+
+def claims(path):
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        return connection.execute("SELECT count(*) FROM claim").get
+    finally:
+        connection.close()
+
+
+async def test_a_key_that_was_published_and_worked_off_but_never_confirmed_is_not_accepted_twice(tmp_path, files):
+    """The service died between publish and confirm; the client asks again when all is done."""
+    queue, store = files
+    place = ["orders", "--queue", queue, "--store", store]
+    with Intake([*place, "--workers", "2"], tmp_path) as intake:
+        first = await asyncio.to_thread(post, intake.url, "once", "key-1")
+        driver, results = await open_driver(queue, "orders"), await open_store(store)
+        while (await driver.counts()).unfinished:
+            await asyncio.sleep(0.02)
+        forgetful = apsw.Connection(str(tmp_path / "results.db"))
+        forgetful.set_busy_timeout(5000)
+        forgetful.execute("UPDATE claim SET reference = ''")
+        forgetful.close()
+        again = await asyncio.to_thread(post, intake.url, "once", "key-1")
+        while (await driver.counts()).unfinished:
+            await asyncio.sleep(0.02)
+        counts, stored = await driver.counts(), await results.count("orders")
+        await driver.close()
+        await results.close()
+    assert (first[0], again[0]) == (200, 200)
+    assert first[1]["forebay-id"] == again[1]["forebay-id"]
+    assert (counts.accepted, counts.done, stored) == (1, 1, 1)
