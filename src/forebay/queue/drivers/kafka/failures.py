@@ -52,4 +52,4 @@ def reading_error(failure: Any) -> ForebayError:
     words = error.str() if error is not None else str(failure)
     if error is not None and error.code() == KafkaError.INVALID_SESSION_TIMEOUT:
         return UsageError(f"Kafka refuses the lease: {words}", "lease=6s is the least that brokers take by default")
-    return Unavailable(f"Kafka: {words}")
+    return Unavailable(f"Kafka: {words}", "is the broker up, and the address the one that it advertises?")
