@@ -365,3 +365,21 @@ async def test_a_slow_batch_handler_still_gets_batches(tmp_path):
         go.set()
         await running.drained(10)
     assert sizes == [1, 50, 50]
+
+
+async def test_a_listener_that_fails_is_logged_and_harms_nobody(caplog):
+    app = App("deaf")
+
+    @app.handler("things")
+    async def work_off(body: bytes) -> None: ...
+
+    def fail(event):
+        raise ValueError("a listener's bug")
+
+    async with app.running(queue="memory://deaf") as running:
+        running.listen(fail)
+        await running.publish("things", b"x")
+        await running.drained(timeout=10)
+        (ledger,) = await running.ledgers()
+    assert (ledger.done, ledger.dead) == (1, 0)
+    assert "a listener's bug" in caplog.text

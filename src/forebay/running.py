@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from forebay.errors import ForebayError, Missing, UsageError
-from forebay.events import Listener
+from forebay.events import Event, Listener
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, Driver
 from forebay.queue.opening import lease_of, open_driver, queue_url
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 0.0005
 """How long a busy event loop may keep the interpreter from the threads that write: a tenth of Python's default."""
+
+log = logging.getLogger("forebay.running")
 
 
 class Running:
@@ -59,8 +62,15 @@ class Running:
         self.listeners: list[Listener] = [self.metrics, self.health]
 
     def listen(self, listener: Listener) -> None:
-        """Let one more listener hear of everything from now on."""
-        self.listeners.append(listener)
+        """Let one more listener hear of everything from now on; what it raises is logged and harms nobody else."""
+
+        def hear(event: Event) -> None:
+            try:
+                listener(event)
+            except Exception:  # it is called from the midst of publishing and working
+                log.exception("a listener failed to hear %r", event)
+
+        self.listeners.append(hear)
 
     async def publish(self, topic: str, body: Any, *, key: str | None = None) -> str:
         """Put a body into a topic, as its intake would, and return the reference of the message.
@@ -157,8 +167,12 @@ async def _forget_keys(store: Store, seconds: float) -> None:
     """Forget idempotency keys when their time is over, looking a hundred times within it."""
     while True:
         await asyncio.sleep(max(1.0, seconds / 100))
-        with suppress(ForebayError):  # a store that is down is asked again
+        try:
             await store.forget(time.time() - seconds)
+        except ForebayError:
+            continue  # a store that is down is asked again
+        except Exception:  # to end here would let the keys grow for ever without a word
+            log.exception("old idempotency keys could not be forgotten")
 
 
 async def _end(task: asyncio.Task[None]) -> None:
