@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -68,6 +69,7 @@ def work(name: str, work: str | None, **texts: str | None) -> None:
 async def _serve(app: App, settings: Settings) -> None:
     async with Interruption() as interruption, serving(app, settings) as (running, server):
         running.listen(LogLines())
+        gc.freeze()  # what start-up made stays: the collector need not look at it again, and no answer waits for that
         for intake in app.intakes:
             _say(f"{app.name}  http://{settings.host}:{server.port}{intake.path}")
         _say_places(running)
