@@ -295,3 +295,27 @@ async def test_a_paused_broker_does_not_block_the_loop_and_its_answer_is_unknown
     assert isinstance(answer, ForebayError), answer
     assert answer.retryable
     assert longest < 2.0  # the deadline of the client is 4 s: nobody waited for it in the loop
+
+
+async def test_a_poller_that_fails_is_followed_by_another_and_nothing_is_lost(opened):
+    driver = await opened(partitions=1)
+    sent = messages(3)
+    await driver.publish(sent, math.inf)
+    (first,) = await take(driver, 1)
+    failed = driver._poller
+
+    def fail(now):
+        raise KeyError("a bug")
+
+    failed.holdings.wake_due = fail
+    async with asyncio.timeout(20):
+        while driver._poller is failed:
+            with contextlib.suppress(Unavailable):
+                await driver.receive(1, 0.05)
+    assert await driver.settle([Settlement(first)]) == [False]
+    deliveries = [first]
+    while {one.message.id for one in deliveries[1:]} != {one.id for one in sent}:
+        deliveries += await take(driver, 1)
+    assert all(await driver.settle([Settlement(one) for one in deliveries[1:]]))
+    counts = await until_counts(driver, done=3)
+    assert counts.unfinished == 0

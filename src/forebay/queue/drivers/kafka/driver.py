@@ -104,6 +104,8 @@ class Kafka:
         if taken:
             return taken
         if trouble := poller.take_trouble():
+            if poller.is_broken:
+                self._poller = None  # it has left the group, and its leases are over: the next call joins anew
             raise trouble
         self._arrival.clear()
         self._wanted = True

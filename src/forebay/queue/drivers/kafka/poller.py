@@ -72,6 +72,11 @@ class Poller:
         self._stopping.set()
         self._thread.join(budget)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it has failed for good, and brings and commits nothing more."""
+        return self._broken is not None
+
     def take_trouble(self) -> ForebayError | None:
         """Return what went wrong since the last call; a poller that has failed for good says so each time."""
         trouble, self._trouble = self._trouble, None
