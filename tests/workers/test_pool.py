@@ -429,3 +429,19 @@ async def test_a_batch_of_suspects_is_worked_off_one_by_one(rig):
     rig.pool(handler, batch=10, workers=2)
     await rig.until(done=3)
     assert sizes == [1, 1, 1]
+
+
+async def test_a_sync_handler_that_is_stuck_keeps_no_other_message_from_its_work(rig):
+    go = threading.Event()
+
+    def handler(body: bytes) -> None:
+        if body == b"stuck":
+            go.wait(30)
+
+    try:
+        await rig.put(b"stuck", *[str(n).encode() for n in range(20)])
+        rig.pool(handler, workers=1, timeout=0.5)
+        counts = await rig.until(done=20, dead=1)
+    finally:
+        go.set()
+    assert counts.unfinished == 0

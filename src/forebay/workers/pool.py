@@ -29,6 +29,9 @@ TURN = 64
 ABANDON_SECONDS = 1.0
 """How long a cancelled handler may take to notice it; one that never does must not keep the process from its end."""
 
+MOST_STUCK = 1_000
+"""Threads beyond n: no timeout ends a sync handler, and one that is stuck must not keep the next from beginning."""
+
 OUTCOMES = {Ending.DONE: "done", Ending.RETRY: "retry", Ending.DEAD: "dead", Ending.RELEASE: "released"}
 
 
@@ -81,7 +84,7 @@ class Pool:
         self._suspects = Suspects(subscription, self._policy, self._release)
         self._executor: Executor | None = None
         if not handler.is_async:
-            self._executor = ThreadPoolExecutor(workers, thread_name_prefix=f"{handler.name}-worker")
+            self._executor = ThreadPoolExecutor(workers + MOST_STUCK, thread_name_prefix=f"{handler.name}-worker")
         self._call = handler.calling(self._executor)
         self._tasks: list[asyncio.Task[None]] = []
 
