@@ -102,7 +102,8 @@ class Gatherer(Generic[T]):
         next_pause = pauses()
         while batch:
             try:
-                return await self._send(batch)
+                await self._send(batch)
+                return
             except ForebayError as error:
                 self._on_trouble(error)
             except Exception as error:  # somebody's bug; to end here would forget the items without a word
