@@ -54,7 +54,8 @@ soak: setup servers ## the long fault and endurance runs
 	$(RUN)python -m pytest -m soak --timeout 3600 $(ARGS)
 
 bench: setup ## the benchmarks, us and a peer alternately
-	$(RUN)pip install -q --disable-pip-version-check --group bench
+	@command -v wrk >/dev/null || sh -c '$(AS_ROOT) apt-get install -y -q wrk'
+	$(RUN)uv pip install -q --python $(RUN)python --group bench
 	$(RUN)python -m benchmarks $(ARGS)
 
 lock: setup ## pin the development set anew
