@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.server)
 
 
-def started(server: type[Server]) -> Server:
-    """Start a server; skip the test that wants it when it is missing, fail it in CI."""
+def require(server: type[Server]) -> None:
+    """Skip the test that wants a server when it is missing, fail it in CI."""
     try:
         server.program()
     except Missing as error:
@@ -31,6 +31,11 @@ def started(server: type[Server]) -> Server:
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+def started(server: type[Server]) -> Server:
+    """Start a server for the test that wants it."""
+    require(server)
     try:
         return server().start()
     except Unavailable as error:
@@ -65,3 +70,9 @@ def own_server() -> Iterator[Callable[[type[Server]], Server]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def required() -> Callable[[type[Server]], None]:
+    """Skip (in CI: fail) when a server is missing that the test starts by itself: ``required(Redis)``."""
+    return require

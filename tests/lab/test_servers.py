@@ -88,9 +88,8 @@ def test_kafka_takes_clients_as_soon_as_it_has_started(kafka):
     assert len(client.list_topics(timeout=5).brokers) == 1
 
 
-def test_a_server_dies_with_the_program_that_started_it(own_server):
-    if not _is_there(Redis):
-        pytest.skip("redis is missing")
+def test_a_server_dies_with_the_program_that_started_it(required):
+    required(Redis)
     script = textwrap.dedent("""
         import os, signal
         from forebay.lab.servers import Redis
@@ -104,9 +103,8 @@ def test_a_server_dies_with_the_program_that_started_it(own_server):
     assert ended(int(pid))
 
 
-def test_a_server_that_cannot_start_says_its_last_words_and_leaves_nothing():
-    if not _is_there(Nginx):
-        pytest.skip("nginx is missing")
+def test_a_server_that_cannot_start_says_its_last_words_and_leaves_nothing(required):
+    required(Nginx)
     server = Nginx(server="no_such_directive on;")
     with pytest.raises(Unavailable) as raised:
         server.start()
@@ -114,9 +112,8 @@ def test_a_server_that_cannot_start_says_its_last_words_and_leaves_nothing():
     assert not server.folder.exists()
 
 
-def test_a_given_folder_stays_with_its_data(tmp_path):
-    if not _is_there(Redis):
-        pytest.skip("redis is missing")
+def test_a_given_folder_stays_with_its_data(tmp_path, required):
+    required(Redis)
     with Redis(folder=tmp_path) as server:
         redis_says(server, "SET", "a", "1")
     with Redis(folder=tmp_path) as server:
@@ -161,11 +158,3 @@ def test_what_is_there_is_not_installed_again(monkeypatch):
     said: list[str] = []
     install.install(said.append)
     assert len(said) == len(SERVERS)
-
-
-def _is_there(server: type[Server]) -> bool:
-    try:
-        server.program()
-    except Missing:
-        return False
-    return True

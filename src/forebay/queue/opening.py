@@ -9,8 +9,8 @@ from types import ModuleType
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import UsageError
-from forebay.quantity import duration
 from forebay.queue.driver import Driver
+from forebay.queue.lease import lease_of
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.url import URL, parse
@@ -21,9 +21,6 @@ DRIVERS = {
     "kafka": ("forebay.queue.drivers.kafka", "kafka"),
 }
 """Scheme of the URL: the module of its driver, and the extra that installs what it needs."""
-
-DEFAULT_LEASE = 15.0
-"""Seconds that a delivery belongs to its worker without a heartbeat; every driver's default too."""
 
 TOPIC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
@@ -94,11 +91,6 @@ async def open_subscription(url: str | URL, topic: str = "") -> Subscription:
     subscription = Subscription(full.options["topic"], await open_driver(full), lease=lease_of(full))
     subscription.start()
     return subscription
-
-
-def lease_of(url: URL) -> float:
-    """Return the seconds of the lease that a queue's URL asks for."""
-    return url.option("lease", duration, DEFAULT_LEASE)
 
 
 def _module(scheme: str) -> ModuleType:

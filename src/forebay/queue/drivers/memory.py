@@ -8,7 +8,6 @@ Within one event loop, all who open the same name share one queue; it is gone wh
 from __future__ import annotations
 
 import asyncio
-import math
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -19,7 +18,6 @@ from forebay.disciplines import Discipline
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, UsageError
 from forebay.message import Message
-from forebay.quantity import duration
 from forebay.queue.driver import (
     OPTIONS,
     Counts,
@@ -32,6 +30,7 @@ from forebay.queue.driver import (
     State,
 )
 from forebay.queue.drivers.memory_state import Entry, Shared
+from forebay.queue.lease import lease_of
 from forebay.url import URL
 
 FEATURES: Final = Features(
@@ -59,7 +58,7 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> MemoryQueue:
     topic = url.options.get("topic") or place or "messages"
     name = topic if place in {"", topic} else f"{place}?topic={topic}"
     discipline = url.option("discipline", Discipline, None)
-    lease = url.option("lease", _lease, 15.0)
+    lease = lease_of(url)
     queues = _QUEUES.setdefault(asyncio.get_running_loop(), {})
     shared = queues.get(name)
     if shared is None:
@@ -233,10 +232,3 @@ async def _rung(bell: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await bell.wait()
-
-
-def _lease(text: str) -> float:
-    seconds = duration(text)
-    if not 0 < seconds < math.inf:
-        raise UsageError("a lease is longer than nothing and ends some time", "write lease=15s")
-    return seconds

@@ -23,7 +23,6 @@ from forebay.disciplines import Discipline
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, Unsupported, UsageError
 from forebay.message import Message
-from forebay.quantity import duration
 from forebay.queue.driver import (
     OPTIONS,
     Counts,
@@ -34,7 +33,9 @@ from forebay.queue.driver import (
     Found,
     Settlement,
 )
+from forebay.queue.drivers import sqlite_reading as reading
 from forebay.queue.drivers import sqlite_schema as schema
+from forebay.queue.lease import lease_of
 from forebay.sqlitefile import Operation, SQLiteFile
 from forebay.url import URL
 
@@ -67,7 +68,7 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> SQLiteQueue:
     discipline = url.option("discipline", Discipline, None)
     if discipline not in {None, *FEATURES.disciplines}:
         raise Unsupported(f"SQLite cannot give the discipline {discipline}", "take fifo, lifo or priority")
-    lease = url.option("lease", _lease, 15.0)
+    lease = lease_of(url)
     synchronous = url.option("synchronous", _synchronous, "full")
     name = url.options.get("topic", "messages")
     file = await SQLiteFile.open(url.path, schema.SCHEMA, synchronous)
@@ -119,7 +120,7 @@ class SQLiteQueue:
         self, connection: apsw.Connection, rows: list[schema.Row], places: float
     ) -> Sequence[str | ForebayError]:
         if not math.isinf(places):
-            room = places - schema.waiting(connection, self._topic)
+            room = places - reading.waiting(connection, self._topic)
             if room < len(rows):
                 return self._insert_what_fits(connection, rows, room)
         schema.insert(connection, self._topic, rows)
@@ -128,7 +129,7 @@ class SQLiteQueue:
     def _insert_what_fits(
         self, connection: apsw.Connection, rows: list[schema.Row], room: float
     ) -> Sequence[str | ForebayError]:
-        there = schema.known(connection, self._topic, (row[1] for row in rows))
+        there = reading.known(connection, self._topic, (row[1] for row in rows))
         fitting: list[schema.Row] = []
         results: list[str | ForebayError] = []
         for row in rows:
@@ -169,7 +170,7 @@ class SQLiteQueue:
     async def _look(self) -> float:
         """Return the seconds until something is ready; inf when nothing is in sight."""
         self._check()
-        ready, due = await self._file.read(lambda connection: schema.peek(connection, self._topic))
+        ready, due = await self._file.read(lambda connection: reading.peek(connection, self._topic))
         if ready:
             return 0.0
         return math.inf if due is None else due - self._clock.time()
@@ -235,15 +236,15 @@ class SQLiteQueue:
 
     async def counts(self) -> Counts:
         """Count the rows, and compare them with what the topic has counted."""
-        return await self._read(lambda connection: schema.counts(connection, self._topic, self._clock.time()))
+        return await self._read(lambda connection: reading.counts(connection, self._topic, self._clock.time()))
 
     async def find(self, reference: str) -> Found | None:
         """Return where the message of this id is."""
-        return await self._read(lambda connection: schema.find(connection, self._topic, reference, self._clock.time()))
+        return await self._read(lambda connection: reading.find(connection, self._topic, reference, self._clock.time()))
 
     async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
         """Return dead letters in the order of their ids."""
-        return await self._read(lambda connection: schema.dead_letters(connection, self._topic, limit, after))
+        return await self._read(lambda connection: reading.dead_letters(connection, self._topic, limit, after))
 
     async def return_dead(self, ids: Sequence[str]) -> int:
         """Put dead letters back, to the place in the order that they had."""
@@ -296,13 +297,6 @@ async def _rung(bell: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await bell.wait()
-
-
-def _lease(text: str) -> float:
-    seconds = duration(text)
-    if not 0 < seconds < math.inf:
-        raise UsageError("a lease is longer than nothing and ends some time", "write lease=15s")
-    return seconds
 
 
 def _synchronous(text: str) -> str:
