@@ -1,4 +1,4 @@
-"""The tables of a queue in SQLite, and every statement that touches them.
+"""The tables of a queue in SQLite, and every statement that changes them.
 
 A message is one row from its acceptance to its end; `state` says where it is:
 
@@ -13,7 +13,7 @@ rows, and rows counted against it show whether anything was lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import apsw
@@ -22,7 +22,7 @@ import msgspec
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.message import Message
-from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Found, Settlement, State
+from forebay.queue.driver import Delivery, Ending, Settlement
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS topic (
@@ -62,12 +62,10 @@ ORDERS: Final = {
     Discipline.PRIORITY: "rank, seq",
     Discipline.LIFO: "rank DESC, seq DESC",
 }
-STATES: Final = (State.WAITING, State.IN_WORK, State.RETRYING, State.DEAD)
 LARGEST_INSERT: Final = 256  # rows of one statement
 
 _ROW: Final = "(?,?,?,?,?,?,?,?)"
 _INSERT: Final = "INSERT INTO message (topic, id, rank, priority, accepted_at, key, headers, body) VALUES "
-_COLUMNS: Final = 8
 # A handful of statements for any number of rows: SQLite prepares each once, and runs it in one step.
 _INSERTS: Final = {
     2**n: _INSERT + ",".join([_ROW] * 2**n) + " ON CONFLICT DO NOTHING" for n in range(LARGEST_INSERT.bit_length())
@@ -88,9 +86,9 @@ def open_topic(connection: apsw.Connection, name: str, asked: Discipline | None)
     """
     first = asked or Discipline.FIFO
     _run(connection, "INSERT INTO topic (name, discipline) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, first))
-    number, text = _row(connection, "SELECT number, discipline FROM topic WHERE name = ?", (name,))
+    number, text = one_row(connection, "SELECT number, discipline FROM topic WHERE name = ?", (name,))
     if asked is not None and asked != text:
-        if _value(connection, "SELECT EXISTS (SELECT 1 FROM message WHERE topic = ?)", (number,)):
+        if one_value(connection, "SELECT EXISTS (SELECT 1 FROM message WHERE topic = ?)", (number,)):
             raise UsageError(
                 f"the topic {name!r} of this file is {text}, and not empty",
                 "leave the discipline out, or drain it first",
@@ -127,35 +125,9 @@ def insert(connection: apsw.Connection, topic: int, rows: Sequence[Row]) -> int:
     return new
 
 
-def waiting(connection: apsw.Connection, topic: int) -> int:
-    """Return how many messages wait or retry."""
-    unended = "SELECT accepted - in_work - done - dead - discarded FROM topic WHERE number = ?"
-    return int(_value(connection, unended, (topic,)))
-
-
-def known(connection: apsw.Connection, topic: int, ids: Iterable[str]) -> set[str]:
-    """Return those of the ids that are in the queue."""
-    rows = connection.execute(
-        "SELECT id FROM message WHERE topic = ? AND id IN (SELECT value FROM json_each(?))", (topic, _json(list(ids)))
-    )
-    return {id for (id,) in rows}
-
-
-def peek(connection: apsw.Connection, topic: int) -> tuple[bool, float | None]:
-    """Return whether something is ready, and when the next lease or delay ends."""
-    ready, due = _row(
-        connection,
-        """SELECT EXISTS (SELECT 1 FROM message WHERE topic = ?1 AND state = 0),
-                  (SELECT min(due) FROM (SELECT min(due) AS due FROM message WHERE topic = ?1 AND state = 1 UNION ALL
-                                         SELECT min(due) FROM message WHERE topic = ?1 AND state = 2))""",
-        (topic,),
-    )
-    return bool(ready), due
-
-
 def promote(connection: apsw.Connection, topic: int, now: float) -> None:
     """Make ready what is due: ended leases keep their attempt, for their worker may have died of the message."""
-    expired, due = _row(
+    expired, due = one_row(
         connection,
         """SELECT EXISTS (SELECT 1 FROM message WHERE topic = ?1 AND state = 1 AND due <= ?2),
                   EXISTS (SELECT 1 FROM message WHERE topic = ?1 AND state = 2 AND due <= ?2)""",
@@ -182,12 +154,12 @@ def claim(
     if rows:
         rows.sort(reverse=discipline is Discipline.LIFO)  # RETURNING knows no order; rank and seq come first
         _run(connection, "UPDATE topic SET in_work = in_work + ? WHERE number = ?", (len(rows), topic))
-    return [Delivery(_message(*row[3:]), row[2], (row[1], lease)) for row in rows]
+    return [Delivery(message_of(*row[3:]), row[2], (row[1], lease)) for row in rows]
 
 
 def finish(connection: apsw.Connection, topic: int, handles: Sequence[Handle]) -> set[Handle]:
     """Remove messages that are done; return those whose lease was still held."""
-    removed = connection.execute(f"DELETE FROM message WHERE {_PAIRS} RETURNING seq, lease", (_json(handles),))
+    removed = connection.execute(f"DELETE FROM message WHERE {_PAIRS} RETURNING seq, lease", (as_json(handles),))
     gone: set[Any] = set(removed.fetchall())
     if gone:
         _run(
@@ -206,7 +178,7 @@ def settle_other(connection: apsw.Connection, topic: int, settlement: Settlement
         Ending.DEAD: "state = 3, due = NULL",
         Ending.RELEASE: "state = 0, due = NULL, attempt = attempt - 1",
     }[ending]
-    headers = _json(settlement.headers) if settlement.headers is not None and ending is not Ending.RELEASE else None
+    headers = as_json(settlement.headers) if settlement.headers is not None and ending is not Ending.RELEASE else None
     held = _run(
         connection,
         f"UPDATE message SET {changes}, lease = NULL, headers = coalesce(?2, headers) WHERE seq = ?3 AND lease = ?4",
@@ -219,7 +191,7 @@ def settle_other(connection: apsw.Connection, topic: int, settlement: Settlement
 
 def extend(connection: apsw.Connection, handles: Sequence[Handle], due: float) -> None:
     """Let leases that are still held end at `due`."""
-    _run(connection, f"UPDATE message SET due = ?2 WHERE {_PAIRS}", (_json(handles), due))
+    _run(connection, f"UPDATE message SET due = ?2 WHERE {_PAIRS}", (as_json(handles), due))
 
 
 def release_all(connection: apsw.Connection, topic: int, first_lease: int, last_lease: int) -> int:
@@ -234,63 +206,13 @@ def release_all(connection: apsw.Connection, topic: int, first_lease: int, last_
     return released
 
 
-def counts(connection: apsw.Connection, topic: int, now: float) -> Counts:
-    """Count the rows of each state, and read what the topic counted."""
-    accepted, done, discarded = _row(
-        connection, "SELECT accepted, done, discarded FROM topic WHERE number = ?", (topic,)
-    )
-    ready, first = _row(connection, "SELECT count(*), min(seq) FROM message WHERE topic = ? AND state = 0", (topic,))
-    in_work, expired = _sleeping(connection, topic, 1, now)
-    retrying, due = _sleeping(connection, topic, 2, now)
-    dead = _value(connection, "SELECT count(*) FROM message WHERE topic = ? AND state = 3", (topic,))
-    oldest = _value(
-        connection,
-        """SELECT min(accepted_at) FROM (SELECT accepted_at FROM message WHERE seq = ?1 UNION ALL
-           SELECT min(accepted_at) FROM message WHERE topic = ?2 AND state = 1 UNION ALL
-           SELECT min(accepted_at) FROM message WHERE topic = ?2 AND state = 2)""",
-        (first, topic),
-    )
-    return Counts(
-        accepted=accepted,
-        waiting=ready + expired + due,
-        in_work=in_work,
-        retrying=retrying,
-        done=done,
-        dead=dead,
-        discarded=discarded,
-        oldest_seconds=0.0 if oldest is None else max(0.0, now - oldest),
-    )
-
-
-def find(connection: apsw.Connection, topic: int, id: str, now: float) -> Found | None:
-    """Return where a message is."""
-    row = connection.execute(
-        "SELECT state, due, accepted_at, attempt, headers FROM message WHERE topic = ? AND id = ?", (topic, id)
-    ).fetchone()
-    if row is None:
-        return None
-    state, due, accepted_at, attempt, headers = row
-    ended = due is not None and due <= now
-    return Found(State.WAITING if ended else STATES[state], accepted_at, attempt, _headers(headers))
-
-
-def dead_letters(connection: apsw.Connection, topic: int, limit: int, after: str) -> list[DeadLetter]:
-    """Return dead letters in the order of their ids."""
-    rows = connection.execute(
-        """SELECT attempt, id, body, key, headers, priority, accepted_at FROM message
-           WHERE topic = ? AND state = 3 AND id > ? ORDER BY id LIMIT ?""",
-        (topic, after, limit),
-    )
-    return [DeadLetter(_message(*row[1:]), row[0]) for row in rows]
-
-
 def return_dead(connection: apsw.Connection, topic: int, ids: Sequence[str]) -> int:
     """Make dead letters ready, at the place in the order that they had."""
     returned = _run(
         connection,
         """UPDATE message SET state = 0, attempt = 0
            WHERE topic = ? AND state = 3 AND id IN (SELECT value FROM json_each(?))""",
-        (topic, _json(list(ids))),
+        (topic, as_json(list(ids))),
     )
     _run(connection, "UPDATE topic SET dead = dead - ? WHERE number = ?", (returned, topic))
     return returned
@@ -301,7 +223,7 @@ def drop_dead(connection: apsw.Connection, topic: int, ids: Sequence[str]) -> in
     dropped = _run(
         connection,
         "DELETE FROM message WHERE topic = ? AND state = 3 AND id IN (SELECT value FROM json_each(?))",
-        (topic, _json(list(ids))),
+        (topic, as_json(list(ids))),
     )
     _run(
         connection,
@@ -327,25 +249,20 @@ def _leave_work(connection: apsw.Connection, topic: int, count: int, dead: bool 
     )
 
 
-def _sleeping(connection: apsw.Connection, topic: int, state: int, now: float) -> tuple[int, int]:
-    """Count the rows of a state whose time is still to come, and those whose time has come."""
-    ahead, all_ = _row(
-        connection,
-        f"SELECT count(*) FILTER (WHERE due > ?), count(*) FROM message WHERE topic = ? AND state = {state}",
-        (now, topic),
-    )
-    return ahead, all_ - ahead
+def message_of(
+    id: str, body: bytes, key: str | None, headers: str | None, priority: int, accepted_at: float
+) -> Message:
+    """Return the message of a row; its columns in the order of the arguments."""
+    return Message(id, body, key, headers_of(headers), priority, accepted_at)
 
 
-def _message(id: str, body: bytes, key: str | None, headers: str | None, priority: int, accepted_at: float) -> Message:
-    return Message(id, body, key, _headers(headers), priority, accepted_at)
-
-
-def _headers(text: str | None) -> dict[str, str]:
+def headers_of(text: str | None) -> dict[str, str]:
+    """Return the headers that a column holds."""
     return msgspec.json.decode(text, type=dict[str, str]) if text else {}
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """Return a value as `json_each` and the column of headers take it."""
     return msgspec.json.encode(value).decode()
 
 
@@ -354,9 +271,11 @@ def _run(connection: apsw.Connection, statement: str, values: Sequence[Any]) -> 
     return connection.changes()
 
 
-def _row(connection: apsw.Connection, statement: str, values: Sequence[Any]) -> Any:
+def one_row(connection: apsw.Connection, statement: str, values: Sequence[Any]) -> Any:
+    """Return the first row that a statement gives, None when there is none."""
     return connection.execute(statement, values).fetchone()
 
 
-def _value(connection: apsw.Connection, statement: str, values: Sequence[Any]) -> Any:
-    return _row(connection, statement, values)[0]
+def one_value(connection: apsw.Connection, statement: str, values: Sequence[Any]) -> Any:
+    """Return the first column of the first row; there must be one."""
+    return one_row(connection, statement, values)[0]
