@@ -101,8 +101,8 @@ class Running:
 
     async def counts(self) -> dict[str, Counts]:
         """Return for each topic how many messages are where."""
-        waiting = {name: await topic.counts() for name, topic in self.topics.items()}
-        return waiting | {name: direct.counts() for name, direct in self.directs.items()}
+        queued = {name: await topic.counts() for name, topic in self.topics.items()}
+        return queued | {name: direct.counts() for name, direct in self.directs.items()}
 
     async def drained(self, timeout: float | None = None) -> None:
         """Wait until all that was accepted is worked off, here or in other processes.

@@ -2,8 +2,9 @@
 
 The store remembers, so it works across restarts and between processes. Only acceptance is remembered: a request that
 was refused may come again with its key. (Its key stays bound to its body, since nobody can tell a refusal from a
-crash after the fact.) A key that was claimed but never confirmed, by a crash or an unknown outcome, is published again
-with the same message id, which is harmless: the inbox of the store keeps the effect single.
+crash after the fact.) A key that was claimed but never confirmed, by a crash or an unknown outcome, gets the answer of
+its message where that is done already; else it is published again under the same message id, which is harmless: the
+inbox of the store keeps the effect single.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Conflict, ForebayError, Unavailable, UsageError
 from forebay.message import new_id
 from forebay.stores.store import Claim, Store
+
+T = TypeVar("T")
 
 LONGEST_KEY = 255
 
@@ -83,21 +87,9 @@ class Keys:
             del self._in_progress[name]
             mine.set_result(None)
 
-    async def _is_done(self, id: str) -> bool:
-        """Say whether a message that was never confirmed is done: published again, it would be worked off again."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                return await self._store.get(id) is not None
-        except TimeoutError:
-            raise Unavailable("the store does not answer; nothing was published") from None
-
     async def _accept(self, name: str, fingerprint: str, publish: Publish) -> tuple[str, bool]:
         claim = Claim(name, fingerprint, new_id(), self._clock.time())
-        try:
-            async with asyncio.timeout(self._deadline):
-                (first,) = await self._store.claim([claim])
-        except TimeoutError:
-            raise Unavailable("the store does not answer; nothing was published") from None
+        (first,) = await self._answer_of(self._store.claim([claim]))
         if first.fingerprint != fingerprint:
             raise Conflict("the same idempotency key came with another body")
         if first.reference:
@@ -109,3 +101,15 @@ class Keys:
             async with asyncio.timeout(self._deadline):
                 await self._store.confirm(name, reference)
         return reference, False
+
+    async def _is_done(self, id: str) -> bool:
+        """Say whether a message that was never confirmed is done: published again, it would be worked off again."""
+        return await self._answer_of(self._store.get(id)) is not None
+
+    async def _answer_of(self, call: Awaitable[T]) -> T:
+        """Wait for the store, no longer than the deadline; nothing is published before it has answered."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await call
+        except TimeoutError:
+            raise Unavailable("the store does not answer; nothing was published") from None

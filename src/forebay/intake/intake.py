@@ -55,6 +55,13 @@ class _NoRoom(Exception):
         self.seconds = seconds
 
 
+class _AboveRate(Exception):
+    """The rate is exceeded; `seconds` until a request will be admitted."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
 class Intake:
     """Takes requests in at one path.
 
@@ -260,10 +267,3 @@ class Intake:
             respond(response)
 
         return answer
-
-
-class _AboveRate(Exception):
-    """The rate is exceeded; `seconds` until a request will be admitted."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds

@@ -38,7 +38,7 @@ class Gatherer(Generic[T]):
         send: takes a list of items; when it raises, nothing is gone: it gets them again, after a ForebayError the same
             list, after any other error parts of it, so that one item that it cannot take does not hold up the others.
         on_trouble: hears of each failure.
-        bound: items unsent at which `has_room` turns false.
+        bound: items unsent at which `wait_for_room` waits.
     """
 
     def __init__(

@@ -103,7 +103,10 @@ class Subscription:
         return len(self._in_hand)
 
     async def hold(self) -> None:
-        """Fetch no more until `go_on`, and give back what nobody has begun; return when the broker has heard it."""
+        """Fetch no more until `go_on`, and give back what nobody has begun.
+
+        Returns when the broker has heard of it and of all else that ended here, however long it is silent.
+        """
         await self._stop_fetching()
         while self._settlements.unsent:
             await self._settlements.drain(FETCH_WAIT, give_up=False)

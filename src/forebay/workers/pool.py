@@ -120,11 +120,6 @@ class Pool:
             self._executor.shutdown(wait=False, cancel_futures=True)
         return len(late) + unsaved + untold
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is in hand: no delivery, no result, no settlement."""
-        return self._subscription.in_hand == 0 and self._finisher.unsaved == 0
-
     async def _keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
         """See a worker to its end: one that died of a bug without a word would be missed by nobody."""
         while True:
@@ -194,21 +189,23 @@ class Pool:
             first = self._subscription.take_now() or await self._subscription.take()
             if first is None:
                 return
-            deliveries = [first]
-            while len(deliveries) < (self._handler.batch or 1):
-                delivery = self._subscription.take_now()
-                if delivery is None:
-                    break
-                deliveries.append(delivery)
+            deliveries = self._list_from(first)
             if self._at_most_once:
-                deliveries = [delivery for delivery in deliveries if await self._is_ours(delivery)]
+                await self._work_list([delivery for delivery in deliveries if await self._is_ours(delivery)])
             elif suspect := self._suspects.first_of(deliveries):
                 await self._suspects.try_alone(suspect, partial(self._work_list, [suspect]))
-                deliveries = []
-            await self._work_list(deliveries)
+            else:
+                await self._work_list(deliveries)
             await asyncio.sleep(0)
             await self._finisher.wait_for_room()
             await self._burials.wait_for_room()
+
+    def _list_from(self, first: Delivery) -> list[Delivery]:
+        """Return the first delivery and those that lie ready, as many as the handler takes at once."""
+        deliveries = [first]
+        while len(deliveries) < (self._handler.batch or 1) and (delivery := self._subscription.take_now()):
+            deliveries.append(delivery)
+        return deliveries
 
     async def _work_list(self, deliveries: list[Delivery]) -> None:
         began = self._clock.time()

@@ -45,7 +45,9 @@ class Suspects:
         return first
 
     async def try_alone(self, delivery: Delivery, work: Callable[[], Awaitable[None]]) -> None:
-        """Work off a suspect once all that was fetched beside it has been given back; begin nothing else meanwhile.
+        """Work off a suspect once all that was fetched beside it has been given back; fetch nothing meanwhile.
+
+        What other workers had begun before goes on to its end.
 
         Arguments:
             delivery: of the suspect; given back when another one is in work, or when the worker is cancelled first.
