@@ -289,6 +289,14 @@ async def test_settings_that_do_not_fit_are_refused_before_anything_runs(setting
             pass
 
 
+async def test_a_queue_that_names_no_file_leaves_none_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="names no file"):
+        async with app_with(lambda order: None).running(queue="sqlite://"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_an_application_that_declares_nothing_does_not_run():
     with pytest.raises(UsageError, match="neither"):
         async with App("empty").running(queue="memory://"):

@@ -265,6 +265,8 @@ def _store_url(settings: Settings) -> str:
         return f"memory://{queue.host}"
     if queue.scheme != "sqlite":
         return "sqlite:///forebay-results.db"
+    if not queue.path:  # the store is opened first, and would leave a file of a name that nobody gave
+        raise UsageError(f"{queue} names no file", "write sqlite:///orders.db, or sqlite:////var/lib/orders.db")
     stem = queue.path.removesuffix(".db")
     return f"sqlite:///{stem}-results.db"
 
