@@ -111,6 +111,14 @@ def test_demo_is_truthful_in_numbers_and_in_its_exit_code(forebay):
     assert b"prediction" in told.stderr
 
 
+def test_the_help_tells_the_defaults_that_a_command_has_of_its_own(forebay):
+    demo, work = (" ".join(forebay(command, "--help").stdout.decode().split()) for command in ("demo", "work"))
+    assert "--workers WORKERS n of A/B/n/q: messages in work at once; 0: intake only [6]" in demo
+    assert "[a temporary file]" in demo
+    assert "sqlite:///forebay.db" not in demo
+    assert "--port PORT the port to listen on; 0: any free one [none: it does not listen]" in work
+
+
 def test_demo_leaves_its_queue_where_it_was_told_to_and_nothing_elsewhere(forebay, tmp_path):
     told = forebay("demo", "--for", "1s", "--queue", "sqlite:///mine.db", "--profile", "const(10)")
     assert told.returncode == 0, told.stderr.decode()

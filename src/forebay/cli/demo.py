@@ -31,7 +31,10 @@ DEFAULTS = {"workers": "6", "port": "0"}
 @click.option(
     "--work", default="100ms", metavar="TIME", show_default=True, help="the work on one order: 100ms, M(100ms)"
 )
-@flags("workers", "places", "limit", "overload", "queue", "store", "port")
+@flags(
+    "workers", "places", "limit", "overload", "queue", "store", "port",
+    otherwise={**DEFAULTS, "queue": "a temporary file"},
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="the verdict as a line of JSON")
 def demo(seconds: str, profile: str | None, work: str, as_json: bool, **texts: str | None) -> None:
     """Play the whole story in one process, without a server.

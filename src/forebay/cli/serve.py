@@ -42,7 +42,7 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 
     \b
     forebay serve orders --workers 6 --work 100ms --places 1000
-    curl -d '{"product_id": "33", "count": "3", "username": "me"}' http://127.0.0.1:8080/orders
+    curl -d '{"product_id":"33","count":"3","username":"me"}' http://127.0.0.1:8080/orders
     """
     settings = Settings(texts)
     run(_serve(load_app(name, SERVICES, {"work": work}), settings))
@@ -50,7 +50,10 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 
 @click.command()
 @click.argument("name")
-@flags("queue", "store", "host", "port", "workers", "attempts", "backoff", "timeout", "guarantee", "drain")
+@flags(
+    "queue", "store", "host", "port", "workers", "attempts", "backoff", "timeout", "guarantee", "drain",
+    otherwise={"port": "none: it does not listen"},
+)  # fmt: skip
 @WORK
 def work(name: str, work: str | None, **texts: str | None) -> None:
     """Work off what waits for the application NAME, without an intake.

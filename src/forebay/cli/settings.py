@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -12,13 +12,22 @@ from forebay.settings import BY_NAME, SETTINGS, Settings
 from forebay.url import parse
 
 
-def flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that gives a command one flag for each of these settings, as text."""
+def flags(
+    *names: str, otherwise: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that gives a command one flag for each of these settings, as text.
+
+    Arguments:
+        names: of settings.
+        otherwise: what the help says for a default that the command has otherwise than the table of settings.
+    """
+    told = otherwise or {}
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(names):
             setting = BY_NAME[name]
-            about = setting.about + (f"  [{setting.default}]" if setting.default else "")
+            default = told.get(name, setting.default)
+            about = setting.about + (f"  [{default}]" if default else "")
             flag = f"--{name.replace('_', '-')}"
             command = click.option(flag, name, metavar=name.rpartition("_")[2].upper(), help=about)(command)
         return command
