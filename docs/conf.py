@@ -15,6 +15,8 @@ html_title = "forebay"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+smartquotes_action = "qe"  # quotes and dots, but no dashes: they would make one of the two in --flags
+
 default_role = "code"  # docstrings are read in editors: `name` is code there
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
