@@ -1,4 +1,5 @@
 import multiprocessing
+import sys
 import threading
 
 import msgspec
@@ -7,6 +8,16 @@ import pytest
 from forebay.message import Message, new_id
 
 
+@pytest.fixture
+def hasty_threads():
+    """Let the interpreter change threads as often as it can, so that a race is run into and not only possible."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
 def test_ids_are_unique_also_among_threads():
     drawn: list[list[str]] = []
     threads = [threading.Thread(target=lambda: drawn.append([new_id() for _ in range(20_000)])) for _ in range(4)]
