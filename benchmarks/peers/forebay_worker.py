@@ -28,10 +28,11 @@ async def main(url: str, count: int) -> None:
         elif handled == count:
             last.set()
 
-    pool = Pool(Subscription("orders", await open_driver(url)), Handler(handler), workers=16)
+    subscription = Subscription("orders", await open_driver(url))
+    pool = Pool(subscription, Handler(handler), workers=16)
     pool.start()
     await last.wait()
-    while not pool.idle:  # the last settlements belong to the work
+    while subscription.in_hand:  # the last settlements belong to the work
         await asyncio.sleep(0.001)
     print((count - 1) / (time.perf_counter() - began))
     await pool.stop()
