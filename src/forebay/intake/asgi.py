@@ -6,22 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeVar
 
-from forebay.intake.http import Headers, Limits, Request, Response, Site, problem
+from forebay.intake.http import Headers, Limits, Refusal, Request, Response, Site, problem
 
 T = TypeVar("T")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class Refused(Exception):
-    """The request cannot be taken in; carries the status that says why."""
-
-    def __init__(self, status: int, detail: str = "") -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 class Gone(Exception):
@@ -107,7 +98,7 @@ class ASGISite:
             request = await self._request(scope, root, receive)
         except Gone:
             return
-        except Refused as refused:
+        except Refusal as refused:
             close = ((b"connection", b"close"),) if scope.get("http_version", "").startswith("1") else ()
             response = problem(refused.status, refused.detail).with_headers(*close)
         else:
@@ -117,14 +108,14 @@ class ASGISite:
     async def _request(self, scope: Scope, root: str, receive: Receive) -> Request:
         query = scope.get("query_string", b"")
         if len(scope["path"]) + len(query) > self._limits.max_url:
-            raise Refused(414)
+            raise Refusal(414)
         headers = self._headers(scope["headers"])
         if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
-            raise Refused(413, f"at most {self._limits.max_body} bytes")
+            raise Refusal(413, f"at most {self._limits.max_body} bytes")
         try:
             body = await self._deadline.keep(self._body(receive))
         except TimeoutError:
-            raise Refused(408, f"not received within {self._limits.receive_seconds:g} seconds") from None
+            raise Refusal(408, f"not received within {self._limits.receive_seconds:g} seconds") from None
         return Request(scope["method"], scope["path"][len(root) :], query.decode("latin-1"), headers, body)
 
     def _headers(self, pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -135,9 +126,9 @@ class ASGISite:
             size += len(name) + len(value)
             headers[name] = value if name not in headers else headers[name] + b", " + value
         if count > self._limits.max_headers or size > self._limits.max_header_bytes:
-            raise Refused(431)
+            raise Refusal(431)
         if not headers.get(b"content-length", b"0").isdigit():
-            raise Refused(400, "Content-Length is not a number")
+            raise Refusal(400, "Content-Length is not a number")
         return headers
 
     async def _body(self, receive: Receive) -> bytes:
@@ -149,7 +140,7 @@ class ASGISite:
         if message["type"] == "http.disconnect":
             raise Gone
         if len(body) > self._limits.max_body:
-            raise Refused(413, f"at most {self._limits.max_body} bytes")
+            raise Refusal(413, f"at most {self._limits.max_body} bytes")
         return body
 
     async def _response(self, request: Request) -> Response:

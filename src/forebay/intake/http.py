@@ -71,6 +71,15 @@ class Site(Protocol):
         ...
 
 
+class Refusal(Exception):
+    """Raised while a request is received: take no more of it, and answer with this status."""
+
+    def __init__(self, status: int, detail: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a client may cost.
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import httptools
 
-from forebay.intake.http import Limits, Request, split_target
+from forebay.intake.http import Limits, Refusal, Request, split_target
 
 log = logging.getLogger("forebay.intake")
 
@@ -24,16 +24,8 @@ WIRE_PER_BYTE = 8  # a chunk of one byte takes six; more than this is padding, n
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
-class Refusal(Exception):
-    """Raised inside a callback of the parser: stop parsing, answer with this status, close."""
-
-    def __init__(self, status: int, detail: str = "") -> None:
-        self.status = status
-        self.detail = detail
-
-
-class Coarse(Protocol):
-    """What knows the time, cheaply; the server."""
+class CoarseClock(Protocol):
+    """What knows the time as of its last tick; the server."""
 
     now: float
 
@@ -46,7 +38,7 @@ class Receiver:
         limits: what a client may cost.
     """
 
-    def __init__(self, clock: Coarse, limits: Limits) -> None:
+    def __init__(self, clock: CoarseClock, limits: Limits) -> None:
         self._clock = clock
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)

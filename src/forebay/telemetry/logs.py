@@ -1,4 +1,4 @@
-"""LogLines as JSON lines: one line for what needs attention, none for what went well."""
+"""The log, in lines of JSON: one for what needs attention, none for what went well."""
 
 from __future__ import annotations
 
