@@ -11,13 +11,14 @@ from forebay.intake.http import Request, Response, json_response, text_response
 from forebay.intake.intake import Intake
 from forebay.intake.openapi import openapi
 from forebay.intake.routes import Routes
+from forebay.telemetry.metrics import CONTENT_TYPE
 from forebay.version import __version__
 
 if TYPE_CHECKING:
     from forebay.app import DeclaredIntake
     from forebay.running import Running
 
-METRICS = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
+METRICS = ((b"content-type", CONTENT_TYPE.encode()),)
 
 
 def site_of(running: Running, *, takes_in: bool = True) -> Routes:

@@ -9,15 +9,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from forebay.events import Accepted, Answered, Event, Finished, LeaseLost, Refused, Stalled, Started
 from forebay.telemetry.counted import Counted
 from forebay.version import __version__
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""Of what `Metrics.exposition` returns."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Of what `Metrics.exposition` returns: the oldest version, which every scraper reads; our names need no newer one."""
 
 _SHORT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _QUEUE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800, 3600)
