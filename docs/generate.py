@@ -84,8 +84,8 @@ def _settings() -> Iterator[str]:
     yield (
         f"A value comes from a flag, else from the environment (`{PREFIX}<NAME>`), else from the nearest `{FILE}`\n"
         "upwards of the working folder, else from this table. `forebay settings` lists every value with its origin. A\n"
-        "name that is not in this table is an error, wherever it stands. `forebay demo` obeys its flags alone, lest it\n"
-        "find its way to the queue of real work.\n"
+        "name that is not in this table is an error, wherever it stands. `forebay demo` obeys its flags alone, lest\n"
+        "it find its way to the queue of real work.\n"
     )
     rows = [(f"`{s.name}`", _code(s.default), f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]
     yield from _table(("name", "default", "environment", "meaning"), rows)
@@ -94,8 +94,8 @@ def _settings() -> Iterator[str]:
     yield f"## `{FILE}`\n"
     yield '```toml\nqueue = "kafka://localhost:9092"\nworkers = 6\nbackoff = "500ms"\n```\n'
     yield "## In Python\n"
-    yield "They are keyword arguments of `App.running` and `App.asgi`, and count as flags. A value is text as above, or a"
-    yield "number: seconds where the setting is a time, requests a second where it is a rate.\n"
+    yield "They are keyword arguments of `App.running` and `App.asgi`, and count as flags. A value is text as above, or"
+    yield "a number: seconds where the setting is a time, requests a second where it is a rate.\n"
     yield '```python\nfrom forebay import App\n\napp = App("shop")\n'
     yield 'api = app.asgi(queue="memory://orders", limit=50, timeout=2.5, backoff="500ms")\n```\n'
 
