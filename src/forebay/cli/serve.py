@@ -31,7 +31,7 @@ WORK = click.option(
 @click.argument("name")
 @flags(
     "queue", "store", "host", "port", "workers", "places", "limit", "burst", "overload", "attempts", "backoff",
-    "timeout", "guarantee", "drain", "deadline", "max_body",
+    "timeout", "guarantee", "drain", "deadline", "remember", "max_body",
 )  # fmt: skip
 @WORK
 def serve(name: str, work: str | None, **texts: str | None) -> None:
