@@ -31,7 +31,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         crosses_processes: publishers and workers may be different processes.
         exact_places: a limit on the waiting places is held exactly; otherwise it may be passed by what is in flight.
         deduplicates: a second publish of an id that still waits or is in work changes nothing.
-        counts_crashes: a delivery whose worker died counts as an attempt.
+        counts_crashes: a delivery whose worker died counts as an attempt; on Kafka from the second death on.
         finds: `find` knows the state of one message.
         lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
     """

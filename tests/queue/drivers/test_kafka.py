@@ -27,6 +27,7 @@ class TestKafka(ConformanceSuite):
     features = FEATURES
     patience = 15.0
     moment = 0.1
+    first_death_counts = False
 
     @pytest.fixture(autouse=True)
     def _broker(self, kafka):
@@ -37,7 +38,14 @@ class TestKafka(ConformanceSuite):
         return await driver_of_kafka.connect(url)
 
     async def die(self, driver: Driver) -> None:
-        await driver.close()
+        await leave_without_a_word(driver)
+
+
+async def leave_without_a_word(driver: Driver) -> None:
+    """Let go of the broker as a process that was killed, but for the wait until the group has noticed it."""
+    if (poller := driver._poller) is not None:
+        poller.holdings.end(poller.holdings.assignments())
+    await driver.close()
 
 
 @pytest.fixture
@@ -215,6 +223,122 @@ async def test_what_a_killed_worker_held_goes_to_another_within_its_lease(opened
     await victim.wait()
     taken = await take(driver, 5)
     assert Counter(one.message.id for one in taken) == Counter(one.id for one in sent)
+
+
+async def attempts_after(opened, end, times: int) -> list[list[int]]:
+    """Let so many owners of a partition take three messages and come to an end; return the attempts that they saw."""
+    await (await opened(partitions=1)).publish(messages(3), math.inf)
+    seen = []
+    for _ in range(times):
+        owner = await opened()
+        seen.append([one.attempt for one in await take(owner, 3)])
+        await end(owner)
+    return seen
+
+
+async def test_what_was_in_hand_at_the_second_death_and_at_each_further_one_has_one_attempt_less(opened):
+    assert await attempts_after(opened, leave_without_a_word, 4) == [[1] * 3, [1] * 3, [2] * 3, [3] * 3]
+
+
+async def test_an_end_in_good_order_is_no_attempt(opened):
+    assert await attempts_after(opened, lambda owner: owner.close(), 4) == [[1] * 3] * 4
+
+
+async def test_an_end_in_good_order_keeps_what_was_counted_before(opened):
+    dies, closes = leave_without_a_word, lambda owner: owner.close()
+    ends = iter([dies, dies, closes, dies, closes])
+    assert await attempts_after(opened, lambda owner: next(ends)(owner), 5) == [
+        [1] * 3,
+        [1] * 3,
+        [2] * 3,
+        [2] * 3,
+        [3] * 3,
+    ]
+
+
+async def test_what_was_fetched_and_not_taken_or_given_back_at_a_death_has_lost_no_attempt(opened):
+    await (await opened(partitions=1)).publish(messages(3), math.inf)
+    for _ in range(3):
+        victim = await opened()
+        first, second = await take(victim, 2)
+        assert (first.attempt, second.attempt) == (1, 1)
+        await victim.settle([Settlement(one, Ending.RELEASE) for one in (first, second)])
+        await leave_without_a_word(victim)
+
+
+async def test_a_receive_that_is_cancelled_has_begun_nothing(opened):
+    intake = await opened(partitions=1)
+    await intake.publish(messages(1), math.inf)
+    for _ in range(2):
+        victim = await opened()
+        [only] = await take(victim, 1)
+        await leave_without_a_word(victim)
+    for _ in range(3):
+        careful = await opened()
+        asking = asyncio.create_task(careful.receive(5, 10.0))
+        while careful._poller is None or not careful._poller.holdings._untaken:
+            if asking.done():
+                break
+            await asyncio.sleep(0)
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await careful.settle([Settlement(one, Ending.RELEASE) for one in await asking])
+        await leave_without_a_word(careful)
+    [only] = await take(intake, 1)
+    assert only.attempt == 2
+
+
+async def test_a_message_that_waits_for_its_retry_loses_no_attempt_when_workers_die(opened):
+    driver = await opened(partitions=1)
+    await driver.publish(messages(1), math.inf)
+    [first] = await take(driver, 1)
+    await driver.settle([Settlement(first, Ending.RETRY, 12.0)])
+    await driver.close()
+    for _ in range(3):
+        victim = await opened()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await take(victim, 1)
+        await leave_without_a_word(victim)
+    [second] = await take(await opened(), 1)
+    assert second.attempt == 2
+
+
+async def test_a_member_that_comes_and_goes_in_good_order_costs_no_attempt(opened):
+    steady = await opened(partitions=1)
+    await steady.publish(messages(40), math.inf)
+    seen = await take(steady, 3)
+    for _ in range(2):
+        coming = await opened()
+        async with asyncio.timeout(20):
+            while coming._poller is None or not coming._poller.holdings.assignments():
+                seen += await coming.receive(5, 0.1)
+        await steady.close()
+        seen += await take(coming, 5)
+        steady = coming
+    assert {one.attempt for one in seen} == {1}
+
+
+async def test_a_broker_that_restarts_while_messages_are_handed_out_with_care_loses_none(opened, own_server):
+    broker = own_server(Broker)
+    intake = await opened(broker, partitions=1)
+    sent = messages(400)
+    await intake.publish(sent, math.inf)
+    for _ in range(2):
+        victim = await opened(broker)
+        await take(victim, 5)
+        await leave_without_a_word(victim)
+    worker = Worker(await opened(broker))
+    async with asyncio.timeout(20):
+        while not worker.ended:
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(broker.kill)
+    await asyncio.to_thread(broker.restart)
+    async with asyncio.timeout(40):
+        while set(worker.ended) != {one.id for one in sent}:
+            await asyncio.sleep(0.05)
+    await worker.stop()
+    assert (await until_counts(intake, done=400, waiting=0)).lost == 0
 
 
 async def test_a_letter_that_died_twice_is_one_accepted_message(opened):

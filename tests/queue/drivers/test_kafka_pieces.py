@@ -12,11 +12,14 @@ from forebay.errors import Unsupported, UsageError
 from forebay.message import Message
 from forebay.queue.driver import Delivery, Ending, Settlement
 from forebay.queue.drivers.kafka.address import read_address
-from forebay.queue.drivers.kafka.holdings import Holdings, Lease
+from forebay.queue.drivers.kafka.assignment import Lease
+from forebay.queue.drivers.kafka.holdings import Holdings
+from forebay.queue.drivers.kafka.marks import MOST, REACH, Marks, read_marks
 from forebay.queue.drivers.kafka.records import headers_of, key_of, read
 from forebay.url import parse
 
 PART = ("orders", 0)
+NORMAL = "forebay:open:0:"
 
 
 class Record:
@@ -48,6 +51,8 @@ def held(count: int) -> tuple[Holdings, list[Delivery]]:
     holdings = Holdings()
     holdings.assign([PART])
     assignment = holdings.assignment(PART)
+    assignment.marks = Marks()
+    holdings.open([assignment])
     deliveries = [Delivery(Message(str(n), b""), 1, Lease(assignment, n, 0)) for n in range(count)]
     holdings.bring([(delivery, 0.0) for delivery in deliveries], 0.0)
     return holdings, holdings.take(count)
@@ -141,7 +146,7 @@ def test_what_is_released_while_its_partition_leaves_is_left_to_the_next_member(
     leaving = holdings.withdraw([PART])
     assert holdings.settle([Settlement(first, Ending.RELEASE), Settlement(second)]) == [True, True]
     assert holdings.take(5) == []
-    assert holdings.moved(leaving) == [(PART, 0)]
+    assert holdings.moved(leaving) == [(PART, 0, NORMAL)]
 
 
 def test_settlements_of_an_old_assignment_do_not_touch_the_new_one():
@@ -168,7 +173,83 @@ def test_a_position_is_offered_for_commit_once_until_it_moves():
     holdings, [first, second] = held(2)
     assignments = holdings.assignments()
     holdings.settle([Settlement(second)])
-    assert holdings.moved(assignments) == [(PART, 0)]
+    assert holdings.moved(assignments) == [(PART, 0, NORMAL)]
     assert holdings.moved(assignments) == []
     holdings.settle([Settlement(first)])
-    assert holdings.moved(assignments) == [(PART, 2)]
+    assert holdings.moved(assignments) == [(PART, 2, NORMAL)]
+
+
+@given(
+    st.integers(-1001, 10**12),
+    st.none() | st.text(max_size=30) | st.from_regex(r"\Aforebay:(open|closed):\d*:[\d=,]*\Z"),
+)
+def test_any_text_beside_a_position_can_be_read(position, text):
+    marks = read_marks(position, text)
+    assert read_marks(position, marks.text(closed=True)).text(closed=True) == marks.text(closed=True)
+
+
+def test_after_a_death_what_was_in_hand_has_been_begun_once_more_and_care_is_taken():
+    marks = read_marks(5, "forebay:open:0:")
+    assert marks.watched
+    assert [marks.begin(offset) for offset in (5, 7, 9)] == [0, 0, 0]
+    marks.end(7, well=True)
+    again = read_marks(5, marks.text(closed=False))
+    assert [again.begin(offset) for offset in (5, 7, 9)] == [1, 0, 1]
+
+
+def test_an_end_in_good_order_holds_nothing_against_what_is_in_hand():
+    marks = read_marks(5, "forebay:open:0:5=2")
+    assert marks.begin(5) == 2
+    again = read_marks(5, marks.text(closed=True))
+    assert again.watched
+    assert again.begin(5) == 2
+
+
+def test_what_was_given_back_has_not_begun():
+    marks = Marks(100)
+    marks.begin(3)
+    marks.take_back(3)
+    assert read_marks(0, marks.text(closed=False)).begin(3) == 0
+
+
+def test_what_became_a_dead_letter_is_one_again_should_it_come_again():
+    marks = read_marks(0, "forebay:open:0:3=5")
+    marks.begin(3)
+    marks.end(3, well=False)
+    assert read_marks(0, marks.text(closed=False)).begin(3) == 6
+
+
+def test_care_ends_where_nobody_who_died_can_have_been():
+    marks = read_marks(5, "forebay:open:0:8=1")
+    marks.pass_to(5 + REACH - 1)
+    assert marks.watched
+    marks.pass_to(5 + REACH)
+    assert not marks.watched
+
+
+def test_no_more_is_begun_with_care_than_the_broker_can_note():
+    first, last = 10**18, 10**18 + MOST
+    marks = Marks(last, {first: 1})
+    assert [marks.begin(offset) for offset in range(first, last)] == [1, *[0] * (MOST - 1)]
+    assert marks.begin(last) is None
+    assert len(marks.text(closed=False)) < 4096
+    marks.end(first + 1, well=True)
+    assert marks.begin(last) == 0
+
+
+def test_what_must_be_noted_is_handed_out_only_when_it_was_asked_for_and_noted():
+    holdings = Holdings()
+    holdings.assign([PART])
+    assignment = holdings.assignment(PART)
+    assignment.marks = read_marks(0, "forebay:open:0:1=1")
+    deliveries = [Delivery(Message(str(n), b""), 1, Lease(assignment, n, 0)) for n in range(3)]
+    holdings.bring([(delivery, 0.0) for delivery in deliveries], 0.0)
+    holdings.open([assignment])
+    assert holdings.take(3) == holdings.begin() == []
+    holdings.wish(2)
+    begun = holdings.begin()
+    assert holdings.take(3) == []
+    holdings.hand_out(begun)
+    assert [one.attempt for one in holdings.take(3)] == [1, 2]
+    assert holdings.moved([assignment]) == [(PART, 0, f"forebay:open:{REACH}:0=1,1=2")]
+    assert holdings.moved([assignment], closed=True) == [(PART, 0, f"forebay:closed:{REACH}:1=1")]

@@ -25,6 +25,7 @@ class Harness:
         lease: seconds of a lease in these tests.
         patience: seconds within which whatever must happen, happens.
         moment: seconds after which what has not happened, does not happen.
+        first_death_counts: whether the first death of a worker counts as an attempt, or only those that follow it.
     """
 
     features: Features
@@ -32,6 +33,7 @@ class Harness:
     lease = 10.0
     patience = 5.0
     moment = 0.05
+    first_death_counts = True
 
     topic: str
     drivers: list[Driver]

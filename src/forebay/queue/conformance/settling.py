@@ -65,9 +65,20 @@ class Settling(Harness):
         await self.die(victim)
         taken = await self.take(other, 3)
         assert Counter(ids(taken)) == Counter(ids(held))
-        if self.features.counts_crashes:
+        if self.features.counts_crashes and self.first_death_counts:
             assert {delivery.attempt for delivery in taken} == {2}
         await self.assert_counts(other, in_work=3, waiting=0)
+
+    async def test_a_message_whose_workers_die_comes_again_with_a_growing_attempt(self) -> None:
+        self.need(self.features.counts_crashes, "counts_crashes")
+        await accepted(await self.opened(), [message()])
+        attempts = []
+        for _ in range(4):
+            victim = await self.opened()
+            [delivery] = await self.take(victim, 1)
+            attempts.append(delivery.attempt)
+            await self.die(victim)
+        assert attempts == ([1, 2, 3, 4] if self.first_death_counts else [1, 1, 2, 3])
 
     async def test_a_settlement_that_comes_too_late_changes_nothing(self) -> None:
         self.need(self.clock is not None, "a clock that tests can move")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,7 @@ FEATURES = Features(
     crosses_processes=True,
     exact_places=False,
     deduplicates=False,
-    counts_crashes=False,
+    counts_crashes=True,
     finds=True,
     lanes=4,
 )
@@ -107,15 +108,25 @@ class Kafka:
             if poller.is_broken:
                 self._poller = None  # it has left the group, and its leases are over: the next call joins anew
             raise trouble
+        poller.holdings.wish(limit)
+        try:
+            await self._wait_for_arrival(poller.holdings, wait)
+        except asyncio.CancelledError:
+            if poller.holdings.unwish():
+                await poller.take_back()
+            raise
+        taken = poller.holdings.take(limit)
+        if poller.holdings.unwish():
+            poller.take_back_soon()
+        return taken
+
+    async def _wait_for_arrival(self, holdings: Holdings, seconds: float) -> None:
         self._arrival.clear()
         self._wanted = True
-        if not poller.holdings.ready:  # it may have come between the two questions
-            try:
-                async with asyncio.timeout(wait):
+        if not holdings.ready:  # it may have come between the two questions
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
                     await self._arrival.wait()
-            except TimeoutError:
-                return []
-        return poller.holdings.take(limit)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """End deliveries; what goes elsewhere is durable there before it ends here.
@@ -129,8 +140,11 @@ class Kafka:
             return [False] * len(settlements)
         await self._move([one for one in settlements if one.ending in (Ending.RETRY, Ending.DEAD)])
         answers = self._poller.holdings.settle(settlements)
-        if any(one.ending is Ending.RELEASE for one in settlements):
+        released = [one for one in settlements if one.ending is Ending.RELEASE]
+        if released:
             self._arrival.set()
+        if any(one.delivery.handle.held and one.delivery.handle.assignment.gated for one in released):
+            await self._poller.take_back()  # before another message begins that may kill us
         return answers
 
     async def extend(self, deliveries: Iterable[Delivery]) -> None:

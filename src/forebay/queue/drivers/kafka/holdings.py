@@ -12,46 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from forebay.queue.driver import Delivery, Ending, Settlement
-from forebay.queue.watermark import Watermark
-
-Part = tuple[str, int]
-"""Topic and partition."""
-
-
-class Assignment:
-    """One partition, from its assignment to this process until its revocation or loss."""
-
-    __slots__ = ("committed", "in_hand", "part", "watermark", "withdrawn")
-
-    def __init__(self, part: Part) -> None:
-        self.part = part
-        self.watermark = Watermark()
-        self.in_hand = 0
-        self.withdrawn = False
-        self.committed: int | None = None
-
-
-class Lease:
-    """The handle of a delivery: where the message came from, and in which assignment.
-
-    Arguments:
-        assignment: the one that brought it; when it is over, the lease is lost.
-        offset: in the partition.
-        returns: how often the message has come back from the dead letters.
-    """
-
-    __slots__ = ("assignment", "moved", "offset", "returns")
-
-    def __init__(self, assignment: Assignment, offset: int, returns: int) -> None:
-        self.assignment = assignment
-        self.offset = offset
-        self.returns = returns
-        self.moved = False  # its next attempt or its dead letter is durable already
-
-    @property
-    def held(self) -> bool:
-        """Whether the message is still ours to end."""
-        return self.assignment.watermark.holds(self.offset)
+from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part
 
 
 class Tally:
@@ -78,13 +39,21 @@ class Holdings:
         self._changed = threading.Condition()
         self._assignments: dict[Part, Assignment] = {}
         self._ready: deque[Delivery] = deque()
+        self._gated: deque[Delivery] = deque()
         self._later: list[tuple[float, int, Delivery]] = []
         self._brought = 0
+        self._wished = 0
+        self._untaken = 0
 
     @property
     def ready(self) -> int:
         """How many deliveries can be taken at once."""
         return len(self._ready)
+
+    @property
+    def gated(self) -> int:
+        """How many deliveries are due, and wait until they may be handed out."""
+        return len(self._gated)
 
     @property
     def next_due(self) -> float | None:
@@ -119,7 +88,7 @@ class Holdings:
                     self._brought += 1
                     heapq.heappush(self._later, (due_at, self._brought, delivery))
                 else:
-                    self._ready.append(delivery)
+                    self._line_up(delivery)
 
     def wake_due(self, now: float) -> None:
         """Make ready what is due."""
@@ -127,7 +96,7 @@ class Holdings:
         if later and later[0][0] <= now:
             with self._changed:
                 while later and later[0][0] <= now:
-                    self._ready.append(heapq.heappop(later)[2])
+                    self._line_up(heapq.heappop(later)[2])
 
     def wait_for_room(self, most: int, seconds: float) -> bool:
         """Wait until fewer than `most` deliveries are ready; False when `seconds` did not suffice."""
@@ -141,8 +110,66 @@ class Holdings:
             taken = [ready.popleft() for _ in range(min(limit, len(ready)))]
             for delivery in taken:
                 delivery.handle.assignment.in_hand += 1
+                if delivery.handle.begun:
+                    delivery.handle.begun = False
+                    self._untaken -= 1
             self._changed.notify_all()
             return taken
+
+    def unopened(self) -> list[Assignment]:
+        """Return the assignments that something has come of, and that are still to be opened."""
+        with self._changed:
+            return [one for one in self._assignments.values() if not one.opened and one.watermark.position is not None]
+
+    def open(self, assignments: Iterable[Assignment]) -> None:
+        """Hand out the messages of these from now on."""
+        with self._changed:
+            for one in assignments:
+                one.opened = True
+                one.gated = one.marks is not None and one.marks.watched
+            self._let_through()
+
+    def wish(self, limit: int) -> None:
+        """Ask for up to `limit` deliveries that must be noted first."""
+        with self._changed:
+            self._wished = limit
+
+    def unwish(self) -> bool:
+        """Ask for none any more; return whether some are noted as handed out, and nobody has taken them."""
+        with self._changed:
+            self._wished = 0
+            return self._untaken > 0
+
+    def begin(self) -> list[Delivery]:
+        """Mark as begun what is asked for and must be noted; nobody can take it before `hand_out`."""
+        if not self._gated or not self._wished:
+            return []
+        with self._changed:
+            begun: list[Delivery] = []
+            passed: list[Delivery] = []
+            while self._gated and len(begun) < self._wished:
+                delivery = self._gated.popleft()
+                (begun if delivery.handle.begin(delivery) else passed).append(delivery)
+            self._gated.extendleft(reversed(passed))
+            if begun:
+                self._wished = 0
+            self._untaken += len(begun)
+            return begun
+
+    def hand_out(self, begun: Sequence[Delivery]) -> None:
+        """Let be taken, before all others, what has been noted."""
+        with self._changed:
+            self._ready.extendleft(reversed(begun))
+
+    def take_back(self, begun: Sequence[Delivery] = ()) -> None:
+        """Unmark what was begun and not handed out, and what nobody has taken."""
+        with self._changed:
+            untaken = [*begun, *(delivery for delivery in self._ready if delivery.handle.begun)]
+            self._ready = deque(delivery for delivery in self._ready if not delivery.handle.begun)
+            for delivery in untaken:
+                self._unmark(delivery.handle)
+            self._gated.extendleft(reversed(untaken))
+            self._let_through()
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """End deliveries or take them back; False for each whose assignment is over, or that had ended before."""
@@ -157,12 +184,15 @@ class Holdings:
         if settlement.ending is not Ending.RELEASE:
             ended = assignment.watermark.finish(lease.offset)
             assignment.in_hand -= ended
+            if ended and assignment.marks is not None:
+                assignment.marks.end(lease.offset, well=settlement.ending is Ending.DONE)
             return ended
         if not lease.held:
             return False
         assignment.in_hand -= 1
+        self._unmark(lease)
         if not assignment.withdrawn:
-            self._ready.appendleft(settlement.delivery)
+            (self._gated if assignment.gated else self._ready).appendleft(settlement.delivery)
         return True
 
     def withdraw(self, parts: Iterable[Part]) -> list[Assignment]:
@@ -194,23 +224,37 @@ class Holdings:
     def purge(self) -> int:
         """End all that is ready or waits for another attempt; return how many."""
         with self._changed:
-            waiting = [*self._ready, *(delivery for _, _, delivery in self._later)]
+            waiting = [*self._ready, *self._gated, *(delivery for _, _, delivery in self._later)]
             self._ready.clear()
+            self._gated.clear()
             self._later.clear()
             for delivery in waiting:
+                self._unmark(delivery.handle)
                 delivery.handle.assignment.watermark.finish(delivery.handle.offset)
             self._changed.notify_all()
             return len(waiting)
 
-    def moved(self, assignments: Iterable[Assignment]) -> list[tuple[Part, int]]:
-        """Return the positions that were not committed yet, and count them as committed from now on."""
+    def moved(self, assignments: Iterable[Assignment], closed: bool = False) -> list[tuple[Part, int, str]]:
+        """Return the positions that were not committed yet, each with the text for the next owner.
+
+        They count as committed from now on.
+
+        Arguments:
+            assignments: whose positions.
+            closed: this process hands out nothing of them any more.
+        """
         moved = []
         with self._changed:
             for one in assignments:
                 position = one.watermark.position
-                if position is not None and position != one.committed:
-                    one.committed = position
-                    moved.append((one.part, position))
+                if position is None or one.marks is None:
+                    continue
+                one.marks.pass_to(position)
+                one.gated = not one.opened or one.marks.watched
+                if (now := (position, one.marks.text(closed))) != one.committed:
+                    one.committed = now
+                    moved.append((one.part, *now))
+            self._let_through()
         return moved
 
     def tallies(self) -> dict[Part, Tally]:
@@ -229,7 +273,7 @@ class Holdings:
                 return ""
             if not assignment.watermark.holds(offset):
                 return "ended" if offset < (assignment.watermark.following or 0) else ""
-            here = (delivery.handle for delivery in self._ready)
+            here = (delivery.handle for delivery in (*self._ready, *self._gated))
             if any(lease.offset == offset and lease.assignment is assignment for lease in here):
                 return "ready"
             here = (delivery.handle for _, _, delivery in self._later)
@@ -238,6 +282,27 @@ class Holdings:
             return "in hand"
 
     def _keep(self, wanted: Callable[[Delivery], bool]) -> None:
+        for delivery in self._ready:
+            if not wanted(delivery):
+                self._unmark(delivery.handle)
         self._ready = deque(delivery for delivery in self._ready if wanted(delivery))
+        self._gated = deque(delivery for delivery in self._gated if wanted(delivery))
         self._later = [entry for entry in self._later if wanted(entry[2])]
         heapq.heapify(self._later)
+
+    def _line_up(self, delivery: Delivery) -> None:
+        (self._gated if delivery.handle.assignment.gated else self._ready).append(delivery)
+
+    def _let_through(self) -> None:
+        """Make ready what need not wait any more."""
+        if any(not delivery.handle.assignment.gated for delivery in self._gated):
+            waiting, self._gated = self._gated, deque()
+            for delivery in waiting:
+                self._line_up(delivery)
+
+    def _unmark(self, lease: Lease) -> None:
+        if lease.begun:
+            lease.begun = False
+            self._untaken -= 1
+        if lease.assignment.marks is not None:
+            lease.assignment.marks.take_back(lease.offset)

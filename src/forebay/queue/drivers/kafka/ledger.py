@@ -18,7 +18,8 @@ import msgspec
 from forebay.clock import Clock
 from forebay.queue.driver import Counts, DeadLetter, Found, State
 from forebay.queue.drivers.kafka.address import Address
-from forebay.queue.drivers.kafka.holdings import Holdings, Part
+from forebay.queue.drivers.kafka.assignment import Part
+from forebay.queue.drivers.kafka.holdings import Holdings
 from forebay.queue.drivers.kafka.letters import Letters
 from forebay.queue.drivers.kafka.records import Arrival, read
 from forebay.queue.drivers.kafka.surveyor import Extent, Surveyor

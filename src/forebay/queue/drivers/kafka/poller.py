@@ -19,8 +19,10 @@ from forebay.clock import Clock
 from forebay.errors import ForebayError, Unavailable
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.kafka.address import Address
+from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part
 from forebay.queue.drivers.kafka.failures import error_of, reading_error
-from forebay.queue.drivers.kafka.holdings import Assignment, Holdings, Lease, Part
+from forebay.queue.drivers.kafka.holdings import Holdings
+from forebay.queue.drivers.kafka.marks import read_marks
 from forebay.queue.drivers.kafka.records import read
 
 POLL = 500
@@ -28,8 +30,12 @@ MOST_READY = 4_000
 WINDOW = 20_000
 """Messages of one partition above its position: what a crash would repeat at most."""
 IDLE_SECONDS = 0.05
+CARE_SECONDS = 0.002
+"""How long a poll may take while messages wait to be noted before they are handed out."""
 COMMIT_SECONDS = 0.1
+ANSWER_SECONDS = 5.0
 FULL_SECONDS = 0.5
+GROUP_MOVES = (KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID)
 GRACE_SECONDS = 2.0
 """How long a revocation waits for what is in hand; the rest is delivered again, to another."""
 
@@ -54,7 +60,7 @@ class Poller:
         self._trouble: ForebayError | None = None
         self._broken: ForebayError | None = None
         self._stopping = threading.Event()
-        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="forebay-kafka-poller", daemon=True)
 
     def start(self) -> None:
@@ -84,12 +90,26 @@ class Poller:
 
     async def purge(self) -> int:
         """End all that this process could still deliver, fetched or not; return how many."""
+        return await self._order(self._purge)
+
+    async def take_back(self) -> None:
+        """Tell the broker that what was given back, or was never taken, has not begun; in vain where it is away."""
+        with contextlib.suppress(TimeoutError, ForebayError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._order(self._take_back)
+
+    def take_back_soon(self) -> None:
+        """Do so without being waited for."""
+        self._orders.put(self._take_back)
+
+    async def _order(self, do: Callable[[], int]) -> int:
+        """Have something done between two polls."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[int] = loop.create_future()
 
         def order() -> None:
             try:
-                count = self._purge()
+                count = do()
             except KafkaException as failure:
                 loop.call_soon_threadsafe(_tell, answer, reading_error(failure))
             else:
@@ -123,13 +143,17 @@ class Poller:
         if records:
             self._bring(records)
         holdings.wake_due(self._clock.time())
-        if holdings.ready:
-            self._arrived()
         while not self._orders.empty():
             self._orders.get()()
+        self._open()
+        self._begin()
+        if holdings.ready:
+            self._arrived()
         self._commit_now_and_then()
 
     def _patience(self) -> float:
+        if self.holdings.gated:
+            return CARE_SECONDS
         due_at = self.holdings.next_due
         if due_at is None:
             return IDLE_SECONDS
@@ -155,7 +179,7 @@ class Poller:
                 assignment = self._begin_again(assignment)
             reached[part] = offset + 1
             came = read(record, topic)
-            lease = Lease(assignment, offset, came.returns)
+            lease = Lease(assignment, offset, came.returns, came.attempt)
             arrived.append((Delivery(came.message, came.attempt, lease), came.due_at))
         holdings.bring(arrived, self._clock.time())
 
@@ -184,11 +208,49 @@ class Poller:
             self._commit_at = now + COMMIT_SECONDS
             self._commit(self.holdings.assignments(), wait=False)
 
-    def _commit(self, assignments: list[Assignment], wait: bool) -> None:
-        moved = self.holdings.moved(assignments)
-        if moved:
-            offsets = [TopicPartition(*part, position) for part, position in moved]
-            self._consumer.commit(offsets=offsets, asynchronous=not wait)
+    def _open(self) -> None:
+        """Learn what the last owners of new partitions have left, and tell the next ones that we hand out now."""
+        new = self.holdings.unopened()
+        if not new:
+            return
+        places = [TopicPartition(*one.part) for one in new]
+        for one, left in zip(new, self._consumer.committed(places, timeout=ANSWER_SECONDS), strict=True):
+            if left.error is not None:
+                raise KafkaException(left.error)
+            one.marks = read_marks(left.offset, left.metadata)
+        self._commit(new, wait=True)
+        self.holdings.open(new)
+
+    def _begin(self) -> None:
+        """Hand out what must be noted, once the broker has noted it."""
+        begun = self.holdings.begin()
+        if not begun:
+            return
+        try:
+            self._commit(self.holdings.assignments(), wait=True)
+        except KafkaException:
+            self.holdings.take_back(begun)
+            raise
+        self.holdings.hand_out(begun)
+
+    def _take_back(self) -> int:
+        self.holdings.take_back()
+        self._commit(self.holdings.assignments(), wait=True)
+        return 0
+
+    def _commit(self, assignments: list[Assignment], wait: bool, closed: bool = False) -> None:
+        moved = self.holdings.moved(assignments, closed)
+        if not moved:
+            return
+        offsets = [TopicPartition(*part, position, text) for part, position, text in moved]
+        try:
+            answer = self._consumer.commit(offsets=offsets, asynchronous=not wait)
+            for error in [one.error for one in answer or () if one.error is not None]:
+                raise KafkaException(error)
+        except KafkaException:
+            for one in assignments:
+                one.committed = None
+            raise
 
     def _committed(self, failure: Any, partitions: list[Any]) -> None:
         """A commit has succeeded or failed; what failed is committed again."""
@@ -209,7 +271,7 @@ class Poller:
             self.holdings.wait_for_end(leaving, min(GRACE_SECONDS, self._address.lease / 2))
         self.holdings.end(leaving)  # first: what ends from now on must not be believed to be committed
         with contextlib.suppress(KafkaException):  # then others repeat what could not be committed
-            self._commit(leaving, wait=True)
+            self._commit(leaving, wait=True, closed=True)
 
     def _lost(self, consumer: Any, partitions: list[Any]) -> None:
         """Others have these partitions already: committing now would undo their work."""
@@ -244,6 +306,8 @@ class Poller:
         error = error_of(failure)
         if error is not None and error.code() in (KafkaError._TRANSPORT, KafkaError._RESOLVE):
             return  # one connection; when all are gone that is told by itself
+        if error is not None and error.code() in GROUP_MOVES:
+            return  # no commit is taken just now; the next polls tell who has which partition
         self._trouble = reading_error(failure)
         self._arrived()
 

@@ -19,7 +19,7 @@ from confluent_kafka import (
 from forebay.durability import Durability
 from forebay.errors import Unavailable, Unsupported
 from forebay.queue.drivers.kafka.address import Address
-from forebay.queue.drivers.kafka.holdings import Part
+from forebay.queue.drivers.kafka.assignment import Part
 from forebay.queue.drivers.kafka.records import Arrival, read
 
 T = TypeVar("T")
