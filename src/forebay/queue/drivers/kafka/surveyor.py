@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -26,9 +27,13 @@ T = TypeVar("T")
 
 admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
+log = logging.getLogger("forebay.kafka")
+
 ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 ASK: dict[str, Any] = {"request_timeout": ANSWER_SECONDS}  # no question outlives the one who asks
+KEEPS_ALL = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""What the settings of a topic must be that drops nothing by itself."""
 HAS_MEMBERS = {
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.ILLEGAL_GENERATION,
@@ -87,6 +92,7 @@ class Surveyor:
             self._create(missing, len(found.brokers))
         self._parts = self._partitions()
         self.survey()  # the new partitions answer
+        self._warn_of_loss()
         return self._durability()
 
     @property
@@ -211,10 +217,21 @@ class Surveyor:
     def _durability(self) -> Durability:
         main = self._admin.list_topics(self._address.topic, timeout=OPEN_SECONDS).topics[self._address.topic]
         replicas = min(len(one.replicas) for one in main.partitions.values())
-        resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, self._address.topic)
-        settings = _value(next(iter(self._admin.describe_configs([resource], **ASK).values())))
-        in_sync = int(settings["min.insync.replicas"].value)
+        in_sync = int(self._settings(self._address.topic)["min.insync.replicas"])
         return Durability.REPLICATED if replicas >= 2 and in_sync >= 2 else Durability.OS
+
+    def _warn_of_loss(self) -> None:
+        """Say so where a topic that was made by others may drop what nobody has worked off."""
+        for name in (self._address.topic, self._address.retry):
+            settings = self._settings(name)
+            for setting, safe in KEEPS_ALL.items():
+                if (value := settings.get(setting, safe)) != safe:
+                    log.warning("the topic %s may drop what waits: %s=%s, not %s", name, setting, value, safe)
+
+    def _settings(self, topic: str) -> dict[str, str]:
+        resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic)
+        found = _value(next(iter(self._admin.describe_configs([resource], **ASK).values())))
+        return {name: entry.value for name, entry in found.items()}
 
 
 def _value(future: Future[T]) -> T:
