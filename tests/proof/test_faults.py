@@ -197,39 +197,34 @@ async def work_off(order: dict) -> dict:
 
 
 async def test_a_message_that_kills_its_worker_is_a_dead_letter_and_its_neighbours_are_done(tmp_path):
-    (tmp_path / "poisoned.py").write_text(POISON)
-    queue, store = f"sqlite:///{tmp_path}/q.db?lease=300ms", f"sqlite:///{tmp_path}/r.db"
-    place = ["poisoned:app", "--queue", queue, "--store", store]
-    with Intake([*place, "--workers", "0"], tmp_path) as intake:
-        for name in ("a", "b", "poison", "c", "d"):
-            assert (await asyncio.to_thread(post, intake.url, name))[0] == 202
-    driver = await open_driver(queue, "orders")
-    worker = Workers([*place, "--workers", "4", "--attempts", "3"], tmp_path)
-    deaths = 0
-    with worker:
-        while (await driver.counts()).unfinished:
-            if worker.exit_code is not None:
-                deaths += 1
-                await asyncio.to_thread(worker.restart)
-            await asyncio.sleep(0.02)
-    counts, letters = await driver.counts(), await driver.dead_letters()
-    await driver.close()
-    told = story.read(letters[0].message.headers)
+    names = ["a", "b", "poison", "c", "d"]
+    counts, letter, deaths = await poisoned(tmp_path, f"sqlite:///{tmp_path}/q.db?lease=300ms", names, attempts=3)
+    told = story.read(letter.message.headers)
     assert (counts.done, counts.dead, counts.lost) == (4, 1, 0)
-    assert json.loads(letters[0].message.body)["username"] == "poison"
+    assert json.loads(letter.message.body)["username"] == "poison"
     assert (told.reason, told.attempts, deaths) == ("its worker died each time", 3, 3)
 
 
 async def test_on_kafka_a_message_that_kills_its_worker_is_a_dead_letter_too(tmp_path, kafka):
-    (tmp_path / "poisoned.py").write_text(POISON)
-    queue, store = f"{kafka.url}/poisoned?partitions=2&lease=1s", f"sqlite:///{tmp_path}/r.db"
-    place = ["poisoned:app", "--queue", queue, "--store", store]
     names = [*map(str, range(20)), "poison", *map(str, range(20, 49))]
+    queue = f"{kafka.url}/poisoned?partitions=2&lease=1s"
+    counts, letter, deaths = await poisoned(tmp_path, queue, names, attempts=2)
+    told = story.read(letter.message.headers)
+    assert (counts.done, counts.dead, counts.lost) == (49, 1, 0)
+    assert json.loads(letter.message.body)["username"] == "poison"
+    assert (told.reason, told.attempts) == ("its worker died each time", 2)
+    assert deaths == 3  # the first one is not counted
+
+
+async def poisoned(tmp_path, queue, names, *, attempts):
+    """Take orders in and work them off by a process that is started again whenever one of them has killed it."""
+    (tmp_path / "poisoned.py").write_text(POISON)
+    place = ["poisoned:app", "--queue", queue, "--store", f"sqlite:///{tmp_path}/r.db"]
     with Intake([*place, "--workers", "0"], tmp_path) as intake:
         for name in names:
             assert (await asyncio.to_thread(post, intake.url, name))[0] == 202
-    driver = await open_driver(queue)
-    worker = Workers([*place, "--workers", "4", "--attempts", "2"], tmp_path)
+    driver = await open_driver(queue, "orders")
+    worker = Workers([*place, "--workers", "4", "--attempts", str(attempts)], tmp_path)
     deaths = 0
     with worker:
         while (await driver.counts()).unfinished:
@@ -237,13 +232,9 @@ async def test_on_kafka_a_message_that_kills_its_worker_is_a_dead_letter_too(tmp
                 deaths += 1
                 await asyncio.to_thread(worker.restart)
             await asyncio.sleep(0.02)
-    counts, letters = await driver.counts(), await driver.dead_letters()
+    counts, [letter] = await driver.counts(), await driver.dead_letters()
     await driver.close()
-    told = story.read(letters[0].message.headers)
-    assert (counts.done, counts.dead, counts.lost) == (49, 1, 0)
-    assert json.loads(letters[0].message.body)["username"] == "poison"
-    assert (told.reason, told.attempts) == ("its worker died each time", 2)
-    assert deaths == 3  # the first one is not counted
+    return counts, letter, deaths
 
 
 async def test_a_key_whose_service_died_between_claim_and_publish_accepts_once(tmp_path, files):
