@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from forebay.errors import Missing, Unavailable
-from forebay.lab.servers import Kafka, PostgreSQL, Server
+from forebay.lab.servers import NATS, Kafka, PostgreSQL, RabbitMQ, Redis, Server
 
-NEED_A_SERVER = {"kafka", "postgres", "own_server"}
+NEED_A_SERVER = {"kafka", "nats", "postgres", "rabbitmq", "redis", "own_server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,6 +54,30 @@ def kafka() -> Iterator[Kafka]:
 def postgres() -> Iterator[PostgreSQL]:
     """One PostgreSQL for all tests of the session; take schemas or tables that are yours alone."""
     server = started(PostgreSQL)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """One Redis for all tests of the session; take topic names that are yours alone."""
+    server = started(Redis)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[NATS]:
+    """One NATS server for all tests of the session; take topic names that are yours alone."""
+    server = started(NATS)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """One RabbitMQ for all tests of the session; take topic names that are yours alone."""
+    server = started(RabbitMQ)
     yield server
     server.stop()
 

@@ -11,7 +11,7 @@ import msgspec
 
 from forebay.errors import UsageError
 from forebay.intake.answers import Answers
-from forebay.queue.opening import TOPIC_NAME
+from forebay.queue.options import NAME
 from forebay.workers.handler import Handler
 from forebay.workers.policies import RetryPolicy
 
@@ -198,7 +198,7 @@ class App:
 
 
 def _topic_name(name: str) -> str:
-    if not TOPIC_NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
     return name
 

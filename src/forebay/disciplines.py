@@ -1,4 +1,4 @@
-"""Queue disciplines: which of the waiting messages is next. Values shared by drivers and simulator."""
+"""Queue disciplines: which waiting message is next, and what must wait for it; shared by drivers and simulator."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ class Discipline(StrEnum):
     """Any of the waiting ones, each with the same chance (SIRO)."""
     PRIORITY = "priority"
     """The largest priority first; within one priority first in, first out."""
+
+
+class Order(StrEnum):
+    """What is worked off strictly one after the other, with its retries."""
+
+    NONE = "none"
+    """Nothing: the workers take what is next, and a retry lets others pass."""
+    KEY = "key"
+    """Messages of one key: the next is delivered when the one before it has come to its end."""
+    PARTITION = "partition"
+    """Messages of one partition; a queue without partitions is one."""

@@ -16,3 +16,8 @@ class Durability(StrEnum):
     """A power cut: it is on the disk."""
     REPLICATED = "replicated"
     """The loss of one machine: it is on two or more."""
+
+    def covers(self, asked: Durability) -> bool:
+        """Return whether this is what is asked for, or more."""
+        ladder = list(Durability)
+        return ladder.index(self) >= ladder.index(asked)

@@ -19,6 +19,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         headers: text by text; names that start with ``forebay-`` are ours.
         priority: larger goes first under the discipline PRIORITY; elsewhere without meaning.
         accepted_at: when the message was accepted, in seconds since the epoch.
+        not_before: no delivery before this time, in seconds since the epoch; 0: at once.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     headers: dict[str, str] = {}
     priority: int = 0
     accepted_at: float = 0.0
+    not_before: float = 0.0
 
     def replace(self, **changes: object) -> Message:
         """Return a copy with the given fields changed."""

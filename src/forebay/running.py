@@ -16,8 +16,8 @@ from forebay.errors import ForebayError, Missing, UsageError
 from forebay.events import Event, Listener
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, Driver
-from forebay.queue.lease import lease_of
 from forebay.queue.opening import open_driver, queue_url
+from forebay.queue.options import lease_of
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.settings import BY_NAME, Settings, text_of

@@ -3,20 +3,24 @@
 A driver never retries, batches, traces or validates by itself; :class:`~forebay.queue.topic.Topic` and
 :class:`~forebay.queue.subscription.Subscription` do that once for all of them. A driver module offers
 
+    FEATURES: Features
+    OPTIONS: Mapping[str, str]          # those of the URL, with what each means: forebay.queue.options.OPTIONS and more
     async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> Driver
+    async def administer(url: URL) -> Admin                                             # see forebay.queue.admin
 
-which refuses unknown options, and what the broker cannot give, before anything else happens.
+`connect` refuses unknown options, and what the broker cannot give, before anything else happens. It makes the topic and
+the group where they do not exist; a message that is published afterwards is kept for the group, whoever publishes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 import msgspec
 
-from forebay.disciplines import Discipline
+from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError
 from forebay.message import Message
@@ -27,22 +31,30 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
 
     Arguments:
         disciplines: the queue disciplines that can be asked for.
+        orders: what can be worked off strictly one after the other.
         persistent: messages survive a restart of the program.
         crosses_processes: publishers and workers may be different processes.
         exact_places: a limit on the waiting places is held exactly; otherwise it may be passed by what is in flight.
         deduplicates: a second publish of an id that still waits or is in work changes nothing.
         counts_crashes: a delivery whose worker died counts as an attempt; on Kafka from the second death on.
         finds: `find` knows the state of one message.
+        totals: what was accepted, done and is in work is counted over all processes; else each knows of its own.
+        remembers: a new group finds what was published before it was made, as long as the broker keeps it.
+        native_replies: requests are answered by the broker's own means (see `Replying`), else over a second topic.
         lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
     """
 
     disciplines: frozenset[Discipline]
+    orders: frozenset[Order]
     persistent: bool
     crosses_processes: bool
     exact_places: bool
     deduplicates: bool
     counts_crashes: bool
     finds: bool
+    totals: bool = True
+    remembers: bool = False
+    native_replies: bool = False
     lanes: int = 1
 
 
@@ -120,7 +132,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         accepted: ever accepted, dead letters that were returned not counted again.
         waiting: ready to be delivered.
         in_work: delivered and not settled.
-        retrying: wait for their next attempt.
+        retrying: wait for the time of their next attempt, or of their first.
         done: ended well (or were dropped by their handler).
         dead: lie among the dead letters.
         discarded: dead letters and waiting messages that an operator removed by command.
@@ -155,7 +167,11 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Driver(Protocol):
-    """One topic of one broker, as seen by one process. All methods are called from one event loop.
+    """One topic of one broker and one group of its workers, as seen by one process.
+
+    Every group gets every message, and all that is counted, settled or given up is so for one group. A topic always has
+    the group of its own name; others get what is published from the moment they were made. All methods are called from
+    one event loop.
 
     A driver raises `Unavailable` when certainly nothing happened, `Unknown` when it cannot say. Cancelling a call must
     not harm the driver: what was begun is finished or undone.
@@ -214,9 +230,13 @@ class Driver(Protocol):
         ...
 
 
-OPTIONS: Mapping[str, str] = {
-    "topic": "the name of the topic",
-    "discipline": "fifo, lifo, random or priority",
-    "lease": "how long a delivery belongs to its worker without a heartbeat, e.g. 15s",
-}
-"""Options that every driver's URL takes."""
+class Replying(Driver, Protocol):
+    """A driver of a broker that carries answers itself; its features say `native_replies`."""
+
+    async def listen(self, hear: Callable[[Message], None]) -> str:
+        """Return an address at which answers reach this process; `hear` is called on the loop with each."""
+        ...
+
+    async def reply(self, address: str, message: Message) -> None:
+        """Send an answer to whoever listens at the address; when nobody does, it is gone."""
+        ...

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
-import re
 from types import ModuleType
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.errors import UsageError
+from forebay.errors import Unsupported, UsageError
+from forebay.queue.admin import Admin
 from forebay.queue.driver import Driver
-from forebay.queue.lease import lease_of
+from forebay.queue.options import NAME, asked_of, lease_of
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.url import URL, parse
@@ -18,11 +18,14 @@ from forebay.url import URL, parse
 DRIVERS = {
     "memory": ("forebay.queue.drivers.memory", ""),
     "sqlite": ("forebay.queue.drivers.sqlite", ""),
+    "redis": ("forebay.queue.drivers.redis", "redis"),
+    "rediss": ("forebay.queue.drivers.redis", "redis"),
+    "nats": ("forebay.queue.drivers.nats", "nats"),
+    "amqp": ("forebay.queue.drivers.rabbitmq", "rabbitmq"),
+    "amqps": ("forebay.queue.drivers.rabbitmq", "rabbitmq"),
     "kafka": ("forebay.queue.drivers.kafka", "kafka"),
 }
 """Scheme of the URL: the module of its driver, and the extra that installs what it needs."""
-
-TOPIC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 def queue_url(text: str | URL, topic: str = "") -> URL:
@@ -32,10 +35,9 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
         UsageError: not a URL, an unknown scheme, no topic or one with characters that some broker gives a meaning.
     """
     url = parse(text) if isinstance(text, str) else text
-    if url.scheme not in DRIVERS:
-        raise UsageError(f"there is no driver for {url.scheme}://", f"known: {', '.join(sorted(DRIVERS))}")
+    _known(url.scheme)
     name = url.options.get("topic") or _topic_in_place(url) or topic
-    if not TOPIC_NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a name of a topic" if name else f"{url} names no topic",
             "letters, digits, - and _, at most 100; a trailing ?topic=orders names it",
@@ -44,7 +46,10 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
 
 
 def _topic_in_place(url: URL) -> str:
-    """Return the topic that stands in the URL proper: where SQLite has its file, others have the topic."""
+    """Return the topic that stands in the URL proper: where SQLite has its file, others have the topic.
+
+    Where an option names the topic, the path keeps the meaning that it has for others: a database, a virtual host.
+    """
     return {"memory": url.host, "sqlite": ""}.get(url.scheme, url.path)
 
 
@@ -61,8 +66,26 @@ async def open_driver(url: str | URL, topic: str = "", clock: Clock = SYSTEM_CLO
         Unavailable: the broker cannot be reached.
     """
     full = queue_url(url, topic)
-    driver: Driver = await _module(full.scheme).connect(full, clock=clock)
+    asked = asked_of(full).durability
+    driver: Driver = await driver_module(full.scheme).connect(full, clock=clock)
+    if not driver.durability.covers(asked):
+        await driver.close()
+        raise Unsupported(
+            f"{full} gives the durability {driver.durability}, and {asked} is asked for",
+            "forebay doctor says which settings are to blame",
+        )
     return driver
+
+
+async def open_admin(url: str | URL) -> Admin:
+    """Open the operator's side of a broker; the URL need not name a topic.
+
+    Raises:
+        UsageError: the URL is wrong. Unavailable: the broker cannot be reached.
+    """
+    full = parse(url) if isinstance(url, str) else url
+    admin: Admin = await driver_module(full.scheme).administer(full)
+    return admin
 
 
 async def open_topic(url: str | URL, topic: str = "", *, places: float = math.inf, deadline: float = 5.0) -> Topic:
@@ -93,7 +116,13 @@ async def open_subscription(url: str | URL, topic: str = "") -> Subscription:
     return subscription
 
 
-def _module(scheme: str) -> ModuleType:
+def driver_module(scheme: str) -> ModuleType:
+    """Return the module of a scheme's driver (what it offers: :mod:`forebay.queue.driver`).
+
+    Raises:
+        UsageError: there is no such driver, or what it needs is not installed.
+    """
+    _known(scheme)
     name, extra = DRIVERS[scheme]
     try:
         return importlib.import_module(name)
@@ -103,3 +132,8 @@ def _module(scheme: str) -> ModuleType:
         raise UsageError(
             f"{scheme}:// needs the package {error.name}", f"install it: pip install 'forebay[{extra}]'"
         ) from error
+
+
+def _known(scheme: str) -> None:
+    if scheme not in DRIVERS:
+        raise UsageError(f"there is no driver for {scheme}://", f"known: {', '.join(sorted(DRIVERS))}")

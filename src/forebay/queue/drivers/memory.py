@@ -14,12 +14,11 @@ from contextlib import suppress
 from typing import Final
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.disciplines import Discipline
+from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, UsageError
 from forebay.message import Message
 from forebay.queue.driver import (
-    OPTIONS,
     Counts,
     DeadLetter,
     Delivery,
@@ -30,10 +29,11 @@ from forebay.queue.driver import (
     State,
 )
 from forebay.queue.drivers.memory_state import Entry, Shared
-from forebay.queue.lease import lease_of
+from forebay.queue.options import OPTIONS, lease_of
 from forebay.url import URL
 
 FEATURES: Final = Features(
+    orders=frozenset({Order.NONE}),
     disciplines=frozenset(Discipline),
     persistent=False,
     crosses_processes=False,

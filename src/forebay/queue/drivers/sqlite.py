@@ -19,12 +19,11 @@ from typing import Final, TypeVar
 import apsw
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.disciplines import Discipline
+from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, Unsupported, UsageError
 from forebay.message import Message
 from forebay.queue.driver import (
-    OPTIONS,
     Counts,
     DeadLetter,
     Delivery,
@@ -35,13 +34,14 @@ from forebay.queue.driver import (
 )
 from forebay.queue.drivers import sqlite_reading as reading
 from forebay.queue.drivers import sqlite_schema as schema
-from forebay.queue.lease import lease_of
+from forebay.queue.options import OPTIONS, lease_of
 from forebay.sqlitefile import Operation, SQLiteFile
 from forebay.url import URL
 
 T = TypeVar("T")
 
 FEATURES: Final = Features(
+    orders=frozenset({Order.NONE}),
     disciplines=frozenset(schema.ORDERS),
     persistent=True,
     crosses_processes=True,

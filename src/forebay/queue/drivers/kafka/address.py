@@ -9,7 +9,7 @@ import msgspec
 from forebay.disciplines import Discipline
 from forebay.errors import Unsupported, UsageError
 from forebay.quantity import duration
-from forebay.queue.driver import OPTIONS as COMMON_OPTIONS
+from forebay.queue.options import OPTIONS as COMMON_OPTIONS
 from forebay.url import URL
 
 OPTIONS = {

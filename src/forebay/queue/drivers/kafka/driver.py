@@ -12,7 +12,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaException
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.disciplines import Discipline
+from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable
 from forebay.message import Message, new_id
@@ -35,6 +35,7 @@ LAG_SECONDS = 0.1
 """How old the known number of waiting messages may be when places are limited."""
 
 FEATURES = Features(
+    orders=frozenset({Order.NONE}),
     disciplines=frozenset({Discipline.FIFO}),
     persistent=True,
     crosses_processes=True,
