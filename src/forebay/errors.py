@@ -3,12 +3,14 @@
 ForebayError                  everything below; `retryable` says whether trying again can help
   UsageError                  the caller's words are wrong: a URL, an option, a setting
     Unsupported               the broker cannot give what the URL asks for
+    TooLarge                  the broker never takes a message of this size; nothing was accepted
   Unavailable                 nothing was accepted: the broker is down, the disk is full, the queue is closed
     QueueFull                 the waiting places are taken; nothing was dropped
   Unknown                     no answer in time: it may or may not have happened, never "failed"
   Undecodable                 a message in the topic that is not what its handler takes
   Conflict                    the same idempotency key with another body
   Missing                     a thing asked for by name does not exist
+  Failed                      the answer to a request is that it was given up
 
 Outcome                       what a handler raises on purpose
   Retry(after=...)            try this message again later
@@ -45,6 +47,10 @@ class Unsupported(UsageError):
     """The broker cannot give what the URL asks for; found when the URL is opened, never later."""
 
 
+class TooLarge(UsageError):
+    """The broker never takes a message of this size; nothing was accepted, and trying again cannot help."""
+
+
 class Unavailable(ForebayError):
     """Nothing was accepted: the broker is down, the disk is full, the queue is closed."""
 
@@ -71,6 +77,10 @@ class Conflict(ForebayError):
 
 class Missing(ForebayError):
     """A thing asked for by name does not exist."""
+
+
+class Failed(ForebayError):
+    """The answer to a request: those who worked it off have given it up; it lies among the dead letters."""
 
 
 class Outcome(Exception):
