@@ -16,17 +16,38 @@ from __future__ import annotations
 
 import pytest
 
-for _part in ("harness", "keeping", "model", "receiving", "settling"):
+PARTS = (
+    "cancelling",
+    "closing",
+    "delaying",
+    "grouping",
+    "harness",
+    "keeping",
+    "model",
+    "ordering",
+    "receiving",
+    "settling",
+    "storming",
+)
+for _part in PARTS:
     pytest.register_assert_rewrite(f"{__name__}.{_part}")  # a failure shows its values, as in a test file
 
+from forebay.queue.conformance.cancelling import Cancelling  # noqa: E402
+from forebay.queue.conformance.closing import Closing  # noqa: E402
+from forebay.queue.conformance.delaying import Delaying  # noqa: E402
+from forebay.queue.conformance.grouping import Grouping  # noqa: E402
 from forebay.queue.conformance.harness import Harness  # noqa: E402
 from forebay.queue.conformance.keeping import Keeping  # noqa: E402
 from forebay.queue.conformance.model import Modelled  # noqa: E402
+from forebay.queue.conformance.ordering import Ordering  # noqa: E402
 from forebay.queue.conformance.receiving import Receiving  # noqa: E402
 from forebay.queue.conformance.settling import Settling  # noqa: E402
+from forebay.queue.conformance.storming import Storming  # noqa: E402
 
 __all__ = ["ConformanceSuite", "Harness"]
 
 
-class ConformanceSuite(Receiving, Settling, Keeping, Modelled):
+class ConformanceSuite(
+    Receiving, Grouping, Ordering, Delaying, Settling, Keeping, Closing, Cancelling, Storming, Modelled
+):
     """The behaviour of a driver; see :class:`~forebay.queue.conformance.harness.Harness` for what to fill in."""

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
 
-from forebay.clock import ManualClock
+from forebay.clock import SYSTEM_CLOCK, ManualClock
 from forebay.message import Message, new_id
+from forebay.queue.admin import Admin
 from forebay.queue.driver import Delivery, Driver, Ending, Features, Settlement, State
+from forebay.queue.opening import driver_module
+from forebay.url import URL
 
 INF = math.inf
+OF_ONE_PROCESS = {"accepted", "done", "in_work"}
+"""The counts that each process may know for itself alone, where a driver declares no totals."""
 
 
 class Harness:
@@ -22,29 +28,48 @@ class Harness:
     Attributes:
         features: what the driver declares.
         clock: the clock that the opened drivers read, when tests can move it; None: time passes by itself.
-        lease: seconds of a lease in these tests.
+        lease: seconds of a lease in these tests; where time passes by itself, they last as long as that.
+        leases_end_by_time: whether a lease can end while its process lives; else it ends with the connection.
         patience: seconds within which whatever must happen, happens.
         moment: seconds after which what has not happened, does not happen.
         first_death_counts: whether the first death of a worker counts as an attempt, or only those that follow it.
+        too_large: bytes of a body that the broker refuses; None: there is no such limit within reach.
     """
 
     features: Features
     clock: ManualClock | None = None
     lease = 10.0
+    leases_end_by_time = True
     patience = 5.0
     moment = 0.05
     first_death_counts = True
+    too_large: int | None = None
 
     topic: str
     drivers: list[Driver]
 
+    def url(self, topic: str, **options: str) -> URL:
+        """Return where a topic is; `open` and `administer` ask the module of its scheme, unless they are overridden."""
+        raise TypeError("a driver's test file says where its broker is: define url(), or open() and administer()")
+
     async def open(self, topic: str, **options: str) -> Driver:
         """Open a topic as a process of its own would; a second time for the same topic: as another process."""
-        raise TypeError("a driver's test file says how to open it")
+        url = self.url(topic, **options)
+        driver: Driver = await driver_module(url.scheme).connect(url, clock=self.clock or SYSTEM_CLOCK)
+        return driver
+
+    async def administer(self, **options: str) -> Admin:
+        """Open the operator's side of the same broker."""
+        url = self.url(self.topic, **options)
+        admin: Admin = await driver_module(url.scheme).administer(url)
+        return admin
 
     async def die(self, driver: Driver) -> None:
         """Let the process that holds this driver die with its leases; by default they end by time."""
         await self.pass_time(self.lease + 0.001)
+
+    async def joined(self, *drivers: Driver) -> None:
+        """Return when all these take part; for brokers that hand messages out anew whenever a worker comes."""
 
     @pytest.fixture(autouse=True)
     async def _a_topic_of_its_own(self) -> AsyncIterator[None]:
@@ -53,11 +78,15 @@ class Harness:
         for driver in self.drivers:
             await driver.close()
 
-    async def opened(self, **options: str) -> Driver:
-        """Open the topic of this test; it is closed at its end."""
-        driver = await self.open(self.topic, lease=f"{self.lease:g}s", **options)
+    async def opened(self, suffix: str = "", /, **options: str) -> Driver:
+        """Open the topic of this test, or with a suffix another one; it is closed at the end of the test."""
+        driver = await self.open(self.topic + suffix, lease=f"{self.lease:g}s", **options)
         self.drivers.append(driver)
         return driver
+
+    def now(self) -> float:
+        """Return the time that the drivers read, in seconds since the epoch."""
+        return time.time() if self.clock is None else self.clock.time()
 
     async def pass_time(self, seconds: float) -> None:
         """Let time go by for the drivers."""
@@ -80,12 +109,36 @@ class Harness:
         """Receive nothing for a moment."""
         assert list(await driver.receive(10, self.moment)) == []
 
+    async def take_rest(self, *drivers: Driver) -> list[Delivery]:
+        """Receive and settle all that there is, until for a moment nothing more comes to any of these."""
+        taken: list[Delivery] = []
+        empty = 0
+        while empty < len(drivers):
+            driver = drivers[0]
+            drivers = (*drivers[1:], driver)
+            got = await driver.receive(100, self.moment)
+            empty = 0 if got else empty + 1
+            taken += got
+            await driver.settle([done(delivery) for delivery in got])
+        return taken
+
+    async def assert_comes_when_due(self, driver: Driver, due: float) -> Delivery:
+        """Receive one message, and not before its time."""
+        if self.clock is not None:
+            await self.assert_nothing_comes(driver)
+            self.clock.advance(max(0.0, due - self.clock.time()))
+        [delivery] = await self.take(driver, 1)
+        assert self.now() >= due
+        return delivery
+
     async def assert_counts(self, driver: Driver, **expected: int) -> None:
         """Wait until the broker counts as expected; nothing may be lost at any time."""
+        whole = self.features.totals or len(self.drivers) == 1
+        expected = {name: count for name, count in expected.items() if whole or name not in OF_ONE_PROCESS}
         end = asyncio.get_running_loop().time() + self.patience
         while True:
             counts = await driver.counts()
-            assert counts.lost == 0, counts
+            assert counts.lost == 0 or not whole, counts
             found = {name: getattr(counts, name) for name in expected}
             if found == expected:
                 return
@@ -118,6 +171,11 @@ def message(**fields: object) -> Message:
 def done(delivery: Delivery) -> Settlement:
     """Return the settlement of a delivery that ended well."""
     return Settlement(delivery, Ending.DONE)
+
+
+def assert_same(deliveries: Iterable[Delivery], messages: Iterable[Message]) -> None:
+    """Assert that each of these messages was delivered once, and nothing else."""
+    assert Counter(delivery.message.id for delivery in deliveries) == Counter(message.id for message in messages)
 
 
 def ids(deliveries: Sequence[Delivery]) -> list[str]:

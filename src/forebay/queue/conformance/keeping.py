@@ -1,4 +1,4 @@
-"""What a queue keeps: its places, its dead letters, its counts, and all of it over a restart."""
+"""What a queue keeps: its places, its dead letters, its counts."""
 
 # ruff: noqa: D102 - the name of a test says what it proves
 
@@ -8,10 +8,10 @@ import asyncio
 
 import pytest
 
-from forebay.errors import QueueFull
-from forebay.queue.conformance.harness import INF, Harness, accepted, done, message
-from forebay.queue.conformance.receiving import ODD_HEADERS
+from forebay.errors import QueueFull, TooLarge
+from forebay.queue.conformance.harness import INF, Harness, accepted, assert_same, done, message
 from forebay.queue.driver import Ending, Settlement, State
+from forebay.queue.options import EACH
 
 
 class Keeping(Harness):
@@ -45,6 +45,18 @@ class Keeping(Harness):
         [delivery] = await self.take(driver, 1)
         assert (delivery.message.id, delivery.message.body, delivery.attempt) == (sent.id, sent.body, 1)
 
+    async def test_all_dead_letters_are_returned_page_by_page(self) -> None:
+        driver = await self.opened()
+        sent = await accepted(driver, [message() for _ in range(5)])
+        await self.bury(driver, {"reason": "r"}, 5)
+        returned, after = 0, ""
+        while letters := await driver.dead_letters(2, after):
+            after = letters[-1].message.id
+            returned += await driver.return_dead([letter.message.id for letter in letters])
+        assert returned == 5
+        assert_same(await self.take(driver, 5), sent)
+        assert list(await driver.dead_letters()) == []
+
     async def test_a_dropped_dead_letter_is_gone_and_counted(self) -> None:
         driver = await self.opened()
         sent = await accepted(driver, [message(), message()])
@@ -52,6 +64,16 @@ class Keeping(Harness):
         assert await driver.drop_dead([sent[0].id, "nobody"]) == 1
         assert [letter.message.id for letter in await driver.dead_letters()] == [sent[1].id]
         await self.assert_counts(driver, dead=1, discarded=1)
+
+    async def test_a_message_that_is_too_large_is_refused_by_name_and_harms_no_other(self) -> None:
+        self.need(self.too_large is not None, "a limit on the size of a message")
+        driver = await self.opened()
+        sent = [message(), message(body=b"x" * (self.too_large or 0)), message()]
+        results = await driver.publish(sent, INF)
+        assert [type(result) for result in results] == [str, TooLarge, str]
+        after = await accepted(driver, [message()])
+        assert_same(await self.take(driver, 3), [sent[0], sent[2], *after])
+        await self.assert_counts(driver, accepted=3, in_work=3, waiting=0)
 
     async def test_a_full_queue_refuses_and_drops_nothing(self) -> None:
         driver = await self.opened()
@@ -72,6 +94,20 @@ class Keeping(Harness):
         assert isinstance((await drivers[1].publish([message()], 25))[0], QueueFull)
         await drivers[0].settle([Settlement(delivery, Ending.RELEASE) for delivery in taken])
         await self.assert_counts(drivers[0], waiting=30)
+
+    async def test_the_fullest_group_decides_on_places_and_subscribers_of_their_own_do_not(self) -> None:
+        self.need(self.features.exact_places, "exact places")
+        driver, _listener = await self.opened(), await self.opened(group=EACH)
+        for _ in range(2):
+            await accepted(driver, [message(), message()], 2)
+            await driver.settle([done(delivery) for delivery in await self.take(driver, 2)])
+        audit = await self.opened(group="audit")
+        expected = 4 if self.features.remembers else 2
+        await accepted(driver, [message(), message()], expected)
+        await driver.settle([done(delivery) for delivery in await self.take(driver, 2)])
+        assert isinstance((await driver.publish([message()], 2))[0], QueueFull)
+        await self.take(audit, expected)
+        await accepted(driver, [message()], 2)
 
     async def test_a_second_publish_of_a_message_that_is_there_changes_nothing(self) -> None:
         self.need(self.features.deduplicates, "that it knows duplicates")
@@ -124,15 +160,3 @@ class Keeping(Harness):
         assert (await driver.counts()).oldest_seconds == pytest.approx(3)
         await driver.settle([done(delivery) for delivery in await self.take(driver, 2)])
         assert (await driver.counts()).oldest_seconds == 0
-
-    async def test_what_was_accepted_survives_a_restart(self) -> None:
-        self.need(self.features.persistent, "that it keeps messages")
-        first = await self.opened()
-        sent = await accepted(first, [message(key="one", headers=ODD_HEADERS) for _ in range(5)])
-        await first.settle([Settlement(d, Ending.DEAD) for d in await self.take(first, 1)])
-        await first.close()
-        second = await self.opened()
-        taken = await self.take(second, 4)
-        letters = [letter.message for letter in await second.dead_letters()]
-        assert sorted([d.message for d in taken] + letters, key=lambda m: m.id) == sorted(sent, key=lambda m: m.id)
-        await self.assert_counts(second, accepted=5, in_work=4, dead=1)

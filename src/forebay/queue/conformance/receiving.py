@@ -9,11 +9,10 @@ from collections import Counter
 
 import pytest
 
-from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.message import Message, new_id
-from forebay.queue.conformance.harness import INF, Harness, accepted, done, ids, message
-from forebay.queue.driver import Delivery, Driver, Ending, Settlement
+from forebay.queue.conformance.harness import INF, Harness, accepted, assert_same, done, ids, message
+from forebay.queue.driver import Delivery, Driver
 
 ODD_BODIES = {
     "empty": b"",
@@ -22,6 +21,7 @@ ODD_BODIES = {
     "not UTF-8": b"\xff\xfe\x80",
     "one megabyte": b"0123456789abcdef" * 65_536,
 }
+ODD_KEYS = ["", " ", "a b", "a.b.*.>", "a/b#c%d", "{a}", "щука 🐟", "a\x00b", "a\r\nb", "x" * 300]
 ODD_HEADERS = {
     "plain": "text",
     "empty": "",
@@ -37,14 +37,23 @@ ODD_HEADERS = {
 class Receiving(Harness):
     """From the publisher to a receiver."""
 
-    @pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES)
-    async def test_a_body_comes_as_it_was_sent(self, body: bytes) -> None:
+    async def test_bodies_come_as_they_were_sent(self) -> None:
         driver = await self.opened()
-        await accepted(driver, [Message(new_id(), body)])
-        [delivery] = await self.take(driver, 1)
-        assert delivery.message.body == body
-        assert await driver.settle([done(delivery)]) == [True]
-        await self.assert_counts(driver, accepted=1, done=1, waiting=0, in_work=0)
+        sent = {what: message(body=body, key="one") for what, body in ODD_BODIES.items()}
+        for one in sent.values():
+            await accepted(driver, [one])
+        taken = {delivery.message.id: delivery for delivery in await self.take(driver, len(sent))}
+        assert [what for what, one in sent.items() if taken[one.id].message.body != one.body] == []
+        assert list(await driver.settle([done(delivery) for delivery in taken.values()])) == [True] * len(sent)
+        await self.assert_counts(driver, accepted=len(sent), done=len(sent), waiting=0, in_work=0)
+
+    async def test_keys_and_headers_come_as_they_were_sent(self) -> None:
+        driver = await self.opened()
+        sent = [message(key=key) for key in ODD_KEYS]
+        sent += [message(headers={f"header {n}": "x" * 1_000 for n in range(20)}), message(headers={})]
+        await accepted(driver, sent)
+        taken = await self.take(driver, len(sent))
+        assert {d.message.id: d.message for d in taken} == {one.id: one for one in sent}
 
     async def test_headers_key_priority_and_time_come_as_they_were_sent(self) -> None:
         driver = await self.opened()
@@ -59,19 +68,34 @@ class Receiving(Harness):
         await accepted(publisher, [message()])
         assert len(await self.take(await self.opened(), 1)) == 1
 
-    async def test_many_publishers_at_once_lose_nothing(self) -> None:
-        driver = await self.opened()
-        batches = [[message() for _ in range(10)] for _ in range(30)]
-        await asyncio.gather(*(accepted(driver, batch) for batch in batches))
-        taken = await self.take(driver, 300)
-        assert Counter(ids(taken)) == Counter(m.id for batch in batches for m in batch)
-
     async def test_to_publish_and_to_settle_nothing_is_allowed(self) -> None:
         driver = await self.opened()
         assert list(await driver.publish([], INF)) == []
         assert list(await driver.settle([])) == []
         await driver.extend([])
         await self.assert_counts(driver, accepted=0, done=0)
+
+    async def test_batches_of_any_size_keep_their_messages_and_their_order(self) -> None:
+        driver = await self.opened()
+        sent = [message(key="one") for _ in range(120)]
+        begin = 0
+        for size in (1, 2, 6, 11, 100):
+            await accepted(driver, sent[begin : begin + size])
+            begin += size
+        taken: list[Delivery] = []
+        for size in (6, 6, 1, 50, 57):
+            taken += await self.take(driver, size)
+            assert list(await driver.settle([done(delivery) for delivery in taken[-size:]])) == [True] * size
+        assert ids(taken) == [m.id for m in sent]
+
+    async def test_topics_do_not_see_each_other(self) -> None:
+        drivers = [await self.opened(f"-{n}") for n in range(3)]
+        sent = [[message() for _ in range(5)] for _ in drivers]
+        sent[1][0] = sent[0][0]
+        await asyncio.gather(*(accepted(driver, batch) for driver, batch in zip(drivers, sent, strict=True)))
+        for driver, batch in zip(drivers, sent, strict=True):
+            assert_same(await self.take(driver, 5), batch)
+            await self.assert_nothing_comes(driver)
 
     async def test_each_message_goes_to_one_of_several_receivers(self) -> None:
         drivers = [await self.opened() for _ in range(3)]
@@ -89,29 +113,6 @@ class Receiving(Harness):
         await asyncio.gather(*map(work, drivers))
         assert Counter(ids(taken)) == Counter(m.id for m in sent)
         await self.assert_counts(drivers[0], done=60, waiting=0, in_work=0)
-
-    @pytest.mark.parametrize("discipline", Discipline)
-    async def test_the_order_is_that_of_the_discipline(self, discipline: Discipline) -> None:
-        self.need(discipline in self.features.disciplines, f"discipline {discipline}")
-        driver = await self.opened(discipline=discipline)
-        sent = [message(key="one", priority=n % 4) for n in range(40)]
-        await accepted(driver, sent)
-        taken = ids(await self.take(driver, 40))
-        expected = [m.id for m in sent]
-        if discipline is Discipline.RANDOM:
-            assert sorted(taken) == sorted(expected)
-            assert taken not in (expected, expected[::-1])
-        elif discipline is Discipline.PRIORITY:
-            assert taken == [m.id for m in sorted(sent, key=lambda m: -m.priority)]
-        else:
-            assert taken == (expected if discipline is Discipline.FIFO else expected[::-1])
-
-    async def test_a_discipline_that_is_not_declared_is_refused_when_opened(self) -> None:
-        missing = set(Discipline) - self.features.disciplines
-        self.need(bool(missing), "that it lacks a discipline")
-        for discipline in missing:
-            with pytest.raises(UsageError):
-                await self.opened(discipline=discipline)
 
     async def test_an_unknown_option_is_refused(self) -> None:
         with pytest.raises(UsageError, match="disciplin"):
@@ -136,19 +137,3 @@ class Receiving(Harness):
         await asyncio.sleep(self.moment)
         [sent] = await accepted(publisher, [message()])
         assert ids(await receiving) == [sent.id]
-
-    async def test_to_cancel_a_receive_loses_nothing(self) -> None:
-        driver = await self.opened()
-        sent = [message() for _ in range(20)]
-        for n, one in enumerate(sent):
-            receiving = asyncio.create_task(driver.receive(1, self.patience))
-            await asyncio.sleep(0.001 * (n % 4))
-            await accepted(driver, [one])
-            await asyncio.sleep(0.0005 * (n % 5))
-            receiving.cancel()
-            [result] = await asyncio.gather(receiving, return_exceptions=True)
-            if not isinstance(result, BaseException):
-                await driver.settle([Settlement(delivery, Ending.RELEASE) for delivery in result])
-        taken = await self.take(driver, 20)
-        assert Counter(ids(taken)) == Counter(m.id for m in sent)
-        assert {delivery.attempt for delivery in taken} == {1}
