@@ -1,16 +1,14 @@
-"""Servers that need little more than a command line: Redis, NATS, RabbitMQ, nginx."""
+"""Servers that need little more than a command line: Redis, NATS, nginx."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from forebay.errors import Missing
-from forebay.lab.servers.process import Server, find_program, free_port
+from forebay.lab.servers.process import Server, find_program
 
 
 class Redis(Server):
@@ -62,55 +60,6 @@ class NATS(Server):
 
     def _answers(self) -> bool:
         return _greeted(self.port, b"").startswith(b"INFO")
-
-
-class RabbitMQ(Server):
-    """A RabbitMQ node of its own, with a port mapper of its own."""
-
-    name = "rabbitmq"
-    packages = ("rabbitmq-server",)
-
-    def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
-        super().__init__(folder, port)
-        self._mapper_port = free_port()
-        self._distribution_port = free_port()
-
-    @property
-    def url(self) -> str:
-        """Where clients find it."""
-        return f"amqp://guest:guest@127.0.0.1:{self.port}"
-
-    @classmethod
-    def program(cls) -> Path:
-        """Return the server's own script: Debian's on PATH changes the user."""
-        own = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-        return own if own.exists() else find_program("rabbitmq-server")
-
-    def _environment(self) -> Mapping[str, str]:
-        return {
-            "HOME": str(self.folder),
-            "RABBITMQ_NODENAME": f"forebay{self.port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(self._distribution_port),
-            "ERL_EPMD_PORT": str(self._mapper_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
-            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
-            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
-            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
-        }
-
-    def _answers(self) -> bool:
-        return len(_greeted(self.port, b"AMQP\x00\x00\x09\x01")) > 0
-
-    def _clean(self) -> None:
-        """End the port mapper, which Erlang leaves behind on purpose."""
-        mapper = shutil.which("epmd")
-        if mapper is not None:
-            command = [mapper, "-port", str(self._mapper_port), "-kill"]
-            subprocess.run(command, capture_output=True, check=False)
 
 
 class Nginx(Server):
