@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from forebay.intake.http import Response
     from forebay.message import Message
     from forebay.queue.opening import open_subscription, open_topic
+    from forebay.queue.plain import Queue, open_queue
+    from forebay.queue.request_reply import Asker, open_asker
     from forebay.queue.subscription import Subscription
     from forebay.queue.topic import Topic
     from forebay.running import Running
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answers": "forebay.intake.answers",
     "App": "forebay.app",
+    "Asker": "forebay.queue.request_reply",
     "Conflict": "forebay.errors",
     "Dead": "forebay.errors",
     "Discipline": "forebay.disciplines",
@@ -50,6 +53,7 @@ _HOMES = {
     "ForebayError": "forebay.errors",
     "Message": "forebay.message",
     "Missing": "forebay.errors",
+    "Queue": "forebay.queue.plain",
     "QueueFull": "forebay.errors",
     "Response": "forebay.intake.http",
     "Retry": "forebay.errors",
@@ -64,6 +68,8 @@ _HOMES = {
     "Unsupported": "forebay.errors",
     "UsageError": "forebay.errors",
     "Work": "forebay.workers.handler",
+    "open_asker": "forebay.queue.request_reply",
+    "open_queue": "forebay.queue.plain",
     "open_store": "forebay.stores.opening",
     "open_subscription": "forebay.queue.opening",
     "open_topic": "forebay.queue.opening",
@@ -73,6 +79,7 @@ _HOMES = {
 __all__ = [
     "Answers",
     "App",
+    "Asker",
     "Conflict",
     "Dead",
     "Discipline",
@@ -82,6 +89,7 @@ __all__ = [
     "ForebayError",
     "Message",
     "Missing",
+    "Queue",
     "QueueFull",
     "Response",
     "Retry",
@@ -97,6 +105,8 @@ __all__ = [
     "UsageError",
     "Work",
     "__version__",
+    "open_asker",
+    "open_queue",
     "open_store",
     "open_subscription",
     "open_topic",

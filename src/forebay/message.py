@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
+
+from forebay.errors import UsageError
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +36,20 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     def replace(self, **changes: object) -> Message:
         """Return a copy with the given fields changed."""
         return msgspec.structs.replace(self, **changes)
+
+
+def payload_of(body: Any) -> bytes:
+    """Return a body as bytes: bytes as they are, text as UTF-8, anything else as JSON.
+
+    Raises:
+        UsageError: JSON cannot say it.
+    """
+    if isinstance(body, bytes):
+        return body
+    try:
+        return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    except Exception as error:  # whatever an object says when it is looked at
+        raise UsageError(f"a {type(body).__name__} cannot be written as JSON: {error}") from error
 
 
 _IDS_DRAWN = 1_024

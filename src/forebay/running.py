@@ -17,7 +17,8 @@ from forebay.events import Event, Listener
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, Driver
 from forebay.queue.opening import open_driver, queue_url
-from forebay.queue.options import lease_of
+from forebay.queue.options import EACH, asked_of
+from forebay.queue.request_reply import Replier
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.settings import BY_NAME, Settings, text_of
@@ -95,13 +96,13 @@ class Running:
         return self.topics[name]
 
     async def ledgers(self) -> list[Ledger]:
-        """Read the books of every topic."""
+        """Read the books of every topic, as the group of this process has them: ``orders``, or ``orders@audit``."""
         counts = await self.counts()  # before the store: what is saved and not yet settled must not seem missing there
-        return [ledger_of(topic, counted, await self.store.count(topic)) for topic, counted in counts.items()]
+        return [ledger_of(work, counted, await self._stored(work)) for work, counted in counts.items()]
 
     async def counts(self) -> dict[str, Counts]:
-        """Return for each topic how many messages are where."""
-        queued = {name: await topic.counts() for name, topic in self.topics.items()}
+        """Return for each topic how many messages are where for the group of this process."""
+        queued = {topic.work_name: await topic.counts() for topic in self.topics.values()}
         return queued | {name: direct.counts() for name, direct in self.directs.items()}
 
     async def drained(self, timeout: float | None = None) -> None:
@@ -118,6 +119,9 @@ class Running:
     def stopping(self) -> None:
         """Say by /readyz that this process will not be there much longer."""
         self.health.stopping = True
+
+    async def _stored(self, work: str) -> int | None:
+        return None if work.endswith(f"@{EACH}") else await self.store.count(work)
 
     async def _something_ends(self) -> None:
         ended = asyncio.Event()
@@ -197,9 +201,10 @@ async def _open_queues(running: Running, stack: AsyncExitStack) -> None:
     settings = running.settings
     for name in running.app.topics:
         url = _queue_of(running, name)
+        work = asked_of(url).work_on(name)
         driver = await open_driver(url)
         stack.push_async_callback(driver.close)
-        topic = Topic(name, driver, places=settings.places, deadline=settings.deadline, owned=False)
+        topic = Topic(name, driver, places=settings.places, deadline=settings.deadline, owned=False, work_name=work)
         topic.listeners = running.listeners
         running.topics[name] = topic
         if settings.workers and name in running.app.handlers:
@@ -224,14 +229,15 @@ async def _stop_pool(running: Running, pool: Pool) -> None:
 
 
 def _pool(running: Running, declared: DeclaredHandler, url: URL, driver: Driver) -> Pool:
-    settings = running.settings
-    subscription = Subscription(declared.topic, driver, lease=lease_of(url), owned=False)
+    settings, asked = running.settings, asked_of(url)
+    subscription = Subscription(asked.work_on(declared.topic), driver, lease=asked.lease, owned=False)
     return Pool(
         subscription,
         declared.handler,
         workers=_workers(declared, settings),
         policy=declared.retry or RetryPolicy(attempts=settings.attempts, first=settings.backoff),
-        store=running.store,
+        store=None if asked.ephemeral else running.store,  # each subscriber does all of the work, and keeps none of it
+        replier=Replier(url, driver),
         timeout=declared.timeout or settings.timeout,
         at_most_once=settings.guarantee == "at-most-once",
         listeners=running.listeners,

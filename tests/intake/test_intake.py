@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from forebay.clock import ManualClock
 from forebay.durability import Durability
-from forebay.errors import QueueFull, Retry, Unavailable, Unknown
+from forebay.errors import QueueFull, Retry, TooLarge, Unavailable, Unknown
 from forebay.events import Answered, Refused
 from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers
@@ -66,7 +66,7 @@ async def ask(site, method="POST", path="/orders", body=GOOD, **headers):
 class Failing:
     """A topic that gives every message the same answer."""
 
-    name = "orders"
+    name = work_name = "orders"
     durability = Durability.FSYNC
 
     def __init__(self, answer):
@@ -120,6 +120,15 @@ async def test_what_the_queue_refuses_or_does_not_know_is_503_and_may_be_tried_a
     assert (status, headers["retry-after"]) == (503, "1")
     assert "failed" not in body["detail"]
     assert Refused("orders", reason) in heard
+
+
+async def test_what_the_broker_never_takes_is_413_and_need_not_be_tried_again():
+    heard = []
+    intake = Intake("/orders", Order, Failing(TooLarge("1 MiB at most")), listeners=[heard.append])
+    status, headers, body = await ask(site_of(intake))
+    assert (status, body["detail"]) == (413, "1 MiB at most")
+    assert "retry-after" not in headers
+    assert Refused("orders", "invalid") in heard
 
 
 async def test_a_full_queue_refuses_and_drops_nothing(driver):

@@ -6,6 +6,7 @@ from forebay.errors import Undecodable, Unknown
 from forebay.events import Finished, Stalled
 from forebay.message import Message
 from forebay.queue.driver import Delivery, Ending
+from forebay.workers.answering import Answering
 from forebay.workers.finishing import MOST_UNSAVED, Finisher, Handled
 
 
@@ -29,8 +30,10 @@ class Store:
 
 class Rig:
     def __init__(self, store):
-        self.store, self.settled, self.failed, self.events = store, [], [], []
-        self.finisher = Finisher("orders", store, self.settled.append, self.fail, [self.events.append])
+        self.store, self.settled, self.failed, self.events, self.troubles = store, [], [], [], []
+        self.finisher = Finisher(
+            "orders", store, Answering(None, self.settled.append, self.troubles.append), self.fail, [self.events.append]
+        )
 
     def fail(self, delivery, error, began):
         self.failed.append((delivery.message.id, type(error).__name__))

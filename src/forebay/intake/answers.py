@@ -38,6 +38,10 @@ class Answers:
         """Return the answer to a body that is not what the intake takes: 400 with the reason."""
         return problem(400, reason)
 
+    def too_large(self, reason: str) -> Response:
+        """Return the answer to a body that the broker never takes: 413 with the reason."""
+        return problem(413, reason)
+
     def bad_key(self, reason: str) -> Response:
         """Return the answer to an Idempotency-Key that is none: 400."""
         return problem(400, reason)

@@ -11,7 +11,17 @@ from typing import Any, Protocol, cast
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.durability import Durability
-from forebay.errors import Conflict, ForebayError, Outcome, QueueFull, Unavailable, Undecodable, Unknown, UsageError
+from forebay.errors import (
+    Conflict,
+    ForebayError,
+    Outcome,
+    QueueFull,
+    TooLarge,
+    Unavailable,
+    Undecodable,
+    Unknown,
+    UsageError,
+)
 from forebay.events import Answered, Listener, Refused
 from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers, Overload, retry_after
@@ -105,7 +115,7 @@ class Intake:
         self._clock = clock
         self._decode = decoder(body)
         self._keys = Keys(store, self.topic, clock) if store else None
-        self._status = Status(store, None if self.is_direct else target, self.topic)
+        self._status = Status(store, *((None, self.topic) if self.is_direct else (target, target.work_name)))
         self._put: Callable[[Message, Any, Done], None] = self._work if self.is_direct else self._publish
         self._tasks: set[asyncio.Task[None]] = set()
         self._durability = (b"forebay-durability", self._reached(store).value.encode())
@@ -231,6 +241,8 @@ class Intake:
         match error:
             case QueueFull():
                 return "full", retry_after(self.answers.full(), RETRY_SECONDS)
+            case TooLarge():
+                return "invalid", self.answers.too_large(error.what)
             case Unavailable():
                 return "unavailable", retry_after(self.answers.unavailable(), RETRY_SECONDS)
             case Conflict():

@@ -29,7 +29,7 @@ class Status:
     Arguments:
         store: knows what is done; None: nobody does.
         finder: knows the rest; None: there is no queue.
-        topic: only its messages are told of.
+        topic: only its messages are told of; with its group, where that is another one.
     """
 
     def __init__(self, store: Store | None, finder: Finder | None, topic: str) -> None:

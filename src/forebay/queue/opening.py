@@ -10,7 +10,7 @@ from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Unsupported, UsageError
 from forebay.queue.admin import Admin
 from forebay.queue.driver import Driver
-from forebay.queue.options import NAME, asked_of, lease_of
+from forebay.queue.options import NAME, asked_of
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.url import URL, parse
@@ -26,6 +26,10 @@ DRIVERS = {
     "kafka": ("forebay.queue.drivers.kafka", "kafka"),
 }
 """Scheme of the URL: the module of its driver, and the extra that installs what it needs."""
+
+
+OF_ONE_TOPIC = frozenset({"topic", "group", "discipline", "order", "durability"})
+"""Options that speak of one topic and its workers, not of the broker."""
 
 
 def queue_url(text: str | URL, topic: str = "") -> URL:
@@ -51,6 +55,19 @@ def _topic_in_place(url: URL) -> str:
     Where an option names the topic, the path keeps the meaning that it has for others: a database, a virtual host.
     """
     return {"memory": url.host, "sqlite": ""}.get(url.scheme, url.path)
+
+
+def beside(url: URL, topic: str, **options: str) -> URL:
+    """Return the address of another topic of the same broker, with these options.
+
+    Arguments:
+        url: of a topic, as `queue_url` returns it; what it asks of that topic alone is left behind.
+        topic: the name of the other one.
+    """
+    kept = {name: text for name, text in url.options.items() if name not in OF_ONE_TOPIC}
+    in_place = url.scheme not in {"memory", "sqlite"} and url.path == url.options.get("topic")
+    path = "" if in_place else url.path
+    return URL(url.scheme, url.host, path, url.user, url.password, {**kept, "topic": topic, **options})
 
 
 async def open_driver(url: str | URL, topic: str = "", clock: Clock = SYSTEM_CLOCK) -> Driver:
@@ -111,7 +128,8 @@ async def open_subscription(url: str | URL, topic: str = "") -> Subscription:
         UsageError: the URL is wrong. Unavailable: the broker cannot be reached.
     """
     full = queue_url(url, topic)
-    subscription = Subscription(full.options["topic"], await open_driver(full), lease=lease_of(full))
+    asked = asked_of(full)
+    subscription = Subscription(asked.work_on(asked.topic), await open_driver(full), lease=asked.lease)
     subscription.start()
     return subscription
 

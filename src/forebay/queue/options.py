@@ -75,6 +75,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the subscriber belongs to no group."""
         return self.group == EACH
 
+    def work_on(self, topic: str) -> str:
+        """Return what this group's work on a topic is called in results, events and ledgers: orders, orders@audit.
+
+        Two groups do different work on one message, and the inbox of a store must not take one for the other.
+        """
+        return topic if self.group == self.topic else f"{topic}@{self.group}"
+
 
 def asked_of(url: URL) -> Asked:
     """Return what a queue's URL asks for; the driver checks the names of its own options.

@@ -57,6 +57,7 @@ class Topic:
         driver: the broker's side; the topic owns it when `owned`, and closes it.
         places: waiting messages allowed (q of A/B/n/q); inf: no limit.
         deadline: seconds after which a caller hears `Unknown` instead of waiting for the broker.
+        work_name: what the driver's group does with the messages is called so in results and ledgers; default: `name`.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Topic:
         places: float = math.inf,
         deadline: float = 5.0,
         owned: bool = True,
+        work_name: str = "",
     ) -> None:
         self.name = name
+        self.work_name = work_name or name
         self.places = places
         self.listeners: list[Listener] = []
         self._driver = driver

@@ -20,12 +20,16 @@ MOST_UNBURIED = 5_000
 
 
 class Burial(msgspec.Struct, gc=False):
-    """A settlement that makes a dead letter, why, and when the handler began and ended (seconds since the epoch)."""
+    """A settlement that makes a dead letter, why, and when the handler began and ended (seconds since the epoch).
+
+    `kept` is the result that the store has after all, as JSON.
+    """
 
     settlement: Settlement
     reason: str
     began: float
     ended: float
+    kept: bytes | None = None
 
 
 class Burials:
@@ -77,5 +81,8 @@ class Burials:
         ids = [burial.settlement.delivery.message.id for burial in burials]
         results = await asyncio.gather(*map(self._store.get, ids))
         for burial, result in zip(burials, results, strict=True):
-            done = result is not None and result.topic == self._topic
-            self._end(Settlement(burial.settlement.delivery) if done else burial.settlement, burial)
+            if result is not None and result.topic == self._topic:
+                burial.kept = result.value
+                self._end(Settlement(burial.settlement.delivery), burial)
+            else:
+                self._end(burial.settlement, burial)

@@ -1,4 +1,4 @@
-"""From a handled message to a finished one: its result is kept, once, and only then is it settled."""
+"""From a handled message to a finished one: its result is kept, once, and only then is it answered and settled."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from forebay.events import Event, Finished, Listener, Stalled
 from forebay.queue.batching import Gatherer
 from forebay.queue.driver import Delivery, Settlement
 from forebay.stores.store import Result, Store
+from forebay.workers.answering import Answering, kept_value
 
 MOST_UNSAVED = 5_000
 
@@ -35,7 +36,7 @@ class Finisher:
     Arguments:
         topic: the name for results and events.
         store: where results go; None: handled means done.
-        settle: tells the broker that a delivery is over.
+        answering: settles a delivery that is over, after its answer where it wants one.
         fail: takes a delivery whose result can never be kept, with the error and the time it began.
         listeners: hear of each end.
     """
@@ -44,13 +45,13 @@ class Finisher:
         self,
         topic: str,
         store: Store | None,
-        settle: Callable[[Settlement], None],
+        answering: Answering,
         fail: Callable[[Delivery, BaseException, float], None],
         listeners: list[Listener],
     ) -> None:
         self._topic = topic
         self._store = store
-        self._settle = settle
+        self._answering = answering
         self._fail = fail
         self._listeners = listeners
         self._unsaved: Gatherer[tuple[Handled, Result]] = Gatherer(self._save, self._stalled, MOST_UNSAVED)
@@ -101,14 +102,26 @@ class Finisher:
     async def _save(self, batch: list[tuple[Handled, Result]]) -> None:
         assert self._store is not None
         answers = await self._store.save([result for _, result in batch])
+        if not all(answers):
+            await self._recall([handled for (handled, _), answer in zip(batch, answers, strict=True) if not answer])
         for (handled, _), answer in zip(batch, answers, strict=True):
             if isinstance(answer, ForebayError):
                 self._fail(handled.delivery, answer, handled.began)
             else:
                 self._done(handled)
 
+    async def _recall(self, repeated: list[Handled]) -> None:
+        """Put what the store has kept of earlier deliveries in the place of what was returned now, for who asked."""
+        assert self._store is not None
+        for handled in repeated:
+            message = handled.delivery.message
+            if self._answering.is_asked(message):
+                kept = await self._store.get(message.id)
+                if kept is not None and kept.topic == self._topic:
+                    handled.value = kept_value(kept.value, handled.value)
+
     def _done(self, handled: Handled) -> None:
-        self._settle(Settlement(handled.delivery))
+        self._answering.end(Settlement(handled.delivery), handled.value)
         if self._listeners:
             delivery = handled.delivery
             self._emit(

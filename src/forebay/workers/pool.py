@@ -13,8 +13,10 @@ from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Dead, Drop, ForebayError, Undecodable, Unknown
 from forebay.events import Event, Finished, Listener, Stalled, Started
 from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.request_reply import Replier
 from forebay.queue.subscription import Subscription
 from forebay.stores.store import Store
+from forebay.workers.answering import Answering, kept_value
 from forebay.workers.burying import Burial, Burials
 from forebay.workers.finishing import Finisher, Handled
 from forebay.workers.handler import Handler, Work
@@ -47,6 +49,7 @@ class Pool:
         workers: n of A/B/n/q: how many messages are in work at once.
         policy: what a failure means.
         store: where results go, each once; None: nowhere.
+        replier: answers the messages that ask for it; None: nobody does.
         timeout: seconds that an async handler may take; None: any.
         at_most_once: acknowledge before the handler: what it does not finish is lost, nothing is handled twice.
         listeners: hear of every start and end.
@@ -61,6 +64,7 @@ class Pool:
         workers: int = 8,
         policy: RetryPolicy | None = None,
         store: Store | None = None,
+        replier: Replier | None = None,
         timeout: float | None = None,
         at_most_once: bool = False,
         listeners: list[Listener] | None = None,
@@ -79,7 +83,8 @@ class Pool:
         subscription.wished_by_each = handler.batch or 1
         self._at_most_once = at_most_once
         self._settle: Callable[[Settlement], None] = _already_settled if at_most_once else subscription.settle
-        self._finisher = Finisher(self._topic, store, self._settle, self._fail, self._listeners)
+        self._answering = Answering(replier, self._settle, partial(self._stalled, where="reply"))
+        self._finisher = Finisher(self._topic, store, self._answering, self._fail, self._listeners)
         self._burials = Burials(self._topic, None if at_most_once else store, self._settled, self._stalled)
         self._suspects = Suspects(subscription, self._policy, self._release)
         self._executor: Executor | None = None
@@ -115,6 +120,7 @@ class Pool:
             await asyncio.wait(self._tasks, timeout=ABANDON_SECONDS)
         unsaved = await self._finisher.drain(max(end - loop.time(), 1.0))
         unsaved += await self._burials.drain(max(end - loop.time(), 1.0))
+        unsaved += await self._answering.drain(max(end - loop.time(), 1.0))
         untold = await self._subscription.close(max(end - loop.time(), 1.0))
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
@@ -147,6 +153,7 @@ class Pool:
             if run % TURN == 0:
                 await asyncio.sleep(0)
                 await self._burials.wait_for_room()
+                await self._answering.wait_for_room()
             if finisher.is_full:
                 await finisher.wait_for_room()
 
@@ -199,6 +206,7 @@ class Pool:
             await asyncio.sleep(0)
             await self._finisher.wait_for_room()
             await self._burials.wait_for_room()
+            await self._answering.wait_for_room()
 
     def _list_from(self, first: Delivery) -> list[Delivery]:
         """Return the first delivery and those that lie ready, as many as the handler takes at once."""
@@ -293,8 +301,13 @@ class Pool:
             self._settled(settlement, burial)
 
     def _settled(self, settlement: Settlement, burial: Burial) -> None:
-        """Settle a delivery, and tell it to the listeners."""
-        self._settle(settlement)
+        """Settle a delivery, answered where it wants that, and tell it to the listeners."""
+        if burial.kept is not None:
+            self._answering.end(settlement, kept_value(burial.kept))
+        elif settlement.ending is Ending.DEAD:
+            self._answering.end_failed(settlement, burial.reason)
+        else:
+            self._settle(settlement)
         if self._listeners:
             delivery, ended = settlement.delivery, burial.ended
             self._emit(
