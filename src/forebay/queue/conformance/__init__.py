@@ -24,10 +24,12 @@ PARTS = (
     "harness",
     "keeping",
     "model",
+    "operating",
     "ordering",
     "receiving",
     "settling",
     "storming",
+    "working",
 )
 for _part in PARTS:
     pytest.register_assert_rewrite(f"{__name__}.{_part}")  # a failure shows its values, as in a test file
@@ -39,15 +41,28 @@ from forebay.queue.conformance.grouping import Grouping  # noqa: E402
 from forebay.queue.conformance.harness import Harness  # noqa: E402
 from forebay.queue.conformance.keeping import Keeping  # noqa: E402
 from forebay.queue.conformance.model import Modelled  # noqa: E402
+from forebay.queue.conformance.operating import Operating  # noqa: E402
 from forebay.queue.conformance.ordering import Ordering  # noqa: E402
 from forebay.queue.conformance.receiving import Receiving  # noqa: E402
 from forebay.queue.conformance.settling import Settling  # noqa: E402
 from forebay.queue.conformance.storming import Storming  # noqa: E402
+from forebay.queue.conformance.working import Working  # noqa: E402
 
 __all__ = ["ConformanceSuite", "Harness"]
 
 
 class ConformanceSuite(
-    Receiving, Grouping, Ordering, Delaying, Settling, Keeping, Closing, Cancelling, Storming, Modelled
+    Receiving,
+    Grouping,
+    Ordering,
+    Delaying,
+    Settling,
+    Keeping,
+    Closing,
+    Cancelling,
+    Storming,
+    Working,
+    Operating,
+    Modelled,
 ):
     """The behaviour of a driver; see :class:`~forebay.queue.conformance.harness.Harness` for what to fill in."""
