@@ -14,15 +14,15 @@ from forebay.queue.admin import Severity
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement, State
 from forebay.queue.drivers import memory
-from forebay.url import parse
+from forebay.url import URL, parse
 
 
 class TestMemory(ConformanceSuite):
     features = memory.FEATURES
     clock = ManualClock()
 
-    async def open(self, topic: str, **options: str) -> Driver:
-        return await memory.connect(parse(f"memory://{topic}").with_options(**options), clock=self.clock)
+    def url(self, topic: str, **options: str) -> URL:
+        return parse(f"memory://{topic}").with_options(**options)
 
 
 async def opened(url: str, clock: ManualClock | None = None) -> Driver:

@@ -22,7 +22,7 @@ from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Driver, Settlement
 from forebay.queue.drivers import sqlite
 from forebay.sqlitefile import SQLiteFile
-from forebay.url import parse
+from forebay.url import URL, parse
 
 
 class TestSQLite(ConformanceSuite):
@@ -33,9 +33,8 @@ class TestSQLite(ConformanceSuite):
     def _file(self, tmp_path: Path) -> None:
         self.path = tmp_path / "queue.db"
 
-    async def open(self, topic: str, **options: str) -> Driver:
-        url = parse(f"sqlite:///{self.path}").with_options(topic=topic, **options)
-        return await sqlite.connect(url, clock=self.clock)
+    def url(self, topic: str, **options: str) -> URL:
+        return parse(f"sqlite:///{self.path}").with_options(topic=topic, **options)
 
 
 def script(path: Path, work: str) -> list[str]:
