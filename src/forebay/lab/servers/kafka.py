@@ -37,8 +37,9 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 SETTINGS = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={folder}/data
@@ -67,7 +68,12 @@ rootLogger.appenderRef.out.ref = OUT
 
 
 class Kafka(Server):
-    """A Kafka broker; its URL lacks the topic: ``kafka://127.0.0.1:9092``."""
+    """A Kafka broker; its URL lacks the topic: ``kafka://127.0.0.1:9092``.
+
+    Attributes:
+        behind, proxy: who comes through a proxy from the port `proxy` to the port `behind` is led back to the proxy;
+            a broker tells its clients where it is, and would lead them past it.
+    """
 
     name = "kafka"
     packages = ("default-jre-headless", "maven")
@@ -75,6 +81,7 @@ class Kafka(Server):
     def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
         super().__init__(folder, port)
         self._controller_port = free_port()
+        self.behind, self.proxy = free_port(), free_port()
 
     @property
     def url(self) -> str:
@@ -99,13 +106,17 @@ class Kafka(Server):
         settings = self.folder / "server.properties"
         if settings.exists():
             return
-        settings.write_text(SETTINGS.format(port=self.port, controller=self._controller_port, folder=self.folder))
+        settings.write_text(self._text())
         (self.folder / "log.properties").write_text(LOG)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         storage = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings)]
         done = subprocess.run(self._java(jars, storage), capture_output=True, text=True, check=False)
         if done.returncode:
             raise Unavailable("Kafka's storage cannot be formatted", (done.stderr or done.stdout)[-2000:])
+
+    def _text(self) -> str:
+        ports = {"port": self.port, "controller": self._controller_port, "behind": self.behind, "proxy": self.proxy}
+        return SETTINGS.format(folder=self.folder, **ports)
 
     def _command(self) -> Sequence[str]:
         return self._java(self.program(), ["kafka.Kafka", str(self.folder / "server.properties")])
