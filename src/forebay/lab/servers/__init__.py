@@ -1,7 +1,8 @@
 """Real servers for tests and experiments: on free loopback ports, with their data in a folder that goes with them."""
 
 from forebay.lab.servers.kafka import Kafka
-from forebay.lab.servers.light import NATS, Nginx, Redis
+from forebay.lab.servers.light import Nginx, Redis
+from forebay.lab.servers.nats import NATS
 from forebay.lab.servers.postgres import PostgreSQL
 from forebay.lab.servers.process import Server
 from forebay.lab.servers.rabbitmq import RabbitMQ

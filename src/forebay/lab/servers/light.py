@@ -1,4 +1,4 @@
-"""Servers that need little more than a command line: Redis, NATS, nginx."""
+"""Servers that need little more than a command line: Redis, nginx."""
 
 from __future__ import annotations
 
@@ -36,30 +36,6 @@ class Redis(Server):
 
     def _answers(self) -> bool:
         return _greeted(self.port, b"PING\r\n").startswith(b"+PONG")
-
-
-class NATS(Server):
-    """A NATS server with JetStream."""
-
-    name = "nats"
-    packages = ("nats-server",)
-
-    @property
-    def url(self) -> str:
-        """Where clients find it."""
-        return f"nats://127.0.0.1:{self.port}"
-
-    @classmethod
-    def program(cls) -> Path:
-        """Return `nats-server`."""
-        return find_program("nats-server")
-
-    def _command(self) -> Sequence[str]:
-        place = ["-a", "127.0.0.1", "-p", str(self.port)]
-        return [str(self.program()), *place, "-js", "-sd", str(self.folder / "data")]
-
-    def _answers(self) -> bool:
-        return _greeted(self.port, b"").startswith(b"INFO")
 
 
 class Nginx(Server):
