@@ -13,7 +13,11 @@ import pytest
 from forebay.errors import Missing, Unavailable
 from forebay.lab.servers import NATS, Kafka, PostgreSQL, RabbitMQ, Redis, Server
 
-NEED_A_SERVER = {"kafka", "nats", "postgres", "rabbitmq", "redis", "own_server"}
+NEED_A_SERVER = {"kafka", "nats", "postgres", "rabbitmq", "redis", "own_server", "own_servers"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cycles", type=int, default=20, help="faults in each long run of `make soak`")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,6 +89,17 @@ def rabbitmq() -> Iterator[RabbitMQ]:
 @pytest.fixture
 def own_server() -> Iterator[Callable[[type[Server]], Server]]:
     """Start servers of this test alone, which it may kill: ``own_server(Kafka)``."""
+    yield from starting()
+
+
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[Callable[[type[Server]], Server]]:
+    """Start servers of this module alone, whose tests may kill them, and leave them running: ``own_servers(Kafka)``."""
+    yield from starting()
+
+
+def starting() -> Iterator[Callable[[type[Server]], Server]]:
+    """Yield what starts a server, and stop them all at the end."""
     servers: list[Server] = []
 
     def start(server: type[Server]) -> Server:
