@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from types import ModuleType
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Unsupported, UsageError
 from forebay.queue.admin import Admin
 from forebay.queue.driver import Driver
 from forebay.queue.options import NAME, asked_of
+from forebay.queue.registry import DRIVERS as DRIVERS
+from forebay.queue.registry import check_scheme
+from forebay.queue.registry import driver_module as driver_module
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.url import URL, parse
-
-DRIVERS = {
-    "memory": ("forebay.queue.drivers.memory", ""),
-    "sqlite": ("forebay.queue.drivers.sqlite", ""),
-    "redis": ("forebay.queue.drivers.redis", "redis"),
-    "rediss": ("forebay.queue.drivers.redis", "redis"),
-    "nats": ("forebay.queue.drivers.nats", "nats"),
-    "amqp": ("forebay.queue.drivers.rabbitmq", "rabbitmq"),
-    "amqps": ("forebay.queue.drivers.rabbitmq", "rabbitmq"),
-    "kafka": ("forebay.queue.drivers.kafka", "kafka"),
-}
-"""Scheme of the URL: the module of its driver, and the extra that installs what it needs."""
-
 
 OF_ONE_TOPIC = frozenset({"topic", "group", "discipline", "order", "durability"})
 """Options that speak of one topic and its workers, not of the broker."""
@@ -39,7 +27,7 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
         UsageError: not a URL, an unknown scheme, no topic or one with characters that some broker gives a meaning.
     """
     url = parse(text) if isinstance(text, str) else text
-    _known(url.scheme)
+    check_scheme(url.scheme)
     name = url.options.get("topic") or _topic_in_place(url) or topic
     if not NAME.fullmatch(name):
         raise UsageError(
@@ -132,26 +120,3 @@ async def open_subscription(url: str | URL, topic: str = "") -> Subscription:
     subscription = Subscription(asked.work_on(asked.topic), await open_driver(full), lease=asked.lease)
     subscription.start()
     return subscription
-
-
-def driver_module(scheme: str) -> ModuleType:
-    """Return the module of a scheme's driver (what it offers: :mod:`forebay.queue.driver`).
-
-    Raises:
-        UsageError: there is no such driver, or what it needs is not installed.
-    """
-    _known(scheme)
-    name, extra = DRIVERS[scheme]
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("forebay"):
-            raise
-        raise UsageError(
-            f"{scheme}:// needs the package {error.name}", f"install it: pip install 'forebay[{extra}]'"
-        ) from error
-
-
-def _known(scheme: str) -> None:
-    if scheme not in DRIVERS:
-        raise UsageError(f"there is no driver for {scheme}://", f"known: {', '.join(sorted(DRIVERS))}")

@@ -39,7 +39,7 @@ kept for it."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 """What topics and groups may be called: some broker gives every other character a meaning."""
 
-WHO_HAS: Mapping[Discipline | Order, tuple[str, ...]] = {
+WHO_HAS: dict[Discipline | Order, tuple[str, ...]] = {
     Discipline.FIFO: ("memory", "sqlite", "redis", "nats", "amqp", "kafka"),
     Discipline.LIFO: ("memory", "sqlite", "redis"),
     Discipline.RANDOM: ("memory", "sqlite", "redis"),
@@ -48,7 +48,8 @@ WHO_HAS: Mapping[Discipline | Order, tuple[str, ...]] = {
     Order.KEY: ("memory", "sqlite", "redis", "nats", "amqp", "kafka"),
     Order.PARTITION: ("memory", "sqlite", "redis", "nats", "amqp", "kafka"),
 }
-"""The drivers that can give a discipline or an order; a test holds it against what each of them declares."""
+"""The drivers that can give a discipline or an order; a test holds it against what each of them declares, and a driver
+that is registered adds itself."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
