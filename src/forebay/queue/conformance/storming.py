@@ -98,6 +98,7 @@ class _Storm:
             taken = await driver.receive(self.chance.randint(1, 10), self.harness.moment)
             if not taken:
                 await self.harness.pass_time(0.01)
+            await asyncio.sleep(0.001)  # so that who looks sees some in work
             self.chance.shuffle(taken := list(taken))
             settlements = [self._end(delivery) for delivery in taken]
             assert list(await driver.settle(settlements)) == [True] * len(settlements)

@@ -1,0 +1,356 @@
+"""The suite itself is tested: drivers that are broken on purpose, each caught by the test that is named for it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from forebay.clock import ManualClock
+from forebay.disciplines import Discipline
+from forebay.queue.conformance import ConformanceSuite
+from forebay.queue.driver import Counts, Delivery, Driver, Ending, Settlement, State
+from forebay.queue.drivers import memory
+from forebay.url import URL, parse
+
+
+class Sound:
+    """A driver in memory, as it is; the broken ones break one thing each.
+
+    `asked` may change what a URL asks for.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.driver, name)
+
+    @staticmethod
+    def asked(url: URL) -> URL:
+        return url
+
+
+class ForgetsWhatADeadWorkerHeld(Sound):
+    """The plain pop: whatever is handed over is gone."""
+
+    async def receive(self, limit, wait):
+        taken = await self.driver.receive(limit, wait)
+        await self.driver.settle([Settlement(delivery) for delivery in taken])
+        return taken
+
+    async def settle(self, settlements):
+        return [True] * len(settlements)
+
+
+class DeliversEarly(Sound):
+    async def publish(self, messages, places):
+        return await self.driver.publish([one.replace(not_before=0.0) for one in messages], places)
+
+
+class RetriesAtOnce(Sound):
+    async def settle(self, settlements):
+        return await self.driver.settle([Settlement(s.delivery, s.ending, 0.0, s.headers) for s in settlements])
+
+
+class HasOneGroupForAll(Sound):
+    @staticmethod
+    def asked(url):
+        return url.with_options(group=url.options["topic"])
+
+
+class TakesAListenerForAGroup(Sound):
+    """Subscribers of their own share one group."""
+
+    @staticmethod
+    def asked(url):
+        return url.with_options(group="listeners") if url.options.get("group") == "each" else url
+
+
+class BeginsAtTheEnd(Sound):
+    """A consumer group that starts at the latest record."""
+
+    begun = False
+
+    async def receive(self, limit, wait):
+        if not self.begun:
+            self.begun = True
+            await self.driver.purge()
+        return await self.driver.receive(limit, wait)
+
+
+class AcknowledgesAllBefore(Sound):
+    """Acknowledgement by number, as ``multiple=True`` or the commit of an offset does it."""
+
+    def __init__(self, driver):
+        super().__init__(driver)
+        self.handed: list[Delivery] = []
+
+    async def receive(self, limit, wait):
+        taken = await self.driver.receive(limit, wait)
+        self.handed += taken
+        return taken
+
+    async def settle(self, settlements):
+        kept = await self.driver.settle(settlements)
+        for settlement in settlements:
+            if settlement.ending is Ending.DONE and settlement.delivery in self.handed:
+                before = self.handed[: self.handed.index(settlement.delivery)]
+                await self.driver.settle([Settlement(delivery) for delivery in before])
+        return kept
+
+
+class DeliversDoneOnesAgain(Sound):
+    async def settle(self, settlements):
+        again = [
+            Settlement(s.delivery, Ending.RELEASE if s.ending is Ending.DONE else s.ending, s.delay, s.headers)
+            for s in settlements
+        ]
+        return await self.driver.settle(again)
+
+
+class CountsReleasesAsAttempts(Sound):
+    async def settle(self, settlements):
+        counted = [Settlement(s.delivery, Ending.RETRY) if s.ending is Ending.RELEASE else s for s in settlements]
+        return await self.driver.settle(counted)
+
+
+class NeverCountsAttempts(Sound):
+    async def receive(self, limit, wait):
+        taken = await self.driver.receive(limit, wait)
+        return [Delivery(one.message, 1, one.handle) for one in taken]
+
+
+class BreaksTheOrderOfKeys(Sound):
+    """The next message of a key is out while the one before it is."""
+
+    @staticmethod
+    def asked(url):
+        return url.with_options(order="none") if "order" in url.options and "discipline" not in url.options else url
+
+
+class BlocksEveryKey(Sound):
+    """One retry holds up all keys, not its own alone."""
+
+    @staticmethod
+    def asked(url):
+        return url.with_options(order="partition") if url.options.get("order") == "key" else url
+
+
+class DropsTheOldestWhenFull(Sound):
+    async def publish(self, messages, places):
+        for _ in messages:
+            if (await self.driver.counts()).waiting >= places:
+                await self.driver.settle([Settlement(one) for one in await self.driver.receive(1, 0)])
+        return await self.driver.publish(messages, math.inf)
+
+
+class SaysAcceptedWhenFull(Sound):
+    async def publish(self, messages, places):
+        results = await self.driver.publish(messages, places)
+        return [r if isinstance(r, str) else one.id for one, r in zip(messages, results, strict=True)]
+
+
+class BelievesLateSettlements(Sound):
+    async def settle(self, settlements):
+        await self.driver.settle(settlements)
+        return [True] * len(settlements)
+
+
+class HasNoHeartbeat(Sound):
+    async def extend(self, deliveries):
+        pass
+
+
+class KeepsItsLeasesWhenClosed(Sound):
+    async def close(self):
+        pass
+
+
+class LosesWhatACancelledReceiveHeld(Sound):
+    async def receive(self, limit, wait):
+        taken = await self.driver.receive(limit, wait)
+        await asyncio.sleep(0.001)
+        return taken
+
+
+class LosesHeaders(Sound):
+    async def publish(self, messages, places):
+        return await self.driver.publish([one.replace(headers={}) for one in messages], places)
+
+
+class TakesBodiesForText(Sound):
+    async def publish(self, messages, places):
+        return await self.driver.publish(
+            [m.replace(body=m.body.decode(errors="replace").encode()) for m in messages], places
+        )
+
+
+class ForgetsTheStory(Sound):
+    async def settle(self, settlements):
+        return await self.driver.settle([Settlement(s.delivery, s.ending, s.delay) for s in settlements])
+
+
+class LosesTheDead(Sound):
+    async def settle(self, settlements):
+        lost = [Settlement(s.delivery) if s.ending is Ending.DEAD else s for s in settlements]
+        return await self.driver.settle(lost)
+
+
+class HandsOverTooMany(Sound):
+    async def receive(self, limit, wait):
+        return await self.driver.receive(limit + 5, wait)
+
+
+class TakesTheNewestFirst(Sound):
+    @staticmethod
+    def asked(url):
+        return url.with_options(discipline="lifo") if "order" not in url.options else url
+
+
+class MixesTopics(Sound):
+    @staticmethod
+    def asked(url):
+        return url.with_options(topic="t")
+
+
+class CountsNothingInWork(Sound):
+    async def counts(self):
+        counts = await self.driver.counts()
+        return Counts(**{n: getattr(counts, n) for n in counts.__struct_fields__ if n != "in_work"})
+
+
+class PurgesWhatIsInWork(Sound):
+    def __init__(self, driver):
+        super().__init__(driver)
+        self.handed: list[Delivery] = []
+
+    async def receive(self, limit, wait):
+        taken = await self.driver.receive(limit, wait)
+        self.handed += taken
+        return taken
+
+    async def purge(self):
+        await self.driver.settle([Settlement(one) for one in self.handed])
+        return await self.driver.purge()
+
+
+class GoesOnWhenClosed(Sound):
+    async def close(self):
+        for one in await self.driver.receive(100, 0):
+            await self.driver.settle([Settlement(one, Ending.RELEASE)])
+
+
+class SleepsThroughAPublish(Sound):
+    """Looks once, and again only when its wait is over."""
+
+    async def receive(self, limit, wait):
+        taken = await self.driver.receive(limit, 0)
+        if not taken:
+            await asyncio.sleep(min(wait, 30.0))
+        return taken
+
+
+class FindsNothing(Sound):
+    async def find(self, reference):
+        found = await self.driver.find(reference)
+        return found if found is None or found.state is State.WAITING else None
+
+
+SUITE = ConformanceSuite
+CAUGHT_BY: list[tuple[type[Sound], Callable[..., Any], tuple[Any, ...]]] = [
+    (ForgetsWhatADeadWorkerHeld, SUITE.test_what_a_dead_process_held_goes_to_another_one, ()),
+    (ForgetsWhatADeadWorkerHeld, SUITE.test_a_discipline_loses_nothing_when_a_worker_dies, (Discipline.LIFO,)),
+    (DeliversEarly, SUITE.test_a_delayed_message_comes_when_it_is_due_and_lets_others_pass, ()),
+    (DeliversEarly, SUITE.test_a_message_for_next_year_waits_and_can_be_purged, ()),
+    (RetriesAtOnce, SUITE.test_a_retry_comes_back_with_the_next_attempt_and_not_early, ()),
+    (HasOneGroupForAll, SUITE.test_every_group_gets_every_message_and_is_counted_by_itself, ()),
+    (HasOneGroupForAll, SUITE.test_two_subscribers_get_the_whole_alphabet, ()),
+    (TakesAListenerForAGroup, SUITE.test_two_subscribers_get_the_whole_alphabet, ()),
+    (TakesAListenerForAGroup, SUITE.test_nothing_is_kept_for_a_subscriber_of_its_own_that_has_gone, ()),
+    (BeginsAtTheEnd, SUITE.test_a_message_that_came_before_the_first_receiver_is_kept, ()),
+    (AcknowledgesAllBefore, SUITE.test_what_was_settled_in_any_order_does_not_come_again_when_its_worker_dies, ()),
+    (AcknowledgesAllBefore, SUITE.test_work_goes_on_though_its_worker_closes_and_opens_again_and_again, ()),
+    (DeliversDoneOnesAgain, SUITE.test_a_second_settlement_is_answered_false_and_changes_nothing, ()),
+    (DeliversDoneOnesAgain, SUITE.test_what_is_refused_at_random_is_done_in_the_end_with_its_attempts_counted, ()),
+    (CountsReleasesAsAttempts, SUITE.test_a_released_message_comes_back_and_does_not_count_as_an_attempt, ()),
+    (CountsReleasesAsAttempts, SUITE.test_a_handler_that_is_interrupted_begins_anew_and_has_not_failed, ()),
+    (NeverCountsAttempts, SUITE.test_a_message_whose_workers_die_comes_again_with_a_growing_attempt, ()),
+    (NeverCountsAttempts, SUITE.test_a_thousand_messages_end_once_each_though_their_handlers_fail, ()),
+    (BreaksTheOrderOfKeys, SUITE.test_each_key_ends_in_the_order_of_publishing_whatever_happens_on_the_way, ()),
+    (BreaksTheOrderOfKeys, SUITE.test_of_one_partition_at_most_one_is_out, ()),
+    (BreaksTheOrderOfKeys, SUITE.test_the_order_of_a_key_outlives_its_worker, ()),
+    (BlocksEveryKey, SUITE.test_of_one_key_at_most_one_is_out_and_a_retry_blocks_its_key_alone, ()),
+    (DropsTheOldestWhenFull, SUITE.test_a_full_queue_refuses_and_drops_nothing, ()),
+    (SaysAcceptedWhenFull, SUITE.test_a_full_queue_refuses_and_drops_nothing, ()),
+    (SaysAcceptedWhenFull, SUITE.test_the_places_are_held_exactly_by_all_who_publish, ()),
+    (BelievesLateSettlements, SUITE.test_a_settlement_that_comes_too_late_changes_nothing, ()),
+    (BelievesLateSettlements, SUITE.test_when_the_clock_jumps_all_that_is_due_comes, ()),
+    (HasNoHeartbeat, SUITE.test_an_extended_lease_is_kept, ()),
+    (KeepsItsLeasesWhenClosed, SUITE.test_closing_releases_what_is_leased, ()),
+    (KeepsItsLeasesWhenClosed, SUITE.test_many_close_at_once_and_who_stays_gets_it_all, ()),
+    (LosesWhatACancelledReceiveHeld, SUITE.test_to_cancel_a_receive_loses_nothing, ()),
+    (LosesHeaders, SUITE.test_keys_and_headers_come_as_they_were_sent, ()),
+    (TakesBodiesForText, SUITE.test_bodies_come_as_they_were_sent, ()),
+    (ForgetsTheStory, SUITE.test_a_dead_letter_keeps_its_message_and_tells_its_story, ()),
+    (LosesTheDead, SUITE.test_a_body_that_cannot_be_read_is_a_dead_letter_and_stops_no_other, ()),
+    (HandsOverTooMany, SUITE.test_receive_keeps_to_its_limit, ()),
+    (TakesTheNewestFirst, SUITE.test_the_order_is_that_of_the_discipline, (Discipline.FIFO,)),
+    (TakesTheNewestFirst, SUITE.test_batches_of_any_size_keep_their_messages_and_their_order, ()),
+    (MixesTopics, SUITE.test_topics_do_not_see_each_other, ()),
+    (CountsNothingInWork, SUITE.test_the_counts_add_up_at_every_moment, ()),
+    (PurgesWhatIsInWork, SUITE.test_purge_removes_what_waits_and_leaves_what_is_in_work, ()),
+    (GoesOnWhenClosed, SUITE.test_a_closed_driver_says_so, ()),
+    (SleepsThroughAPublish, SUITE.test_a_waiting_receiver_is_woken_by_a_publish, ()),
+    (FindsNothing, SUITE.test_find_tells_where_a_message_is, ()),
+]
+NAMES = [f"{broken.__name__}-{test.__name__}" for broken, test, _ in CAUGHT_BY]
+
+
+async def run(kind: type[Sound], test: Callable[..., Any], arguments: tuple[Any, ...], patience: float = 0.4) -> None:
+    """Run one test of the suite on drivers of this kind, as pytest would."""
+    clock, topic = ManualClock(), f"t-{kind.__name__}-{test.__name__}"
+
+    class Suite(ConformanceSuite):
+        features = memory.FEATURES
+
+        def url(self, topic: str, **options: str) -> URL:
+            return parse(f"memory://?topic={topic}").with_options(**options)
+
+        async def open(self, topic: str, **options: str) -> Driver:
+            return kind(await memory.connect(kind.asked(self.url(topic, **options)), clock=self.clock))
+
+    suite = Suite()
+    suite.topic, suite.drivers, suite.clock, suite.patience, suite.moment = topic, [], clock, patience, 0.02
+    try:
+        async with asyncio.timeout(5 * patience):
+            await test(suite, *arguments)
+    finally:
+        for wrapped in suite.drivers:
+            await wrapped.driver.close()
+
+
+@pytest.mark.parametrize(("broken", "test", "arguments"), CAUGHT_BY, ids=NAMES)
+async def test_a_broken_driver_is_caught(broken: type[Sound], test: Callable[..., Any], arguments: Any) -> None:
+    try:
+        await run(broken, test, arguments)
+    except (pytest.skip.Exception, ImportError):
+        raise
+    except (Exception, pytest.fail.Exception):
+        return
+    pytest.fail(f"{broken.__name__} passes {test.__name__}")
+
+
+@pytest.mark.parametrize(
+    "test", {test.__name__: (test, args) for _, test, args in CAUGHT_BY}.values(), ids=lambda t: t[0].__name__
+)
+async def test_what_catches_the_broken_ones_passes_the_sound_one(test: Any) -> None:
+    await run(Sound, *test, patience=5.0)
+
+
+def test_no_part_of_the_suite_hides_a_test_of_another() -> None:
+    names = [name for part in ConformanceSuite.__mro__ for name in vars(part) if name.startswith("test_")]
+    assert len(names) == len(set(names))
