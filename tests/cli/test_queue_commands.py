@@ -79,6 +79,25 @@ def test_json_shows_other_bytes_in_base64(forebay):
     assert (record["body"], record["body_base64"]) == (None, "/w==")
 
 
+def test_a_message_may_be_put_for_later(forebay, lag):
+    forebay("pub", QUEUE, "later", "--delay", "1h")
+    forebay("pub", QUEUE, "soon", "--delay", "200ms")
+    assert forebay("sub", QUEUE, "-n", "1").stdout == b"soon\n"
+    assert (lag()["retrying"], lag()["waiting"]) == (1, 0)
+
+
+def test_subscribers_of_their_own_get_all_and_leave_nothing_behind(beginning, forebay, lag):
+    alphabet = b"".join(b"%c\n" % letter for letter in b"abcdefghijklmnopqrstuvwxyz")
+    each = f"{QUEUE}&group=each"
+    with (
+        beginning("sub", each, "-n", "26", until=b"receiving") as one,
+        beginning("sub", each, "-n", "26", until=b"receiving") as two,
+    ):
+        forebay("pub", QUEUE, stdin=alphabet)
+        assert [process.communicate(timeout=30)[0] for process in (one, two)] == [alphabet, alphabet]
+    assert (lag()["waiting"], lag()["lost"]) == (26, 0)
+
+
 def test_sub_ends_when_nothing_comes_for_so_long(forebay, lag):
     forebay("pub", QUEUE, stdin=b"a\nb\n")
     told = forebay("sub", QUEUE, "--idle", "1s")
@@ -114,7 +133,7 @@ def test_a_sub_that_is_interrupted_ends_in_order(beginning, forebay, lag, number
         assert process.stdout.readline() == b"a\n"
         process.send_signal(number)
         assert process.wait(30) == 0
-        assert process.said() == b""
+        assert process.said() == f"receiving from {QUEUE}\n".encode()
     assert (lag()["done"], lag()["in_work"]) == (1, 0)
 
 
@@ -132,8 +151,8 @@ def test_lag_says_where_messages_are_for_people_and_for_programs(forebay, lag):
         "lost": 0,
     }
     head, row = forebay("lag", QUEUE).stdout.decode().splitlines()
-    assert head.split()[:3] == ["topic", "accepted", "waiting"]
-    assert row.split()[:3] == ["orders", "3", "2"]
+    assert head.split()[:4] == ["topic", "group", "accepted", "waiting"]
+    assert row.split()[:4] == ["orders", "orders", "3", "2"]
 
 
 def test_lag_ends_with_4_when_messages_are_lost(forebay, tmp_path):
@@ -162,6 +181,19 @@ def test_dead_letters_are_listed_for_people_and_for_programs(forebay, graves):
     assert told.stderr == b"5 dead letters\n"
     assert ids(forebay("dead", "ls", QUEUE, "--json", "--where", "no count")) == ["b1", "b3"]
     assert ids(forebay("dead", "ls", QUEUE, "--json", "--limit", "2")) == ["a0", "a2"]
+
+
+def test_dead_letters_are_chosen_by_expressions_on_what_they_carry(forebay, graves):
+    def chosen(*where):
+        return ids(forebay("dead", "ls", QUEUE, "--json", *(word for one in where for word in ("--where", one))))
+
+    assert chosen("reason~^no (count|body)$") == ["b1", "b3"]
+    assert chosen("id~^a", "body~[24]") == ["a2", "a4"]
+    assert chosen("forebay-origin~orders", "no product") == ["a0", "a2", "a4"]
+    assert chosen("forebay-origin~mails") == chosen("key~.") == []
+    wrong = forebay("dead", "ls", QUEUE, "--where", "reason~(")
+    assert wrong.returncode == 2
+    assert b"not a regular expression" in wrong.stderr
 
 
 def test_one_dead_letter_is_shown_with_its_story(forebay, graves):
@@ -195,7 +227,7 @@ def test_named_dead_letters_return_and_who_is_missing_is_said(forebay, graves, l
 def test_dead_letters_are_dropped_only_after_the_name_of_the_topic_was_typed(forebay, graves, lag):
     refused = forebay("dead", "drop", QUEUE, "--all", stdin=b"yes\n")
     assert refused.returncode == 2
-    assert b"nothing was dropped" in refused.stderr
+    assert b"nothing was done" in refused.stderr
     assert forebay("dead", "drop", QUEUE, "--all", stdin=b"").returncode == 130  # nobody is there to be asked
     assert lag()["dead"] == 5
     typed = forebay("dead", "drop", QUEUE, "a0", stdin=b"orders\n")

@@ -222,20 +222,19 @@ async def test_an_asker_that_is_closed_leaves_nobody_waiting(url):
 
 async def test_a_broker_that_answers_by_itself_needs_no_second_topic():
     """The native way, as NATS has it: an inbox to listen at, an address to reply to."""
-    plain = await open_driver(f"memory://{next(names)}")
+    plain, inboxes = await open_driver(f"memory://{next(names)}"), {}
 
     class Native:
         features = request_reply.msgspec.structs.replace(plain.features, native_replies=True)
         durability = plain.durability
         publish, receive, settle, close = plain.publish, plain.receive, plain.settle, plain.close
-        inboxes = {}
 
         async def listen(self, hear):
-            self.inboxes["inbox-1"] = hear
+            inboxes["inbox-1"] = hear
             return "inbox-1"
 
         async def reply(self, address, message):
-            self.inboxes[address](message)
+            inboxes[address](message)
 
     driver = Native()
     asker = Asker(Topic("prices", driver), "prices")

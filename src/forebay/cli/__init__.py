@@ -20,8 +20,11 @@ COMMANDS = {
     "work": ("forebay.cli.serve", "workers only"),
     "pub": ("forebay.cli.queues", "put messages into a queue: a line of stdin each, or one given"),
     "sub": ("forebay.cli.queues", "take messages out of a queue, a line each"),
-    "lag": ("forebay.cli.queues", "how many messages are where, and how old the oldest is"),
+    "ask": ("forebay.cli.ask", "put a request into a queue and print its answer"),
+    "topics": ("forebay.cli.topics", "topics: ls, show, create, rm, purge"),
+    "lag": ("forebay.cli.lag", "how many messages are where, and how old the oldest is"),
     "dead": ("forebay.cli.dead", "dead letters: ls, show, return, drop"),
+    "doctor": ("forebay.cli.doctor", "what is here, and which settings of a broker lose messages"),
     "settings": ("forebay.cli.settings", "every value, and where it comes from"),
 }
 """Name of a command: the module that has it, and its one line of help, which costs no import."""
@@ -33,6 +36,7 @@ Examples:
   forebay serve orders --places 0 --limit 50/s
   forebay serve myshop:app --queue kafka://localhost:9092
   forebay dead ls 'sqlite:///forebay.db?topic=orders'
+  forebay doctor redis://localhost:6379
 
 \b
 Exit codes:

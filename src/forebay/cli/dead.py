@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import click
 
-from forebay.cli.output import Exit, json_line, table
-from forebay.cli.queues import message_fields, open_existing
+from forebay.cli.existing import open_existing
+from forebay.cli.output import Exit, confirm, json_line, table
+from forebay.cli.queues import message_fields
 from forebay.cli.running import run
 from forebay.errors import Missing, UsageError
 from forebay.queue.driver import DeadLetter, Driver
@@ -16,6 +18,7 @@ from forebay.queue.opening import queue_url
 from forebay.workers import story
 
 PAGE = 500
+WHERE = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)~(.*)", re.DOTALL)
 
 
 @click.group()
@@ -27,7 +30,13 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options by which dead letters are chosen."""
     for option in (
         click.option("--limit", type=click.IntRange(1), help="at most so many"),
-        click.option("--where", metavar="TEXT", help="only those whose reason contains TEXT"),
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="WHAT",
+            help="only those whose reason contains WHAT, or as NAME~REGEX: reason, id, key, body or a header; "
+            "may be repeated, and then all must hold",
+        ),
     ):
         command = option(command)
     return command
@@ -37,7 +46,7 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("url")
 @_selecting
 @click.option("--json", "as_json", is_flag=True, help="a line of JSON each, with body and headers")
-def list_letters(url: str, limit: int | None, where: str | None, as_json: bool) -> None:
+def list_letters(url: str, limit: int | None, where: tuple[str, ...], as_json: bool) -> None:
     """List the dead letters of the queue at URL, the oldest id first."""
     letters = run(_with_driver(url, lambda driver: _chosen(driver, (), where, limit)))
     if as_json:
@@ -53,7 +62,7 @@ def list_letters(url: str, limit: int | None, where: str | None, as_json: bool) 
 @click.argument("message_id")
 def show_letter(url: str, message_id: str) -> None:
     """Show one dead letter of the queue at URL as JSON: its body, its headers and its story."""
-    letters = run(_with_driver(url, lambda driver: _chosen(driver, (message_id,), None, None)))
+    letters = run(_with_driver(url, lambda driver: _chosen(driver, (message_id,), (), None)))
     if not letters:
         raise Missing(f"there is no dead letter {message_id}", "forebay dead ls URL lists them")
     json_line(_fields(letters[0]))
@@ -66,7 +75,7 @@ def show_letter(url: str, message_id: str) -> None:
 @_selecting
 @click.option("--dry-run", is_flag=True, help="only say how many it would be")
 def return_letters(
-    url: str, message_ids: tuple[str, ...], everything: bool, limit: int | None, where: str | None, dry_run: bool
+    url: str, message_ids: tuple[str, ...], everything: bool, limit: int | None, where: tuple[str, ...], dry_run: bool
 ) -> None:
     """Put dead letters back into the queue at URL, with their attempts at zero: after the handler was mended."""
     _check_choice(message_ids, everything)
@@ -88,15 +97,14 @@ def drop_letters(
     message_ids: tuple[str, ...],
     everything: bool,
     limit: int | None,
-    where: str | None,
+    where: tuple[str, ...],
     dry_run: bool,
     yes: bool,
 ) -> None:
     """Remove dead letters of the queue at URL for good; asks for the name of the topic first."""
     _check_choice(message_ids, everything)
     name = queue_url(url).options["topic"]
-    if not (yes or dry_run) and click.prompt(f"type {name} to drop them for good") != name:
-        raise UsageError("nothing was dropped: the name was another one")
+    confirm(name, "drop them for good", yes or dry_run)
     count, left = run(_with_driver(url, lambda d: _end(d, d.drop_dead, message_ids, where, limit, dry_run)))
     click.echo(f"{'would drop' if dry_run else 'dropped'} {count} dead letters of {name} ({left} left)")
     _check_found(count, message_ids)
@@ -114,7 +122,7 @@ async def _end(
     driver: Driver,
     end: Callable[[Sequence[str]], Awaitable[int]],
     ids: Sequence[str],
-    where: str | None,
+    where: tuple[str, ...],
     limit: int | None,
     dry_run: bool,
 ) -> tuple[int, int]:
@@ -124,15 +132,36 @@ async def _end(
     return count, (await driver.counts()).dead
 
 
-async def _chosen(driver: Driver, ids: Sequence[str], where: str | None, limit: int | None) -> list[DeadLetter]:
-    wanted = set(ids)
+async def _chosen(driver: Driver, ids: Sequence[str], where: tuple[str, ...], limit: int | None) -> list[DeadLetter]:
+    wanted, matches = set(ids), [_matcher(what) for what in where]
     chosen: list[DeadLetter] = []
     async for letter in _letters(driver):
         if limit is not None and len(chosen) >= limit:
             break
-        if (not wanted or letter.message.id in wanted) and (not where or where in _reason(letter)):
+        if (not wanted or letter.message.id in wanted) and all(match(letter) for match in matches):
             chosen.append(letter)
     return chosen
+
+
+def _matcher(what: str) -> Callable[[DeadLetter], bool]:
+    """Return what tells whether a dead letter is as ``--where`` says."""
+    field = WHERE.fullmatch(what)
+    if field is None:
+        return lambda letter: what in _reason(letter)
+    name, pattern = field.groups()
+    try:
+        regex = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{pattern!r} is not a regular expression: {error}") from error
+    return lambda letter: regex.search(_field(letter, name)) is not None
+
+
+def _field(letter: DeadLetter, name: str) -> str:
+    message = letter.message
+    fields = {"reason": _reason(letter), "id": message.id, "key": message.key or ""}
+    if name == "body":
+        return message.body.decode("utf-8", "replace")
+    return fields[name] if name in fields else message.headers.get(name, "")
 
 
 async def _letters(driver: Driver) -> AsyncIterator[DeadLetter]:

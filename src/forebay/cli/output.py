@@ -59,12 +59,24 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(rows[0])
     cells = [[_cell(row[name]) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
-    right = [all(isinstance(row[name], int | float) for row in rows) for name in names]
+    right = [all(isinstance(row[name], int | float | None) for row in rows) for name in names]
     for line in ([name.replace("_", " ") for name in names], *cells):
         padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
         click.echo("  ".join(padded).rstrip())
 
 
+def confirm(name: str, doing: str, yes: bool) -> None:
+    """Have the name typed back before something is gone for good, unless the user has said yes.
+
+    Raises:
+        UsageError: another name was typed.
+    """
+    if not yes and click.prompt(f"type {name} to {doing}") != name:
+        raise UsageError("nothing was done: the name was another one")
+
+
 def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
     text = f"{value:.1f}" if isinstance(value, float) else str(value)
     return "".join(c if c.isprintable() else "�" for c in text)  # a payload must not steer the terminal

@@ -1,43 +1,55 @@
-"""Queues by hand: pub, sub, lag."""
+"""Queues by hand: pub, sub."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import contextlib
+import math
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from forebay.cli.output import Exit, json_line, table
+from forebay.cli.output import json_line
 from forebay.cli.running import Interruption, run
-from forebay.errors import ForebayError, Unavailable, UsageError
+from forebay.errors import ForebayError, UsageError
 from forebay.message import Message, new_id
-from forebay.quantity import duration, show_seconds
-from forebay.queue.driver import Delivery, Driver, Ending, Settlement
-from forebay.queue.opening import open_driver, open_subscription, open_topic, queue_url
+from forebay.quantity import duration
+from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.opening import open_subscription, open_topic, queue_url
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
-from forebay.url import URL
 
 IN_FLIGHT = 1_000
+
+KEY = click.option("--key", help="messages of one key belong together")
+HEADERS = click.option(
+    "-H", "--header", "headers", multiple=True, metavar="NAME=VALUE", help="a header; may be repeated"
+)
 
 
 @click.command()
 @click.argument("url")
 @click.argument("text", required=False)
-@click.option("--key", help="messages of one key belong together")
+@KEY
 @click.option("--priority", default=0, help="larger goes first, where the queue has priorities")
-@click.option("-H", "--header", "headers", multiple=True, metavar="NAME=VALUE", help="a header; may be repeated")
+@click.option("--delay", default="0", metavar="TIME", help="deliver it not before so long from now, e.g. 5s")
+@HEADERS
 @click.option("--count", default=1, type=click.IntRange(1), help="how often TEXT is put")
 @click.option("--ids", is_flag=True, help="print the reference of each accepted message")
 def pub(
-    url: str, text: str | None, key: str | None, priority: int, headers: tuple[str, ...], count: int, ids: bool
+    url: str,
+    text: str | None,
+    key: str | None,
+    priority: int,
+    delay: str,
+    headers: tuple[str, ...],
+    count: int,
+    ids: bool,
 ) -> None:
     """Put messages into the queue at URL: TEXT, or else each line of stdin.
 
@@ -47,22 +59,24 @@ def pub(
     forebay pub 'sqlite:///forebay.db?topic=orders' '{"product_id": "33", "count": "3", "username": "me"}'
     seq 1000 | forebay pub kafka://localhost:9092/numbers
     """
-    template = Message("", b"", key, _headers(headers), priority)
+    template = Message("", b"", key, headers_of(headers), priority)
     bodies = iter([text.encode()] * count) if text is not None else (line.rstrip(b"\n") for line in sys.stdin.buffer)
-    accepted, error = run(_publish_all(url, template, bodies, ids))
+    accepted, error = run(_publish_all(url, template, bodies, _finite(delay), ids))
     click.echo(f"{accepted} accepted", err=True)
     if error is not None:
         raise error
 
 
 async def _publish_all(
-    url: str, template: Message, bodies: Iterator[bytes], ids: bool
+    url: str, template: Message, bodies: Iterator[bytes], delay: float, ids: bool
 ) -> tuple[int, ForebayError | None]:
     topic = await open_topic(url)
     publisher = _Publisher(topic, ids)
     try:
         for body in bodies:
-            await publisher.publish(template.replace(id=new_id(), body=body, accepted_at=time.time()))
+            now = time.time()
+            later = now + delay if delay else 0.0
+            await publisher.publish(template.replace(id=new_id(), body=body, accepted_at=now, not_before=later))
             if publisher.error:
                 break
         await publisher.all_answered()
@@ -107,7 +121,12 @@ class _Publisher:
             click.echo(answer)
 
 
-def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
+def headers_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers that were given as ``name=value``.
+
+    Raises:
+        UsageError: one of them is no such pair, or its name is one of ours.
+    """
     headers = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -119,6 +138,12 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
     return headers
 
 
+def _finite(text: str) -> float:
+    if not math.isfinite(seconds := duration(text)):
+        raise UsageError(f"a delay of {text} never ends", "write it as 5s, 10m or 1h")
+    return seconds
+
+
 @click.command()
 @click.argument("url")
 @click.option("-n", "--count", default=0, type=click.IntRange(0), help="stop after so many; 0: never")
@@ -128,13 +153,20 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
 def sub(url: str, count: int, idle: str | None, peek: bool, as_json: bool) -> None:
     """Take messages out of the queue at URL and print each on a line of its own.
 
-    A message is done once its line has been written; what was not written is delivered again.
+    A message is done once its line has been written; what was not written is delivered again. Those who name one group
+    in the URL share the messages, and every group gets every message; with group=each this subscriber by itself gets
+    all that is published while it listens.
+
+    \b
+    forebay sub 'redis://localhost/orders?group=audit'
+    forebay sub 'redis://localhost/orders?group=each'
     """
     run(_take_all(url, count, duration(idle) if idle else None, Ending.RELEASE if peek else Ending.DONE, as_json))
 
 
 async def _take_all(url: str, count: int, idle: float | None, ending: Ending, as_json: bool) -> None:
     async with _subscribed(url) as subscription, Interruption() as interruption:
+        click.echo(f"receiving from {queue_url(url)}", err=True)
         stop = asyncio.create_task(interruption.wished.wait())
         kept: list[Delivery] = []
         taken = 0
@@ -183,64 +215,3 @@ def message_fields(message: Message) -> dict[str, Any]:
         fields["body"] = None
         fields["body_base64"] = base64.b64encode(message.body).decode()
     return fields
-
-
-@click.command()
-@click.argument("url")
-@click.option("--json", "as_json", is_flag=True, help="as a line of JSON")
-@click.option("--watch", is_flag=True, help="again every second, with what goes in and out, until Ctrl-C")
-def lag(url: str, as_json: bool, watch: bool) -> None:
-    """Say how many messages of the queue at URL are where, and how old the oldest unfinished one is.
-
-    Ends with 4 when messages are lost.
-    """
-    if run(_show_lag(url, as_json, watch)):
-        raise click.exceptions.Exit(Exit.PROMISE_BROKEN)
-
-
-async def _show_lag(url: str, as_json: bool, watch: bool) -> int:
-    driver = await open_existing(url)
-    name = queue_url(url).options["topic"]
-    before = None
-    try:
-        async with Interruption() as interruption:
-            while True:
-                counts = await driver.counts()
-                fields = {"topic": name, **msgspec.to_builtins(counts), "lost": counts.lost}
-                if before is not None:
-                    done = counts.done + counts.dead - before.done - before.dead
-                    fields["in_a_second"] = counts.accepted - before.accepted
-                    fields["out_a_second"] = done
-                    fields["drains_in"] = _drains_in(counts.unfinished, counts.accepted - before.accepted, done)
-                json_line(fields) if as_json else table([fields])
-                if not watch:
-                    return counts.lost
-                before = counts
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(interruption.wished.wait(), 1.0)
-                    return counts.lost
-    finally:
-        await driver.close()
-
-
-async def open_existing(url: str) -> Driver:
-    """Open a queue to look at it.
-
-    Raises:
-        Unavailable: it cannot be reached; a mistyped path must not become a file.
-    """
-    full = queue_url(url)
-    _check_file(full)
-    return await open_driver(full)
-
-
-def _check_file(url: URL) -> None:
-    if url.scheme == "sqlite" and not Path(url.path).is_file():
-        hint = "three slashes stand before a relative path, four before an absolute one"
-        raise Unavailable(f"there is no file {url.path}", hint)
-
-
-def _drains_in(waiting: int, arrived: int, done: int) -> str:
-    if not waiting:
-        return "now"
-    return show_seconds(waiting / (done - arrived)) if done > arrived else "growing"

@@ -28,7 +28,7 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
     """
     url = parse(text) if isinstance(text, str) else text
     check_scheme(url.scheme)
-    name = url.options.get("topic") or _topic_in_place(url) or topic
+    name = topic_of(url) or topic
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a name of a topic" if name else f"{url} names no topic",
@@ -37,12 +37,12 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
     return url.with_options(topic=name)
 
 
-def _topic_in_place(url: URL) -> str:
-    """Return the topic that stands in the URL proper: where SQLite has its file, others have the topic.
+def topic_of(url: URL) -> str:
+    """Return the topic that a URL names: by an option, or in its path (SQLite has its file there); or nothing.
 
     Where an option names the topic, the path keeps the meaning that it has for others: a database, a virtual host.
     """
-    return {"memory": url.host, "sqlite": ""}.get(url.scheme, url.path)
+    return url.options.get("topic") or {"memory": url.host, "sqlite": ""}.get(url.scheme, url.path)
 
 
 def beside(url: URL, topic: str, **options: str) -> URL:

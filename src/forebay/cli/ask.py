@@ -1,0 +1,40 @@
+"""forebay ask."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from forebay.cli.queues import HEADERS, KEY, headers_of
+from forebay.cli.running import run
+from forebay.quantity import duration
+from forebay.queue.request_reply import open_asker
+
+
+@click.command()
+@click.argument("url")
+@click.argument("text", required=False)
+@click.option("--timeout", default="5s", metavar="TIME", show_default=True, help="how long an answer is waited for")
+@KEY
+@HEADERS
+def ask(url: str, text: str | None, timeout: str, key: str | None, headers: tuple[str, ...]) -> None:
+    """Ask those who work off the queue at URL: TEXT, or else each line of stdin; print each answer on a line.
+
+    `forebay work` and `forebay serve` answer with what the handler returns: text as it is, anything else as JSON. Ends
+    with 3 when there is no answer in time, and with 1 when the request was given up.
+
+    \b
+    forebay ask nats://localhost:4222/prices '{"product": 33}' --timeout 2s
+    """
+    bodies = iter([text.encode()]) if text is not None else (line.rstrip(b"\n") for line in sys.stdin.buffer)
+    run(_ask_all(url, bodies, duration(timeout), key, headers_of(headers)))
+
+
+async def _ask_all(url: str, bodies: Iterator[bytes], timeout: float, key: str | None, headers: dict[str, str]) -> None:
+    async with open_asker(url) as asker:
+        for body in bodies:
+            answer = await asker.ask(body, timeout=timeout, key=key, headers=headers)
+            sys.stdout.buffer.write(answer.body + b"\n")
+            sys.stdout.flush()
