@@ -1,0 +1,57 @@
+"""Every broker with what its experiments need: a server of this module's own, a proxy in front of it, URLs."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from forebay.lab.proxy import Proxy
+from forebay.lab.servers import NATS, Kafka, RabbitMQ, Redis
+
+LEASE_SECONDS = 2
+KAFKA_LEASE_SECONDS = 6
+
+BROKERS = {"redis": Redis, "nats": NATS, "rabbitmq": RabbitMQ, "kafka": Kafka}
+
+_numbers = itertools.count(1)
+
+
+class Broker:
+    """A running server, and the URLs of topics on it that nobody else has.
+
+    Arguments:
+        name: of the kind.
+        server: started; tests may kill it, and leave it running.
+
+    Attributes:
+        start_seconds: what a restart takes at most, on a machine that has other things to do.
+        lease: seconds, in the URLs of its topics.
+    """
+
+    def __init__(self, name, server):
+        self.name = name
+        self.server = server
+        self.start_seconds = 2 if name in {"redis", "nats"} else 6
+        self.lease = KAFKA_LEASE_SECONDS if name == "kafka" else LEASE_SECONDS
+
+    def topic(self):
+        """Return the URL of a new topic."""
+        options = f"lease={self.lease}s" + ("&partitions=4" if self.name == "kafka" else "")
+        return f"{self.server.url}/proof{next(_numbers)}?{options}"
+
+    def proxy(self):
+        """Return a proxy, not started, in front of the server."""
+        if self.name == "kafka":
+            return Proxy(self.server.behind, port=self.server.proxy)
+        return Proxy(self.server.port)
+
+    def through(self, proxy, url):
+        """Return the URL that leads to the same topic by way of the proxy."""
+        return url.replace(f":{self.server.port}", f":{proxy.port}", 1)
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def broker(request, own_servers):
+    """Each broker in turn, one server for all tests of a module."""
+    return Broker(request.param, own_servers(BROKERS[request.param]))
