@@ -1,0 +1,60 @@
+"""What the errors of Redis and of its client mean: nothing happened, nobody knows, or the caller is wrong."""
+
+from __future__ import annotations
+
+from redis import exceptions
+
+from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, Unsupported, UsageError
+
+HINTS = {
+    "NOAUTH": "write redis://user:password@host/orders",
+    "WRONGPASS": "look at user and password of the URL",
+    "NOPERM": "the account needs: on ~forebay:* &forebay:* +@read +@write +@pubsub +@scripting +@connection +time",
+    "READONLY": "this server is a replica: name the master",
+    "LOADING": "the server reads its data; try again later",
+    "MISCONF": "the server cannot write to its disk: free some space",
+    "MOVED": "the topic lies on another server of the cluster: name that one",
+    "WRONGTYPE": "somebody else uses the keys forebay:*: take another database (?db=1) or another topic",
+    "FOREIGN": "somebody else uses the keys forebay:*: take another database (?db=1) or another topic",
+}
+"""By the first word of the server's error; by such a refusal nothing has happened."""
+REFUSALS = {
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.NoPermissionError: "NOPERM",
+    exceptions.AuthenticationError: "WRONGPASS",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.BusyLoadingError: "LOADING",
+}
+"""The client's own kinds, which have lost the first word."""
+GONE = "GONE"
+
+
+def first_word(error: Exception) -> str:
+    """Return the code of a server's error."""
+    for kind, word in REFUSALS.items():
+        if isinstance(error, kind):
+            return word
+    return str(error).partition(" ")[0]
+
+
+def refusal(error: Exception) -> ForebayError:
+    """Return what an error that the server answered means: nothing has happened."""
+    word = first_word(error)
+    if word == "OOM":
+        return QueueFull(
+            "the memory of Redis is full; nothing was accepted", "raise maxmemory, or let workers drain it"
+        )
+    if word == "FOREIGN":
+        return UsageError(f"{str(error).removeprefix('FOREIGN ')}, which is not one of ours", HINTS[word])
+    if "unknown command" in str(error).lower():
+        return Unsupported(f"the server is too old: {error}", "Redis 6.2 or newer, or Valkey")
+    if word in {"BUSY", "TRYAGAIN"}:
+        return Unavailable(f"Redis is busy: {error}", "try again later")
+    return Unavailable(f"Redis refuses: {error}", HINTS.get(word, ""))
+
+
+def broken(error: BaseException, sent: bool) -> ForebayError:
+    """Return what a connection that broke means for a call."""
+    if sent:
+        return Unknown(f"Redis was gone before it answered: {error}")
+    return Unavailable(f"Redis cannot be reached: {error}", "is the server up, and its address right?")

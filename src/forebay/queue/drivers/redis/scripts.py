@@ -1,0 +1,72 @@
+"""The Lua scripts: each is one step for the server, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import Any
+
+from redis import exceptions
+
+from forebay.queue.drivers.redis.failures import GONE, first_word, refusal
+from forebay.queue.drivers.redis.wire import Wire
+
+_FOLDER = resources.files("forebay.queue.drivers.redis") / "lua"
+_SHARED = (_FOLDER / "shared.lua").read_text("utf-8")
+
+
+class GroupGone(Exception):
+    """The server does not know the topic or the group any more; nothing has happened."""
+
+
+class Script:
+    """One of the files in the folder ``lua``, behind what they share."""
+
+    def __init__(self, name: str) -> None:
+        self.text = _SHARED + (_FOLDER / f"{name}.lua").read_text("utf-8")
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, wire: Wire, topic: str, *arguments: str | bytes | int) -> Any:
+        """Run it on a topic.
+
+        Arguments:
+            wire: to the server.
+            topic: its key.
+            arguments: the group, the time (empty: that of the server), and what the script says.
+
+        Raises:
+            GroupGone: there is no such topic or group. Unavailable: nothing happened. Unknown: nobody can say.
+        """
+        try:
+            try:
+                return await wire.call("EVALSHA", self.digest, 1, topic, *arguments)
+            except exceptions.NoScriptError:  # a new server, or a flush: it has not begun
+                return await wire.call("EVAL", self.text, 1, topic, *arguments)
+        except exceptions.RedisError as error:
+            if first_word(error) == GONE:
+                raise GroupGone from error
+            raise refusal(error) from error
+
+
+OPEN = Script("open")
+PUBLISH = Script("publish")
+CLAIM = Script("claim")
+SETTLE = Script("settle")
+EXTEND = Script("extend")
+RELEASE = Script("release")
+COUNTS = Script("counts")
+FIND = Script("find")
+DEAD = Script("dead")
+BRING_BACK = Script("bring_back")
+PURGE = Script("purge")
+REMOVE = Script("remove")
+
+
+def key_of(topic: str) -> str:
+    """Return the key of a topic; all others begin with it, so that its braces put them into one slot of a cluster."""
+    return f"forebay:{{{topic}}}"
+
+
+def bell_of(topic: str, group: str) -> str:
+    """Return the channel on which a group hears that something is ready."""
+    return f"{key_of(topic)}:{group}:bell"

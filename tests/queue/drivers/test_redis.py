@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from forebay.clock import ManualClock
+from forebay.queue.conformance import ConformanceSuite
+from forebay.queue.drivers import redis as driver_of_redis
+from forebay.url import URL, parse
+
+
+class TestRedis(ConformanceSuite):
+    """With a clock that stands in for the server's."""
+
+    features = driver_of_redis.FEATURES
+    clock = ManualClock()
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis):
+        self.server = redis
+
+    def url(self, topic: str, **options: str) -> URL:
+        return parse(f"{self.server.url}/{topic}").with_options(**options)
+
+
+class TestRedisByItsOwnTime(ConformanceSuite):
+    """With the time of the server."""
+
+    features = driver_of_redis.FEATURES
+    lease = 1.5
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis):
+        self.server = redis
+
+    def url(self, topic: str, **options: str) -> URL:
+        return parse(f"{self.server.url}/{topic}").with_options(**options)
