@@ -212,7 +212,6 @@ async def test_the_file_may_stand_beside_the_program(tmp_path: Path, monkeypatch
         "sqlite:///?topic=t",
         "sqlite:///queue.db?lease=0",
         "sqlite:///queue.db?lease=inf",
-        "sqlite:///queue.db?discipline=random",
         "sqlite:///queue.db?synchronous=off",
     ],
 )

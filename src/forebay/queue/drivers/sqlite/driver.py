@@ -1,28 +1,21 @@
-"""A queue in one SQLite file: durable, without a server, for several processes at once.
-
-    sqlite:///orders.db?topic=orders            a file beside the program
-    sqlite:////var/lib/orders.db?topic=orders   an absolute path
-
-All drivers of one process on one file share one writer thread, hence one fsync for all that waits (see
-:mod:`forebay.sqlitefile`). Time is wall time, since other processes read it.
-"""
+"""The driver of a topic in an SQLite file."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from typing import Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import apsw
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unsupported, UsageError
+from forebay.errors import ForebayError, Unavailable, UsageError
 from forebay.message import Message
+from forebay.queue.bell import rung
 from forebay.queue.driver import (
     Counts,
     DeadLetter,
@@ -32,17 +25,18 @@ from forebay.queue.driver import (
     Found,
     Settlement,
 )
-from forebay.queue.drivers import sqlite_reading as reading
-from forebay.queue.drivers import sqlite_schema as schema
-from forebay.queue.options import OPTIONS, lease_of
+from forebay.queue.drivers.sqlite import accepting, groups, leasing, operating, reading
+from forebay.queue.drivers.sqlite.disk import durability_of
+from forebay.queue.options import OPTIONS as COMMON_OPTIONS
+from forebay.queue.options import Asked, asked_of
 from forebay.sqlitefile import Operation, SQLiteFile
 from forebay.url import URL
 
 T = TypeVar("T")
 
 FEATURES: Final = Features(
-    orders=frozenset({Order.NONE}),
-    disciplines=frozenset(schema.ORDERS),
+    disciplines=frozenset(Discipline),
+    orders=frozenset(Order),
     persistent=True,
     crosses_processes=True,
     exact_places=True,
@@ -50,35 +44,42 @@ FEATURES: Final = Features(
     counts_crashes=True,
     finds=True,
 )
-KNOWN_OPTIONS: Final = {**OPTIONS, "synchronous": "full: an fsync for each commit; normal: a power cut may lose some"}
+OPTIONS: Final[Mapping[str, str]] = {
+    **COMMON_OPTIONS,
+    "synchronous": "full: an fsync for each commit; normal: a power cut may lose some",
+}
 LEASES_OF_ONE: Final = 1 << 24  # claims of one driver before its lease numbers begin again
 
 
 async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> SQLiteQueue:
-    """Open a topic of a file; both are made where they do not exist.
+    """Open a topic of a file, and a group of it; all are made where they do not exist.
 
     Raises:
-        UsageError: an option is unknown or cannot be read, or the topic has another discipline.
-        Unsupported: a discipline that SQLite cannot give.
+        UsageError: an option is unknown or cannot be read, or the topic has another discipline or order.
         Unavailable: the file cannot be opened or written.
     """
-    url.check_options(KNOWN_OPTIONS)
-    if url.host or not url.path:
-        raise UsageError(f"{url} names no file", "write sqlite:///orders.db, or sqlite:////var/lib/orders.db")
-    discipline = url.option("discipline", Discipline, None)
-    if discipline not in {None, *FEATURES.disciplines}:
-        raise Unsupported(f"SQLite cannot give the discipline {discipline}", "take fifo, lifo or priority")
-    lease = lease_of(url)
-    synchronous = url.option("synchronous", _synchronous, "full")
-    name = url.options.get("topic", "messages")
-    file = await SQLiteFile.open(url.path, schema.SCHEMA, synchronous)
+    path, synchronous = place_of(url)
+    asked = asked_of(url)
+    file = await SQLiteFile.open(path, "", synchronous)
     try:
-        topic, kept = await file.write(lambda connection: schema.open_topic(connection, name, discipline))
+        queue = SQLiteQueue(file, asked, await file.write(durability_of), clock)
+        await queue.join()
     except BaseException:
         await file.close()
         raise
-    durability = Durability.FSYNC if synchronous == "full" else Durability.OS
-    return SQLiteQueue(file, name, topic, kept, lease, durability, clock)
+    return queue
+
+
+def place_of(url: URL) -> tuple[str, str]:
+    """Return the path of the file, and how it is to be synced.
+
+    Raises:
+        UsageError: an option is unknown or cannot be read, or the URL names no file.
+    """
+    url.check_options(OPTIONS)
+    if url.host or not url.path:
+        raise UsageError(f"{url} names no file", "write sqlite:///orders.db, or sqlite:////var/lib/orders.db")
+    return url.path, url.option("synchronous", _synchronous, "full")
 
 
 class SQLiteQueue:
@@ -86,61 +87,44 @@ class SQLiteQueue:
 
     features = FEATURES
 
-    def __init__(
-        self,
-        file: SQLiteFile,
-        name: str,
-        topic: int,
-        discipline: Discipline,
-        lease: float,
-        durability: Durability,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, file: SQLiteFile, asked: Asked, durability: Durability, clock: Clock) -> None:
         self.durability = durability
         self._file = file
-        self._name = name
-        self._topic = topic
-        self._discipline = discipline
-        self._lease_seconds = lease
+        self._asked = asked
         self._clock = clock
+        self._place = groups.Place(0, 0)
         self._first_lease = secrets.randbits(38) * LEASES_OF_ONE
         self._claims = 0
         self._found_nothing = False
+        self._sweeping: asyncio.Future[bool] | None = None
+        self._beat: asyncio.TimerHandle | None = None
         self._closed = False
 
+    async def join(self) -> None:
+        """Take the place that the URL asks for; a subscriber of its own gets a new one.
+
+        Raises:
+            UsageError: the topic has another discipline or order.
+        """
+        own, now = secrets.token_hex(8), self._clock.time()
+        self._place = await self._file.write(lambda connection: groups.open_group(connection, self._asked, own, now))
+        if self._asked.ephemeral and not self._closed:
+            self._beat_later()
+
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
-        """Accept messages in one commit; the reference of a message is its id."""
+        """Accept messages for all groups in one commit; the reference of a message is its id."""
         now = self._clock.time()
-        rows = [schema.row_of(message, self._topic, self._discipline, now) for message in messages]
-        results = await self._write(lambda connection: self._insert(connection, rows, places))
-        self._file.ring(self._name)
-        return results
+        rows = [accepting.row_of(message, now) for message in messages]
+        place = self._place
 
-    def _insert(
-        self, connection: apsw.Connection, rows: list[schema.Row], places: float
-    ) -> Sequence[str | ForebayError]:
-        if not math.isinf(places):
-            room = places - reading.waiting(connection, self._topic)
-            if room < len(rows):
-                return self._insert_what_fits(connection, rows, room)
-        schema.insert(connection, self._topic, rows)
-        return [row[1] for row in rows]
+        def accept(connection: apsw.Connection) -> tuple[Sequence[str | ForebayError], bool]:
+            living, gone = accepting.receivers(connection, place, now)
+            return accepting.accept(connection, living, rows, places, now), gone
 
-    def _insert_what_fits(
-        self, connection: apsw.Connection, rows: list[schema.Row], room: float
-    ) -> Sequence[str | ForebayError]:
-        there = reading.known(connection, self._topic, (row[1] for row in rows))
-        fitting: list[schema.Row] = []
-        results: list[str | ForebayError] = []
-        for row in rows:
-            if row[1] not in there and len(fitting) >= room:
-                results.append(QueueFull(f"all waiting places of {self._name!r} are taken", "try again later"))
-                continue
-            if row[1] not in there:
-                fitting.append(row)
-                there.add(row[1])
-            results.append(row[1])
-        schema.insert(connection, self._topic, fitting)
+        results, gone = await self._write(accept)
+        self._ring()
+        if gone:
+            self._sweep()
         return results
 
     async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
@@ -153,7 +137,7 @@ class SQLiteQueue:
         loop = asyncio.get_running_loop()
         end = loop.time() + wait
         bell = asyncio.Event()
-        unwatch = self._file.watch(self._name, bell.set)
+        unwatch = self._file.watch(self._asked.topic, bell.set)
         try:
             while True:
                 bell.clear()
@@ -163,28 +147,27 @@ class SQLiteQueue:
                 pause = min(max(pause, 0.0), end - loop.time())
                 if pause <= 0:
                     return []
-                await _rung(bell, pause)
+                await rung(bell, pause)
         finally:
             unwatch()
 
     async def _look(self) -> float:
         """Return the seconds until something is ready; inf when nothing is in sight."""
-        self._check()
-        ready, due = await self._file.read(lambda connection: reading.peek(connection, self._topic))
+        now = self._clock.time()
+        ready, due = await self._read(lambda connection: reading.peek(connection, self._place.group, now))
         if ready:
             return 0.0
-        return math.inf if due is None else due - self._clock.time()
+        return math.inf if due is None else due - now
 
     async def _claim(self, limit: int) -> Sequence[Delivery]:
         self._check()
         self._claims += 1
-        lease = self._first_lease + self._claims % LEASES_OF_ONE
+        lease, group = self._first_lease + self._claims % LEASES_OF_ONE, self._place.group
 
         def claim(connection: apsw.Connection) -> Sequence[Delivery]:
             now = self._clock.time()
-            schema.promote(connection, self._topic, now)
-            due = now + self._lease_seconds
-            return schema.claim(connection, self._topic, self._discipline, limit, lease, due)
+            leasing.promote(connection, group, now)
+            return leasing.claim(connection, group, limit, lease, now + self._asked.lease)
 
         claimed = self._file.write_soon(claim)
         try:
@@ -199,69 +182,74 @@ class SQLiteQueue:
         """Release what was claimed for a caller that had been cancelled; closing releases it too."""
         if claimed.cancelled() or claimed.exception() is not None or not claimed.result() or self._closed:
             return
-        lease = claimed.result()[0].handle[1]
-        released = self._file.write_soon(lambda connection: schema.release_all(connection, self._topic, lease, lease))
+        lease, group, now = claimed.result()[0].handle.lease, self._place.group, self._clock.time()
+        released = self._file.write_soon(lambda connection: leasing.release_all(connection, group, lease, lease, now))
         released.add_done_callback(self._given_back)
 
-    def _given_back(self, released: asyncio.Future[int]) -> None:
+    def _given_back(self, released: asyncio.Future[None]) -> None:
         if not released.cancelled() and released.exception() is None:  # else the lease ends by itself
-            self._file.ring(self._name)
+            self._ring()
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """End deliveries in one commit."""
         done = [s.delivery.handle for s in settlements if s.ending is Ending.DONE]
-        now = self._clock.time()
+        group, now = self._place.group, self._clock.time()
 
         def settle(connection: apsw.Connection) -> Sequence[bool]:
-            finished = schema.finish(connection, self._topic, done) if done else set()
+            finished = leasing.finish(connection, group, done, now) if done else set()
             results = []
             for s in settlements:
                 if s.ending is Ending.DONE:
-                    results.append(s.delivery.handle in finished)
-                    finished.discard(s.delivery.handle)  # a second settlement of it comes too late
+                    held = s.delivery.handle[:2]
+                    results.append(held in finished)
+                    finished.discard(held)  # a second settlement of it comes too late
                 else:
-                    results.append(schema.settle_other(connection, self._topic, s, now))
+                    results.append(leasing.settle_other(connection, group, s, now))
             return results
 
         results = await self._write(settle)
-        if len(done) < len(settlements):
-            self._file.ring(self._name)
+        if len(done) < len(settlements) or any(handle.lane is not None for handle in done):
+            self._ring()
         return results
 
     async def extend(self, deliveries: Iterable[Delivery]) -> None:
         """Renew leases."""
         handles = [delivery.handle for delivery in deliveries]
-        due = self._clock.time() + self._lease_seconds
-        await self._write(lambda connection: schema.extend(connection, handles, due))
+        due = self._clock.time() + self._asked.lease
+        await self._write(lambda connection: leasing.extend(connection, handles, due))
 
     async def counts(self) -> Counts:
-        """Count the rows, and compare them with what the topic has counted."""
-        return await self._read(lambda connection: reading.counts(connection, self._topic, self._clock.time()))
+        """Count the rows, and compare them with what the group has counted."""
+        now = self._clock.time()
+        return await self._read(lambda connection: reading.counts(connection, self._place.group, now))
 
     async def find(self, reference: str) -> Found | None:
         """Return where the message of this id is."""
-        return await self._read(lambda connection: reading.find(connection, self._topic, reference, self._clock.time()))
+        now = self._clock.time()
+        return await self._read(lambda connection: reading.find(connection, self._place.group, reference, now))
 
     async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
         """Return dead letters in the order of their ids."""
-        return await self._read(lambda connection: reading.dead_letters(connection, self._topic, limit, after))
+        return await self._read(lambda connection: reading.dead_letters(connection, self._place.group, limit, after))
 
     async def return_dead(self, ids: Sequence[str]) -> int:
         """Put dead letters back, to the place in the order that they had."""
-        returned = await self._write(lambda connection: schema.return_dead(connection, self._topic, ids))
-        self._file.ring(self._name)
+        now = self._clock.time()
+        returned = await self._write(lambda c: operating.return_dead(c, self._place.group, ids, now))
+        self._ring()
         return returned
 
     async def drop_dead(self, ids: Sequence[str]) -> int:
         """Remove dead letters for good."""
-        return await self._write(lambda connection: schema.drop_dead(connection, self._topic, ids))
+        return await self._write(lambda connection: operating.drop_dead(connection, self._place.group, ids))
 
     async def purge(self) -> int:
         """Remove what waits or retries."""
+        now = self._clock.time()
 
         def purge(connection: apsw.Connection) -> int:
-            schema.promote(connection, self._topic, self._clock.time())
-            return schema.purge(connection, self._topic)
+            leasing.promote(connection, self._place.group, now)
+            return operating.purge(connection, self._place.group)
 
         return await self._write(purge)
 
@@ -270,33 +258,75 @@ class SQLiteQueue:
         if self._closed:
             return
         self._closed = True
-        last = self._first_lease + LEASES_OF_ONE - 1
+        if self._beat is not None:
+            self._beat.cancel()
         try:
-            await self._file.write(lambda c: schema.release_all(c, self._topic, self._first_lease, last))
+            await self._file.write(self._leave)
         except Unavailable:
-            pass  # the leases end by themselves
+            pass  # the leases end by themselves, and who is silent is swept away
         finally:
-            self._file.ring(self._name)
+            self._ring()
             await self._file.close()
+
+    def _leave(self, connection: apsw.Connection) -> None:
+        last, now = self._first_lease + LEASES_OF_ONE - 1, self._clock.time()
+        leasing.release_all(connection, self._place.group, self._first_lease, last, now)
+        if self._asked.ephemeral:
+            groups.remove_group(connection, self._place.group)
+            groups.sweep(connection, now)
+
+    def _sweep(self) -> None:
+        """Let a portion of what groups have left be removed beside the work, unless one is being removed."""
+        if self._sweeping is None or self._sweeping.done():
+            now = self._clock.time()
+            self._sweeping = self._file.write_soon(lambda connection: groups.sweep(connection, now))
+            self._sweeping.add_done_callback(_heard)
+
+    def _beat_later(self) -> None:
+        self._beat = asyncio.get_running_loop().call_later(groups.SILENCE / 4, self._beat_now)
+
+    def _beat_now(self) -> None:
+        group, now = self._place.group, self._clock.time()
+        self._file.write_soon(lambda connection: groups.hear(connection, group, now)).add_done_callback(_heard)
+        self._beat_later()
+
+    def _ring(self) -> None:
+        self._file.ring(self._asked.topic)
 
     async def _write(self, operation: Operation[T]) -> T:
         self._check()
-        return await self._file.write(operation)
+        try:
+            return await self._file.write(operation)
+        except groups.Removed as error:
+            raise await self._removed() from error
 
     async def _read(self, operation: Operation[T]) -> T:
         self._check()
-        return await self._file.read(operation)
+        try:
+            return await self._file.read(operation)
+        except groups.Removed as error:
+            raise await self._removed() from error
+
+    async def _removed(self) -> Unavailable:
+        """Return what to say to whoever finds the group gone; a subscriber of its own begins anew."""
+        if not self._asked.ephemeral:
+            return Unavailable(
+                f"{self._asked.group!r} of {self._asked.topic!r} was removed by an operator", "open it anew"
+            )
+        if self._beat is not None:
+            self._beat.cancel()
+        await self.join()
+        return Unavailable("this subscriber was silent for too long, and missed messages; it listens again")
 
     def _check(self) -> None:
         if self._closed:
-            raise Unavailable(f"the queue {self._name!r} is closed")
+            raise Unavailable(f"the queue {self._asked.topic!r} is closed")
 
 
-async def _rung(bell: asyncio.Event, seconds: float) -> None:
-    """Wait for the bell, at most so many seconds."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await bell.wait()
+def _heard(done: asyncio.Future[Any]) -> None:
+    """Take notice of how it ended: what failed shows in the next call, and is repeated."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _synchronous(text: str) -> str:

@@ -2,64 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import apsw
 
 from forebay.queue.driver import Counts, DeadLetter, Found, State
-from forebay.queue.drivers.sqlite_schema import as_json, headers_of, message_of, one_row, one_value
+from forebay.queue.drivers.sqlite.groups import Removed, lives
+from forebay.queue.drivers.sqlite.rows import COLUMNS, headers_of, message_of, one_row, one_value, rows
 
-STATES: Final = (State.WAITING, State.IN_WORK, State.RETRYING, State.DEAD)
-
-
-def waiting(connection: apsw.Connection, topic: int) -> int:
-    """Return how many messages wait or retry."""
-    unended = "SELECT accepted - in_work - done - dead - discarded FROM topic WHERE number = ?"
-    return int(one_value(connection, unended, (topic,)))
+_AT_REST: Final = {0: State.WAITING, 2: State.RETRYING, 3: State.DEAD, 4: State.WAITING}
 
 
-def known(connection: apsw.Connection, topic: int, ids: Iterable[str]) -> set[str]:
-    """Return those of the ids that are in the queue."""
-    rows = connection.execute(
-        "SELECT id FROM message WHERE topic = ? AND id IN (SELECT value FROM json_each(?))", (topic, as_json(list(ids)))
-    )
-    return {id for (id,) in rows}
+def peek(connection: apsw.Connection, group: int, now: float) -> tuple[bool, float | None]:
+    """Return whether something is ready, and when the next lease or delay ends.
 
-
-def peek(connection: apsw.Connection, topic: int) -> tuple[bool, float | None]:
-    """Return whether something is ready, and when the next lease or delay ends."""
+    Raises:
+        Removed: it was.
+    """
+    if not lives(connection, group, now):
+        raise Removed("the group is gone")
     ready, due = one_row(
         connection,
-        """SELECT EXISTS (SELECT 1 FROM message WHERE topic = ?1 AND state = 0),
-                  (SELECT min(due) FROM (SELECT min(due) AS due FROM message WHERE topic = ?1 AND state = 1 UNION ALL
-                                         SELECT min(due) FROM message WHERE topic = ?1 AND state = 2))""",
-        (topic,),
+        """SELECT EXISTS (SELECT 1 FROM ready WHERE of_group = ?1),
+                  (SELECT min(due) FROM (SELECT min(due) AS due FROM at_work WHERE of_group = ?1 UNION ALL
+                                         SELECT min(due) FROM message WHERE of_group = ?1 AND state = 2))""",
+        (group,),
     )
     return bool(ready), due
 
 
-def counts(connection: apsw.Connection, topic: int, now: float) -> Counts:
-    """Count the rows of each state, and read what the topic counted."""
-    accepted, done, discarded = one_row(
-        connection, "SELECT accepted, done, discarded FROM topic WHERE number = ?", (topic,)
-    )
-    ready, first = one_row(connection, "SELECT count(*), min(seq) FROM message WHERE topic = ? AND state = 0", (topic,))
-    in_work, expired = _sleeping(connection, topic, 1, now)
-    retrying, due = _sleeping(connection, topic, 2, now)
-    dead = one_value(connection, "SELECT count(*) FROM message WHERE topic = ? AND state = 3", (topic,))
-    oldest = one_value(
-        connection,
-        """SELECT min(accepted_at) FROM (SELECT accepted_at FROM message WHERE seq = ?1 UNION ALL
-           SELECT min(accepted_at) FROM message WHERE topic = ?2 AND state = 1 UNION ALL
-           SELECT min(accepted_at) FROM message WHERE topic = ?2 AND state = 2)""",
-        (first, topic),
-    )
+def counts(connection: apsw.Connection, group: int, now: float) -> Counts:
+    """Count the rows of each state, and read what the group counted.
+
+    Raises:
+        Removed: it was.
+    """
+    counted = one_row(connection, "SELECT accepted, done, discarded FROM worker_group WHERE number = ?", (group,))
+    if counted is None:
+        raise Removed("the group is gone")
+    accepted, done, discarded = counted
+    ready = one_value(connection, "SELECT count(*) FROM ready WHERE of_group = ?", (group,))
+    in_work, expired = _by_time(connection, "at_work WHERE of_group = ?", group, now)
+    retrying, due = _by_time(connection, "message WHERE of_group = ? AND state = 2", group, now)
+    later, behind = _by_time(connection, "message WHERE of_group = ? AND state = 4", group, now)
+    dead = one_value(connection, "SELECT count(*) FROM message WHERE of_group = ? AND state = 3", (group,))
+    oldest = _oldest(connection, group)
     return Counts(
         accepted=accepted,
-        waiting=ready + expired + due,
+        waiting=ready + expired + due + behind,
         in_work=in_work,
-        retrying=retrying,
+        retrying=retrying + later,
         done=done,
         dead=dead,
         discarded=discarded,
@@ -67,33 +59,49 @@ def counts(connection: apsw.Connection, topic: int, now: float) -> Counts:
     )
 
 
-def find(connection: apsw.Connection, topic: int, id: str, now: float) -> Found | None:
+def _by_time(connection: apsw.Connection, of: str, group: int, now: float) -> tuple[int, int]:
+    """Count the rows whose time is still to come, and the others."""
+    ahead, all_ = one_row(connection, f"SELECT count(*) FILTER (WHERE due > ?), count(*) FROM {of}", (now, group))
+    return ahead, all_ - ahead
+
+
+def _oldest(connection: apsw.Connection, group: int) -> float | None:
+    """Return when the oldest unfinished message was accepted; of those that wait, the first stands for all."""
+    oldest: float | None = one_value(
+        connection,
+        """SELECT min(accepted_at) FROM message WHERE seq IN (
+               SELECT min(seq) FROM ready WHERE of_group = ?1 UNION ALL
+               SELECT min(seq) FROM message WHERE of_group = ?1 AND state = 4 UNION ALL
+               SELECT seq FROM at_work WHERE of_group = ?1 UNION ALL
+               SELECT seq FROM message WHERE of_group = ?1 AND state = 2)""",
+        (group,),
+    )
+    return oldest
+
+
+def find(connection: apsw.Connection, group: int, id: str, now: float) -> Found | None:
     """Return where a message is."""
-    row = connection.execute(
-        "SELECT state, due, accepted_at, attempt, headers FROM message WHERE topic = ? AND id = ?", (topic, id)
-    ).fetchone()
+    row = one_row(
+        connection,
+        """SELECT m.state, coalesce(w.due, m.due), m.accepted_at, m.attempt, m.headers, w.attempt
+           FROM message AS m LEFT JOIN at_work AS w ON w.seq = m.seq WHERE m.of_group = ? AND m.id = ?""",
+        (group, id),
+    )
     if row is None:
         return None
-    state, due, accepted_at, attempt, headers = row
-    ended = due is not None and due <= now
-    return Found(State.WAITING if ended else STATES[state], accepted_at, attempt, headers_of(headers))
+    state, due, accepted_at, attempt, headers, in_work = row
+    seen = State.IN_WORK if in_work else _AT_REST[state]
+    if due is not None:  # it is leased, or has to wait for its time
+        seen = State.WAITING if due <= now else State.IN_WORK if in_work else State.RETRYING
+    return Found(seen, accepted_at, in_work or attempt, headers_of(headers))
 
 
-def dead_letters(connection: apsw.Connection, topic: int, limit: int, after: str) -> list[DeadLetter]:
+def dead_letters(connection: apsw.Connection, group: int, limit: int, after: str) -> list[DeadLetter]:
     """Return dead letters in the order of their ids."""
-    rows = connection.execute(
-        """SELECT attempt, id, body, key, headers, priority, accepted_at FROM message
-           WHERE topic = ? AND state = 3 AND id > ? ORDER BY id LIMIT ?""",
-        (topic, after, limit),
-    )
-    return [DeadLetter(message_of(*row[1:]), row[0]) for row in rows]
-
-
-def _sleeping(connection: apsw.Connection, topic: int, state: int, now: float) -> tuple[int, int]:
-    """Count the rows of a state whose time is still to come, and those whose time has come."""
-    ahead, all_ = one_row(
+    found = rows(
         connection,
-        f"SELECT count(*) FILTER (WHERE due > ?), count(*) FROM message WHERE topic = ? AND state = {state}",
-        (now, topic),
+        f"""SELECT attempt, {COLUMNS} FROM message
+            WHERE of_group = ? AND state = 3 AND id > ? ORDER BY id LIMIT ?""",
+        (group, after, limit),
     )
-    return ahead, all_ - ahead
+    return [DeadLetter(message_of(*row[1:]), row[0]) for row in found]

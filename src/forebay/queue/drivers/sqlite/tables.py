@@ -1,0 +1,138 @@
+"""The tables of queues in one SQLite file, and how a file of an older layout becomes one of this.
+
+A message of a group is one row of `message` from its acceptance to its end. What moves often is kept apart from what is
+large, so that a body is written once and removed once:
+
+    ready    a row here: it may be claimed; they are claimed from the lowest rank on, then from the lowest seq
+    at_work  a row here: it is leased
+
+`message.state` tells the rest apart:
+
+    0 ready or at work  --retry-->  2 retrying until `due`  --due-->  0
+                        --dead-->   3 dead                  --returned-->  0 or 4
+    4 behind another of its lane (see lanes.py), which has to end first; not before `due` if there is one
+
+The row of a group counts what happened, in the same transactions. So the room in the queue is known without counting
+rows, and rows counted against it show whether anything was lost.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import apsw
+
+from forebay.errors import UsageError
+from forebay.queue.drivers.sqlite.rows import one_value
+
+LAYOUT: Final = 2
+"""The number of this layout: PRAGMA user_version of the file. The first one had none."""
+
+TABLES: Final = """
+CREATE TABLE topic (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    discipline TEXT NOT NULL
+) STRICT;
+CREATE TABLE worker_group (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    kept_order TEXT NOT NULL DEFAULT 'none',
+    heard_at REAL,
+    floor INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    in_work INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0,
+    dead INTEGER NOT NULL DEFAULT 0,
+    discarded INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (topic, name)
+) STRICT;
+CREATE TABLE message (
+    seq INTEGER PRIMARY KEY,
+    of_group INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    due REAL,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    lane TEXT,
+    priority INTEGER NOT NULL,
+    accepted_at REAL NOT NULL,
+    not_before REAL NOT NULL DEFAULT 0,
+    key TEXT,
+    headers TEXT,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX message_id ON message (of_group, id);
+CREATE INDEX message_retrying ON message (of_group, due) WHERE state = 2;
+CREATE INDEX message_dead ON message (of_group, id) WHERE state = 3;
+CREATE UNIQUE INDEX message_front ON message (of_group, lane) WHERE lane IS NOT NULL AND state < 3;
+CREATE INDEX message_behind ON message (of_group, lane, seq, due) WHERE state = 4;
+CREATE TABLE ready (
+    of_group INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (of_group, rank, seq)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE at_work (
+    seq INTEGER PRIMARY KEY,
+    of_group INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    lease INTEGER NOT NULL,
+    due REAL NOT NULL
+) STRICT;
+CREATE INDEX at_work_due ON at_work (of_group, due);
+"""
+
+_FROM_THE_FIRST: Final = (
+    """
+DROP INDEX message_id; DROP INDEX message_ready; DROP INDEX message_in_work;
+DROP INDEX message_retrying; DROP INDEX message_dead;
+ALTER TABLE topic RENAME TO old_topic;
+ALTER TABLE message RENAME TO old_message;
+""",
+    TABLES,
+    """
+INSERT INTO topic (number, name, discipline) SELECT number, name, discipline FROM old_topic;
+INSERT INTO worker_group (number, topic, name, accepted, in_work, done, dead, discarded)
+    SELECT number, number, name, accepted, in_work, done, dead, discarded FROM old_topic;
+INSERT INTO message (seq, of_group, id, state, due, attempt, priority, accepted_at, key, headers, body)
+    SELECT seq, topic, id, iif(state = 1, 0, state), iif(state = 2, due, NULL), attempt - (state = 1), priority,
+           accepted_at, key, headers, body
+    FROM old_message ORDER BY seq;
+INSERT INTO ready (of_group, rank, seq)
+    SELECT topic, CASE discipline WHEN 'lifo' THEN -seq WHEN 'priority' THEN -priority ELSE 0 END, seq
+    FROM old_message JOIN old_topic ON number = topic WHERE state = 0;
+INSERT INTO at_work (seq, of_group, attempt, lease, due)
+    SELECT seq, topic, attempt, lease, due FROM old_message WHERE state = 1;
+DROP TABLE old_message; DROP TABLE old_topic;
+""",
+)
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Make the tables where they are missing, and move over what a file of the first layout holds.
+
+    Raises:
+        UsageError: a newer forebay made the file.
+    """
+    layout = connection.pragma("user_version")
+    if layout == LAYOUT:
+        return
+    if layout > LAYOUT:
+        raise UsageError(f"a newer forebay made this file (layout {layout}, known up to {LAYOUT})", "upgrade forebay")
+    steps = _FROM_THE_FIRST if _is_of_the_first(connection) else (TABLES,)
+    for statements in steps:
+        for _ in connection.execute(statements):
+            pass
+    connection.pragma("user_version", LAYOUT)
+
+
+def holds_queues(connection: apsw.Connection) -> bool:
+    """Return whether a file has the tables of queues in this layout; changes nothing."""
+    return bool(connection.pragma("user_version") == LAYOUT)
+
+
+def _is_of_the_first(connection: apsw.Connection) -> bool:
+    old = "SELECT count(*) FROM pragma_table_info('message') WHERE name IN ('topic', 'rank', 'lease')"
+    return bool(one_value(connection, old, ()) == 3)
