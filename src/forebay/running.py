@@ -74,16 +74,22 @@ class Running:
 
         self.listeners.append(hear)
 
-    async def publish(self, topic: str, body: Any, *, key: str | None = None) -> str:
+    async def publish(
+        self, topic: str, body: Any, *, key: str | None = None, priority: int = 0, delay: float = 0.0
+    ) -> str:
         """Put a body into a topic, as its intake would, and return the reference of the message.
 
         Arguments:
             topic: one of the application's.
             body: bytes as they are, anything else as JSON.
             key: messages of one key belong together.
+            priority: larger goes first under the discipline PRIORITY.
+            delay: seconds before it may be delivered; it waits in the broker, and survives what other messages do.
         """
         payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        return await self.topic(topic).publish(Message(new_id(), payload, key, accepted_at=time.time()))
+        now = time.time()
+        message = Message(new_id(), payload, key, {}, priority, now, now + delay if delay > 0 else 0.0)
+        return await self.topic(topic).publish(message)
 
     def topic(self, name: str) -> Topic:
         """Return a topic of this application by its name.

@@ -79,7 +79,12 @@ def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 SETTINGS = (
-    Setting("queue", "sqlite:///forebay.db", str, "where messages wait: memory://, sqlite:// or kafka://"),
+    Setting(
+        "queue",
+        "sqlite:///forebay.db",
+        str,
+        "where messages wait: memory://, sqlite://, redis://, nats://, amqp:// or kafka://",
+    ),
     Setting(
         "store", "", str, "where results are kept: memory://, sqlite:// or postgresql://; default: beside the queue"
     ),

@@ -72,7 +72,7 @@ def test_its_links_lead_somewhere(document: Path) -> None:
         "forebay serve orders --work soon",
         "forebay dead list sqlite:///a.db",
         "forebay demo --profile 'sinus(0, 100, 60s)'",
-        "forebay lag redis://localhost/orders",
+        "forebay lag redsi://localhost/orders",
         "forebay bench",
     ],
 )

@@ -41,19 +41,22 @@ class Queue:
         self._driver = driver
         self._turn = asyncio.Lock()  # of those who pop: a message goes to the one who asked first
 
-    async def push(self, body: Any, *, key: str | None = None, priority: int = 0) -> str:
+    async def push(self, body: Any, *, key: str | None = None, priority: int = 0, delay: float = 0.0) -> str:
         """Accept a body durably, and return the reference of its message.
 
         Arguments:
             body: bytes as they are, text as UTF-8, anything else as JSON.
             key: messages of one key belong together.
             priority: larger goes first under the discipline PRIORITY.
+            delay: seconds before it can be popped.
 
         Raises:
             UsageError: JSON cannot say it. TooLarge: the broker takes no such size.
             QueueFull: all places are taken. Unavailable: nothing was accepted. Unknown: it may have been.
         """
-        return await self._topic.publish(Message(new_id(), payload_of(body), key, {}, priority, time.time()))
+        now = time.time()
+        message = Message(new_id(), payload_of(body), key, {}, priority, now, now + delay if delay > 0 else 0.0)
+        return await self._topic.publish(message)
 
     async def pop(self, timeout: float | None = None) -> bytes:
         """Take the next body out of the queue, waiting for one.
