@@ -25,7 +25,7 @@ from forebay.load import notation
 from forebay.quantity import duration, places, rate, size
 from forebay.queue.driver import Counts, Features
 from forebay.queue.drivers.memory import OPTIONS as MEMORY_OPTIONS
-from forebay.queue.drivers.sqlite import KNOWN_OPTIONS as SQLITE_OPTIONS
+from forebay.queue.drivers.sqlite import OPTIONS as SQLITE_OPTIONS
 from forebay.queue.opening import DRIVERS
 from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
