@@ -13,7 +13,8 @@ While one group commits, the next one gathers; so the group grows with the load 
     connections.py  how connections are made, and what the errors of SQLite mean
 """
 
-from forebay.sqlitefile.file import SQLiteFile
+from forebay.sqlitefile.connections import check_version
+from forebay.sqlitefile.file import SQLiteFile, look
 from forebay.sqlitefile.threads import Operation
 
-__all__ = ["Operation", "SQLiteFile"]
+__all__ = ["Operation", "SQLiteFile", "check_version", "look"]

@@ -84,6 +84,7 @@ def connect_to_write(path: str, synchronous: str, patience: Patience) -> apsw.Co
     connection = apsw.Connection(path)
     connection.set_busy_handler(patience)
     connection.pragma("synchronous", synchronous)
+    connection.pragma("fullfsync", True)  # on macOS an fsync by itself does not reach the disk
     mode = _patiently(lambda: connection.pragma("journal_mode", "wal"))
     if mode != "wal":
         raise Unavailable(f"{path}: the file system does not offer what WAL needs", "put the file on a local disk")

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 import apsw
 
 from forebay.errors import Unavailable, UsageError
-from forebay.sqlitefile.connections import check_version
+from forebay.sqlitefile.connections import check_version, close, connect_to_read, explained
 from forebay.sqlitefile.threads import Operation, Reading, Worker, Writing
 from forebay.sqlitefile.watch import Watch, Watcher
 
@@ -128,6 +128,27 @@ class SQLiteFile:
 
 
 os.register_at_fork(after_in_child=SQLiteFile._after_fork)
+
+
+async def look(path: str, operation: Operation[T]) -> T:
+    """Run an operation on a file that need not be open here, without changing anything, even its mode.
+
+    Raises:
+        Unavailable: there is no such file, or it cannot be read.
+    """
+    return await asyncio.to_thread(_look, path, operation)
+
+
+def _look(path: str, operation: Operation[T]) -> T:
+    connection = None
+    try:
+        connection = connect_to_read(path)
+        connection.execute("BEGIN")  # one view of the file for all that is read
+        return operation(connection)
+    except apsw.Error as error:
+        raise explained(error, path) from error
+    finally:
+        close(connection)
 
 
 def _drain(connection: apsw.Connection, statements: str) -> None:

@@ -17,9 +17,10 @@ All drivers of one process on one file share one writer thread, hence one fsync 
     rows.py         a message in a row; small words for running statements
     disk.py         the disk under the file
     admin.py        the operator's side
-    examining.py    what is set unsafely
+    examination.py  what is set unsafely
 """
 
+from forebay.queue.drivers.sqlite.admin import administer
 from forebay.queue.drivers.sqlite.driver import FEATURES, OPTIONS, connect
 
-__all__ = ["FEATURES", "OPTIONS", "connect"]
+__all__ = ["FEATURES", "OPTIONS", "administer", "connect"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import apsw
 
+from forebay.queue.admin import Lag, TopicInfo
 from forebay.queue.driver import Counts, DeadLetter, Found, State
-from forebay.queue.drivers.sqlite.groups import Removed, lives
+from forebay.queue.drivers.sqlite.groups import Removed, groups_of, lives
 from forebay.queue.drivers.sqlite.rows import COLUMNS, headers_of, message_of, one_row, one_value, rows
+
+MOST_MEASURED: Final = 100_000
+"""Messages whose bodies are measured; of more, each row would have to be read."""
 
 _AT_REST: Final = {0: State.WAITING, 2: State.RETRYING, 3: State.DEAD, 4: State.WAITING}
 
@@ -105,3 +110,40 @@ def dead_letters(connection: apsw.Connection, group: int, limit: int, after: str
         (group, after, limit),
     )
     return [DeadLetter(message_of(*row[1:]), row[0]) for row in found]
+
+
+def lag(connection: apsw.Connection, name: str, group: int, now: float) -> Lag:
+    """Return how far a group is behind."""
+    told = counts(connection, group, now)
+    return Lag(
+        group=name,
+        waiting=told.waiting,
+        in_work=told.in_work,
+        retrying=told.retrying,
+        oldest_seconds=told.oldest_seconds,
+    )
+
+
+def topics(connection: apsw.Connection) -> list[TopicInfo]:
+    """Return all topics, by name."""
+    named = "SELECT number, name, discipline FROM topic WHERE name NOT LIKE '%:%' ORDER BY name"
+    return [_topic(connection, *row) for row in rows(connection, named, ())]
+
+
+def _topic(connection: apsw.Connection, number: int, name: str, discipline: str) -> TopicInfo:
+    known = groups_of(connection, number)
+    unfinished = "SELECT sum(accepted - done - dead - discarded) FROM worker_group WHERE topic = ? AND heard_at IS NULL"
+    messages = one_value(connection, unfinished, (number,))
+    return TopicInfo(
+        name=name,
+        groups=list(known),
+        discipline=discipline,
+        messages=messages,
+        bytes=_size(connection, known.values()) if messages <= MOST_MEASURED else None,
+    )
+
+
+def _size(connection: apsw.Connection, groups: Iterable[int]) -> int:
+    """Return the bytes of the bodies that are unfinished, each group's own."""
+    each = "SELECT coalesce(sum(length(body)), 0) FROM message WHERE of_group = ? AND state <> 3"
+    return sum(one_value(connection, each, (group,)) for group in groups)

@@ -26,7 +26,9 @@ from forebay.errors import UsageError
 from forebay.queue.drivers.sqlite.rows import one_value
 
 LAYOUT: Final = 2
-"""The number of this layout: PRAGMA user_version of the file. The first one had none."""
+"""The number of this layout: PRAGMA user_version of the file."""
+FIRST: Final = 1
+"""The number of the layout that did not have any: it had no groups, and the state in the row of the message."""
 
 TABLES: Final = """
 CREATE TABLE topic (
@@ -116,23 +118,21 @@ def prepare(connection: apsw.Connection) -> None:
     Raises:
         UsageError: a newer forebay made the file.
     """
-    layout = connection.pragma("user_version")
+    layout = layout_of(connection)
     if layout == LAYOUT:
         return
-    if layout > LAYOUT:
+    if layout not in {None, FIRST}:
         raise UsageError(f"a newer forebay made this file (layout {layout}, known up to {LAYOUT})", "upgrade forebay")
-    steps = _FROM_THE_FIRST if _is_of_the_first(connection) else (TABLES,)
-    for statements in steps:
+    for statements in (TABLES,) if layout is None else _FROM_THE_FIRST:
         for _ in connection.execute(statements):
             pass
     connection.pragma("user_version", LAYOUT)
 
 
-def holds_queues(connection: apsw.Connection) -> bool:
-    """Return whether a file has the tables of queues in this layout; changes nothing."""
-    return bool(connection.pragma("user_version") == LAYOUT)
-
-
-def _is_of_the_first(connection: apsw.Connection) -> bool:
+def layout_of(connection: apsw.Connection) -> int | None:
+    """Return the layout of a file's queues; None of a file that has none."""
+    layout = int(connection.pragma("user_version"))
+    if layout:
+        return layout
     old = "SELECT count(*) FROM pragma_table_info('message') WHERE name IN ('topic', 'rank', 'lease')"
-    return bool(one_value(connection, old, ()) == 3)
+    return FIRST if one_value(connection, old, ()) == 3 else None
