@@ -1,0 +1,132 @@
+"""One command line over every broker: changing the broker is changing the URL, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from string import ascii_lowercase
+
+import pytest
+
+pytestmark = pytest.mark.server
+
+numbers = itertools.count()
+ALPHABET = [letter.encode() for letter in ascii_lowercase]
+SHOP = """
+from forebay import App
+
+app = App("shop")
+
+@app.handler("{topic}")
+async def double(n: int) -> int:
+    return 2 * n
+"""
+
+
+@pytest.fixture(params=["redis", "nats", "rabbitmq", "kafka"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def topic():
+    return f"every-{os.getpid()}-{next(numbers)}"
+
+
+@pytest.fixture
+def url(server, topic):
+    return f"{server.url.rstrip('/')}/{topic}"
+
+
+def records(told):
+    assert told.returncode == 0, told.stderr.decode()
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def of_groups(told):
+    """The lines of lag that speak of a whole group."""
+    return {row["group"]: row for row in records(told) if row.get("partition") is None}
+
+
+def test_what_is_put_in_comes_out_and_lag_counts_it(forebay, url, topic):
+    told = forebay("pub", url, stdin=b"".join(b"%d\n" % n for n in range(100)))
+    assert (told.returncode, told.stderr) == (0, b"100 accepted\n"), told.stderr.decode()
+    assert of_groups(forebay("lag", url, "--json"))[topic]["waiting"] == 100
+    taken = forebay("sub", url, "-n", "100")
+    assert sorted(map(int, taken.stdout.split())) == list(range(100))
+    row = of_groups(forebay("lag", url, "--json"))[topic]
+    assert (row["waiting"], row["in_work"], row["dead"], row["lost"]) == (0, 0, 0, 0)
+    assert forebay("lag", url).stdout.decode().split()[:2] == ["topic", "group"]
+
+
+def test_a_subscriber_of_a_fresh_topic_waits_for_its_first_message(beginning, forebay, url):
+    with beginning("sub", url, "-n", "1", until=b"receiving") as process:
+        assert forebay("pub", url, "first", "--key", "k", "--priority", "3").returncode == 0
+        assert process.communicate(timeout=30)[0] == b"first\n"
+
+
+def test_two_subscribers_of_their_own_get_the_whole_alphabet_each(beginning, forebay, url):
+    each = f"{url}?group=each"
+    with (
+        beginning("sub", each, "-n", "26", until=b"receiving") as one,
+        beginning("sub", each, "-n", "26", until=b"receiving") as other,
+    ):
+        forebay("pub", url, stdin=b"\n".join(ALPHABET))
+        for process in (one, other):
+            assert sorted(process.communicate(timeout=30)[0].split()) == ALPHABET
+
+
+def test_a_delayed_message_waits_for_its_time(forebay, url, topic):
+    assert forebay("pub", url, "later", "--delay", "1h").returncode == 0
+    assert forebay("pub", url, "soon", "--delay", "1s").returncode == 0
+    assert forebay("sub", url, "-n", "1").stdout == b"soon\n"
+    row = of_groups(forebay("lag", url, "--json"))[topic]
+    assert (row["retrying"], row["waiting"]) == (1, 0)
+
+
+def test_a_topic_has_its_life_in_the_words_that_are_the_same_everywhere(forebay, server, url, topic):
+    audit = f"{url}?group=audit"
+    assert forebay("topics", "create", audit).stdout == f"created {topic}\n".encode()
+    forebay("pub", url, stdin=b"a\nb\n")
+    assert {g: row["waiting"] for g, row in of_groups(forebay("lag", url, "--json")).items()} == {topic: 2, "audit": 2}
+    listed = {found["name"]: found for found in records(forebay("topics", "ls", server.url, "--json"))}
+    assert sorted(listed[topic]["groups"]) == sorted([topic, "audit"])
+    (shown,) = records(forebay("topics", "show", url, "--json"))
+    assert sum(lag["waiting"] for lag in shown["lags"]) == 4
+    assert forebay("topics", "show", url).returncode == 0
+    assert (
+        f"purged 2 messages of {topic} for the group audit"
+        in forebay("topics", "purge", audit, "--yes").stdout.decode()
+    )
+    assert forebay("topics", "rm", url, "--group", "audit", "--yes").returncode == 0
+    assert set(of_groups(forebay("lag", url, "--json"))) == {topic}
+    assert forebay("topics", "rm", url, "--yes").stdout == f"removed {topic}\n".encode()
+    assert topic not in {found["name"] for found in records(forebay("topics", "ls", server.url, "--json"))}
+
+
+@pytest.mark.parametrize("command", [["lag"], ["dead", "ls"], ["topics", "show"]])
+def test_a_mistyped_topic_is_not_made(forebay, server, url, topic, command):
+    told = forebay(*command, url)
+    assert told.returncode == 1, told.stderr.decode()
+    assert f"there is no topic {topic}".encode() in told.stderr
+    assert topic not in {found["name"] for found in records(forebay("topics", "ls", server.url, "--json"))}
+
+
+def test_the_doctor_tells_product_durability_and_findings(forebay, server, url):
+    told = forebay("doctor", server.url, "--json")
+    fields = json.loads(told.stdout)
+    assert told.returncode == (4 if any(f["severity"] == "loses" for f in fields["findings"]) else 0)
+    assert fields["version"]
+    assert fields["proof"]
+    assert all(finding["mend"] for finding in fields["findings"] if finding["severity"] != "fine")
+    forebay("pub", url, "a")
+    assert forebay("doctor", url).returncode == told.returncode
+
+
+def test_those_who_work_a_topic_off_answer_what_is_asked(beginning, forebay, url, topic, tmp_path):
+    (tmp_path / "shop.py").write_text(SHOP.format(topic=topic))
+    with beginning("work", "shop:app", "--queue", url, "--store", "memory://", until=b"places"):
+        told = forebay("ask", url, "21", "--timeout", "20s")
+        assert (told.returncode, told.stdout) == (0, b"42\n"), told.stderr.decode()
+        assert forebay("ask", url, "--timeout", "20s", stdin=b"1\n2\n").stdout == b"2\n4\n"
