@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 from forebay.clock import ManualClock
 from forebay.disciplines import Discipline
+from forebay.message import new_id
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Counts, Delivery, Driver, Ending, Settlement, State
 from forebay.queue.drivers import memory
@@ -310,12 +312,13 @@ CAUGHT_BY: list[tuple[type[Sound], Callable[..., Any], tuple[Any, ...]]] = [
 NAMES = [f"{broken.__name__}-{test.__name__}" for broken, test, _ in CAUGHT_BY]
 
 
-async def run(kind: type[Sound], test: Callable[..., Any], arguments: tuple[Any, ...], patience: float = 0.4) -> None:
-    """Run one test of the suite on drivers of this kind, as pytest would."""
-    clock, topic = ManualClock(), f"t-{kind.__name__}-{test.__name__}"
+def suite_of(kind: type[Sound]) -> ConformanceSuite:
+    """Return the suite for drivers of this kind, as pytest would make it."""
 
     class Suite(ConformanceSuite):
         features = memory.FEATURES
+        clock = ManualClock()
+        moment = 0.02
 
         def url(self, topic: str, **options: str) -> URL:
             return parse(f"memory://?topic={topic}").with_options(**options)
@@ -324,7 +327,14 @@ async def run(kind: type[Sound], test: Callable[..., Any], arguments: tuple[Any,
             return kind(await memory.connect(kind.asked(self.url(topic, **options)), clock=self.clock))
 
     suite = Suite()
-    suite.topic, suite.drivers, suite.clock, suite.patience, suite.moment = topic, [], clock, patience, 0.02
+    suite.topic, suite.drivers = f"t{new_id()}", []
+    return suite
+
+
+async def run(kind: type[Sound], test: Callable[..., Any], arguments: tuple[Any, ...], patience: float = 0.4) -> None:
+    """Run one test of the suite on drivers of this kind."""
+    suite = suite_of(kind)
+    suite.patience = patience
     try:
         async with asyncio.timeout(5 * patience):
             await test(suite, *arguments)
@@ -349,6 +359,14 @@ async def test_a_broken_driver_is_caught(broken: type[Sound], test: Callable[...
 )
 async def test_what_catches_the_broken_ones_passes_the_sound_one(test: Any) -> None:
     await run(Sound, *test, patience=5.0)
+
+
+@pytest.mark.parametrize("broken", [DeliversEarly, RetriesAtOnce, BlocksEveryKey, HasNoHeartbeat, LosesTheDead])
+def test_the_model_catches_a_broken_driver(broken: type[Sound]) -> None:
+    suite = suite_of(broken)
+    suite.search = settings(suite.search, phases=[Phase.generate], database=None)  # the shortest example is not wanted
+    with pytest.raises(AssertionError):
+        suite.test_it_does_what_the_model_does()
 
 
 def test_no_part_of_the_suite_hides_a_test_of_another() -> None:
