@@ -364,7 +364,9 @@ async def test_what_catches_the_broken_ones_passes_the_sound_one(test: Any) -> N
 @pytest.mark.parametrize("broken", [DeliversEarly, RetriesAtOnce, BlocksEveryKey, HasNoHeartbeat, LosesTheDead])
 def test_the_model_catches_a_broken_driver(broken: type[Sound]) -> None:
     suite = suite_of(broken)
-    suite.search = settings(suite.search, phases=[Phase.generate], database=None)  # the shortest example is not wanted
+    suite.search = settings(
+        suite.search, max_examples=100, phases=[Phase.generate], database=None
+    )  # the shortest example is not wanted
     with pytest.raises(AssertionError):
         suite.test_it_does_what_the_model_does()
 
