@@ -1,0 +1,74 @@
+"""The copies of a message that are published when it is to be tried again, given up or put back.
+
+RabbitMQ cannot change a message that it holds: what is to come back with other headers, later, or without having
+counted, is published anew and confirmed, and only then is the old copy acknowledged. A crash between the two leaves
+both copies, never none.
+"""
+
+from __future__ import annotations
+
+from forebay.clock import Clock
+from forebay.message import Message
+from forebay.queue.drivers.rabbitmq.address import Address
+from forebay.queue.drivers.rabbitmq.frames import publish_method
+from forebay.queue.drivers.rabbitmq.ladder import Ladder
+from forebay.queue.drivers.rabbitmq.publisher import Letter, Publisher
+from forebay.queue.drivers.rabbitmq.records import Came, content_of
+
+
+class Copies:
+    """Writes copies for one group.
+
+    Arguments:
+        address: of the topic and the group.
+        publisher: sends them.
+        retries: the delays of the group.
+        clock: says when a delay is over.
+        sorted_by_priority: whether the broker sorts by priority.
+    """
+
+    def __init__(
+        self, address: Address, publisher: Publisher, retries: Ladder, clock: Clock, sorted_by_priority: bool
+    ) -> None:
+        self.publisher = publisher
+        self.clock = clock
+        self._retries = retries
+        self._sorted = sorted_by_priority
+        self._to_queue = publish_method("", address.queue)
+        self._to_dead = publish_method("", address.dead)
+
+    async def retry(self, message: Message, attempts: int, delay: float) -> Letter:
+        """Return the copy that is delivered again after a delay, with so many attempts behind it.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        if delay <= 0:
+            return self.again(message, attempts)
+        return await self.due(message, attempts, self.clock.time() + delay)
+
+    async def due(self, message: Message, attempts: int, due_at: float) -> Letter:
+        """Return the copy that is delivered at a time.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        way = await self._retries.way(due_at - self.clock.time())
+        return way, self._content(message, attempts, due_at)
+
+    def again(self, message: Message, attempts: int) -> Letter:
+        """Return the copy that is delivered again at once."""
+        return self._to_queue, self._content(message, attempts)
+
+    def dead(self, message: Message, attempts: int) -> Letter:
+        """Return the copy that is a dead letter."""
+        return self._to_dead, self._content(message, attempts)
+
+    def put_back(self, came: Came) -> Letter:
+        """Return the copy of what was never handed out."""
+        return self.again(came.message, came.tried + came.crashes)
+
+    def _content(self, message: Message, attempts: int, due_at: float = 0.0) -> tuple[str, bytes, bytes]:
+        return content_of(
+            message, self.publisher.frame_max, tried=attempts, due_at=due_at, sorted_by_priority=self._sorted
+        )

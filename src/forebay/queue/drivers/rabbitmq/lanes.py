@@ -1,0 +1,287 @@
+"""Receiving in order: a standing consumer, and lanes in which the next message of a key waits for the one before it.
+
+The broker gives the messages of such a group to one process at a time (a single active consumer), in the order of their
+publishing; when that process dies, all that it had not settled goes to the next one, in the same order. A message that
+is to be tried again stays with its process, unsettled, until its time has come: so it blocks its key, and its key only.
+A subscriber of its own is served in the same way, without lanes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from pamqp import commands
+
+from forebay.disciplines import Order
+from forebay.errors import ForebayError, Unknown
+from forebay.message import Message, new_id
+from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.drivers.rabbitmq.channel import Channel
+from forebay.queue.drivers.rabbitmq.copies import Copies
+from forebay.queue.drivers.rabbitmq.frames import Arrival
+from forebay.queue.drivers.rabbitmq.link import Link, answered
+from forebay.queue.drivers.rabbitmq.records import came
+
+WINDOW = 1_000
+"""Messages that the broker hands over before they are settled; as many can be blocked by their keys."""
+
+
+class Entry(msgspec.Struct, gc=False):
+    """A message that this process has, settled or not.
+
+    Arguments:
+        channel: that it came over.
+        tag: by which the channel knows it.
+        message: it; a retry replaces its headers.
+        attempt: the number of its next or present delivery, from 1.
+        lane: the key that it blocks; None: nothing.
+        lease: counts its deliveries; a settlement of an older one is refused.
+        out: it is in somebody's hand.
+        sleeping: it waits for its time.
+    """
+
+    channel: Channel
+    tag: int
+    message: Message
+    attempt: int
+    lane: str | None
+    lease: int = 0
+    out: bool = False
+    sleeping: bool = False
+
+
+class Lanes:
+    """The deliveries of a group with an order, or of a subscriber of its own, to this process.
+
+    Arguments:
+        link: the connection to consume over.
+        queue: of the group.
+        copies: writes dead letters.
+        order: what is worked off one after the other.
+        keeps_dead: whether there are dead letters; else what is given up is gone.
+    """
+
+    def __init__(self, link: Link, queue: str, copies: Copies, order: Order, keeps_dead: bool) -> None:
+        self._link = link
+        self._queue = queue
+        self._copies = copies
+        self._order = order
+        self._keeps_dead = keeps_dead
+        self._numbers = itertools.count(1)
+        self._channel: Channel | None = None
+        self._entries: dict[int, Entry] = {}
+        self._lanes: dict[str, deque[Entry]] = {}
+        self._ready: deque[Entry] = deque()
+        self._bell = asyncio.Event()
+        self._subscribing = asyncio.Lock()
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+
+    @property
+    def in_work(self) -> list[Message]:
+        """What this process has in hand."""
+        return [entry.message for entry in self._entries.values() if entry.out]
+
+    @property
+    def waiting(self) -> int:
+        """Messages that lie here: ready, or behind another of their key."""
+        return sum(not entry.out and not entry.sleeping for entry in self._entries.values())
+
+    @property
+    def retrying(self) -> int:
+        """Messages that wait here for their time."""
+        return sum(entry.sleeping for entry in self._entries.values())
+
+    async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
+        """Lease up to `limit` messages, each the first of its key; come back after at most `wait` seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait
+        while limit > 0:
+            await self.subscribe()
+            self._bell.clear()
+            if self._ready:
+                return [self._hand(self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
+            try:
+                async with asyncio.timeout_at(end):
+                    await self._bell.wait()
+            except TimeoutError:
+                return []
+        return []
+
+    async def subscribe(self) -> None:
+        """Have a consumer that lives; after a loss nothing of what was here is ours any more.
+
+        Raises:
+            Unavailable: the broker cannot be reached. Missing: somebody has deleted the queue.
+        """
+        async with self._subscribing:
+            if self._channel is None or self._channel.closed is not None:
+                self._forget()
+                self._channel = channel = await self._link.channel("lanes")
+                tag = f"lanes-{next(self._numbers)}"
+                await answered(channel.consume(self._queue, tag, WINDOW, self._hear, self._lost))
+
+    def _lost(self) -> None:
+        """The channel is no more, or the queue: what it had belongs to others, and a new channel is needed."""
+        if self._channel is not None:
+            self._channel.close()
+        self._forget()
+        self._bell.set()
+
+    def _forget(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._entries.clear()
+        self._lanes.clear()
+        self._ready.clear()
+
+    def _hear(self, arrival: Arrival) -> None:
+        assert self._channel is not None
+        one = came(arrival, "")
+        message = one.message
+        if one.foreign:
+            message = message.replace(id=new_id(), accepted_at=message.accepted_at or self._copies.clock.time())
+        crashes = one.crashes or int(arrival.redelivered)
+        lane = {Order.KEY: message.key, Order.PARTITION: ""}.get(self._order)
+        entry = Entry(self._channel, arrival.tag, message, one.tried + crashes + 1, lane)
+        self._entries[id(entry)] = entry
+        delay = one.due_at - self._copies.clock.time()
+        if delay > 0:
+            self._sleep(entry, delay)
+        if lane is not None:
+            line = self._lanes.setdefault(lane, deque())
+            line.append(entry)
+            if len(line) > 1:
+                return
+        if not entry.sleeping:
+            self._make_ready(entry)
+
+    def _sleep(self, entry: Entry, delay: float) -> None:
+        """Let a message wait for its time; the time of a message behind another one passes meanwhile."""
+        entry.sleeping = True
+        loop = asyncio.get_running_loop()
+        self._timers[id(entry)] = loop.call_later(delay, self._awake, entry)
+
+    def _awake(self, entry: Entry) -> None:
+        self._timers.pop(id(entry), None)
+        if id(entry) not in self._entries:
+            return
+        entry.sleeping = False
+        if entry.lane is None or self._lanes[entry.lane][0] is entry:
+            self._make_ready(entry)
+
+    def _make_ready(self, entry: Entry, first: bool = False) -> None:
+        if first:
+            self._ready.appendleft(entry)
+        else:
+            self._ready.append(entry)
+        self._bell.set()
+
+    def _hand(self, entry: Entry) -> Delivery:
+        entry.out = True
+        entry.lease += 1
+        return Delivery(entry.message, entry.attempt, (entry, entry.lease))
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """End deliveries; dead letters are made safe first.
+
+        Raises:
+            Unavailable, Unknown: a dead letter is not known to be safe; nothing of this batch was ended.
+        """
+        held = [self._begin(settlement) for settlement in settlements]
+        going = [s for s, ours in zip(settlements, held, strict=True) if ours]
+        dying = [s for s in going if s.ending is Ending.DEAD] if self._keeps_dead else []
+        try:
+            for error in await self._copies.publisher.send([self._letter(s) for s in dying]):
+                if error is not None:
+                    raise error
+        except BaseException:
+            for settlement in going:
+                settlement.delivery.handle[0].lease -= 1
+            raise
+        self._end(going)
+        await self._told()
+        return held
+
+    async def _told(self) -> None:
+        """Wait until the broker has read all acknowledgements; a channel answers in the order of asking."""
+        if self._channel is not None:
+            try:
+                await answered(self._channel.ask(commands.Basic.Qos(prefetch_count=WINDOW)))
+            except ForebayError as error:
+                raise Unknown(f"RabbitMQ may not have heard what has ended: {error.what}") from error
+
+    def _begin(self, settlement: Settlement) -> bool:
+        entry, lease = settlement.delivery.handle
+        if not entry.out or entry.lease != lease or id(entry) not in self._entries:
+            return False
+        entry.lease += 1  # a second settlement is refused
+        return True
+
+    def _letter(self, settlement: Settlement) -> tuple[bytes, tuple[str, bytes, bytes]]:
+        delivery = settlement.delivery
+        message = delivery.message
+        if settlement.headers is not None:
+            message = message.replace(headers=settlement.headers)
+        return self._copies.dead(message, delivery.attempt)
+
+    def _end(self, settlements: Iterable[Settlement]) -> None:
+        over: list[Entry] = []
+        for settlement in settlements:
+            entry: Entry = settlement.delivery.handle[0]
+            if id(entry) not in self._entries:
+                continue  # lost while its dead letter was written
+            entry.out = False
+            if settlement.ending is Ending.RETRY:
+                self._again(entry, settlement)
+            elif settlement.ending is Ending.RELEASE:
+                self._make_ready(entry, first=True)
+            else:
+                over.append(entry)
+        self._remove(over)
+
+    def _again(self, entry: Entry, settlement: Settlement) -> None:
+        entry.attempt += 1
+        if settlement.headers is not None:
+            entry.message = entry.message.replace(headers=settlement.headers)
+        if settlement.delay > 0:
+            self._sleep(entry, settlement.delay)
+        else:
+            self._make_ready(entry)
+
+    def _remove(self, entries: Sequence[Entry]) -> None:
+        """Acknowledge messages that are over, and let the next of their keys come."""
+        for entry in entries:
+            del self._entries[id(entry)]
+            if entry.lane is None:
+                continue
+            line = self._lanes[entry.lane]
+            was_first = line[0] is entry
+            line.remove(entry)
+            if not line:
+                del self._lanes[entry.lane]
+            elif was_first and not line[0].sleeping:
+                self._make_ready(line[0])
+        if entries:
+            entries[0].channel.ack([entry.tag for entry in entries])
+
+    def purge(self) -> int:
+        """Remove what lies here in nobody's hand; return how much."""
+        idle = [entry for entry in self._entries.values() if not entry.out]
+        self._ready.clear()
+        for entry in idle:
+            del self._entries[id(entry)]
+        self._lanes = {e.lane: deque([e]) for e in self._entries.values() if e.lane is not None}
+        if idle:
+            idle[0].channel.ack([entry.tag for entry in idle])
+        return len(idle)
+
+    async def close(self) -> None:
+        """Give back all that this process holds, in its order: the broker does it when the channel ends."""
+        if self._channel is not None:
+            self._channel.close()
+        self._forget()
