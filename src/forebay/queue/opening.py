@@ -8,10 +8,12 @@ from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.errors import Unsupported, UsageError
 from forebay.queue.admin import Admin
 from forebay.queue.driver import Driver
+from forebay.queue.go_cdk import BROKERS, with_brokers
 from forebay.queue.options import NAME, asked_of
 from forebay.queue.registry import DRIVERS as DRIVERS
 from forebay.queue.registry import check_scheme
 from forebay.queue.registry import driver_module as driver_module
+from forebay.queue.registry import register as register
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.url import URL, parse
@@ -28,11 +30,13 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
     """
     url = parse(text) if isinstance(text, str) else text
     check_scheme(url.scheme)
+    url = with_brokers(url)
     name = topic_of(url) or topic
     if not NAME.fullmatch(name):
+        alone = f"; with {BROKERS} set, {url} is a topic" if url.scheme == "kafka" and not name else ""
         raise UsageError(
             f"{name!r} is not a name of a topic" if name else f"{url} names no topic",
-            "letters, digits, - and _, at most 100; a trailing ?topic=orders names it",
+            f"letters, digits, - and _, at most 100; a trailing ?topic=orders names it{alone}",
         )
     return url.with_options(topic=name)
 
@@ -42,6 +46,7 @@ def topic_of(url: URL) -> str:
 
     Where an option names the topic, the path keeps the meaning that it has for others: a database, a virtual host.
     """
+    url = with_brokers(url)
     return url.options.get("topic") or {"memory": url.host, "sqlite": ""}.get(url.scheme, url.path)
 
 
@@ -88,7 +93,7 @@ async def open_admin(url: str | URL) -> Admin:
     Raises:
         UsageError: the URL is wrong. Unavailable: the broker cannot be reached.
     """
-    full = parse(url) if isinstance(url, str) else url
+    full = with_brokers(parse(url) if isinstance(url, str) else url)
     admin: Admin = await driver_module(full.scheme).administer(full)
     return admin
 
