@@ -169,7 +169,8 @@ class Replier:
         self._driver = driver
         self._replies_url = replies_url(url)
         self._replies: Driver | None = None  # opened with the first answer: most topics are never asked
-        self._swept_at = 0.0
+        self._sweep_at = 0.0
+        self._sweeping: asyncio.Task[None] | None = None
 
     def is_asked(self, message: Message) -> bool:
         """Return whether the message wants an answer from this group."""
@@ -188,8 +189,9 @@ class Replier:
     async def close(self) -> None:
         """Let go of the topic of answers."""
         if self._replies is not None:
-            with suppress(ForebayError):
-                await self._replies.purge()
+            if self._sweeping is not None:
+                await asyncio.wait({self._sweeping})
+            await self._sweep(self._replies)
             await self._replies.close()
 
     async def _reply(self, answer: Answer) -> ForebayError | None:
@@ -212,15 +214,19 @@ class Replier:
             told = await self._replies.publish([answers[n].message for n in good], float("inf"))
             for n, heard in zip(good, told, strict=True):
                 sent[n] = heard if isinstance(heard, ForebayError) else None
-            await self._sweep(self._replies)
+            self._sweep_soon(self._replies)
         return sent
+
+    def _sweep_soon(self, replies: Driver) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._sweep_at:
+            self._sweep_at = loop.time() + SWEEP_SECONDS
+            self._sweeping = loop.create_task(self._sweep(replies))
 
     async def _sweep(self, replies: Driver) -> None:
         """Empty the group that every topic has of its own: nobody reads answers there, and they would pile up."""
-        now = asyncio.get_running_loop().time()
-        if now - self._swept_at > SWEEP_SECONDS:
-            self._swept_at = now
-            with suppress(ForebayError):
+        with suppress(ForebayError, TimeoutError):
+            async with asyncio.timeout(SWEEP_SECONDS / 2):
                 await replies.purge()
 
 
