@@ -7,6 +7,7 @@ offsets of a partition rise, and need not be contiguous: compaction and transact
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 
 class Watermark:
@@ -89,6 +90,12 @@ class Watermark:
     def finished_beyond(self) -> int:
         """How many messages above the position have ended: they would come again after a crash."""
         return len(self._begun) - len(self._unfinished)
+
+    def ended_beyond(self, most: int) -> list[int]:
+        """Return the lowest offsets above the position that have ended, rising; of the first `most` that have come."""
+        if not self.finished_beyond:
+            return []
+        return [offset for offset in islice(self._begun, most) if offset not in self._unfinished]
 
     @property
     def window(self) -> int:

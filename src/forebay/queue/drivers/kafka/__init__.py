@@ -1,5 +1,8 @@
-"""Apache Kafka: topics that are replicated, partitioned, and shared by groups of workers."""
+"""Apache Kafka: topics that are replicated, partitioned, and read by any number of groups of workers."""
 
-from forebay.queue.drivers.kafka.driver import Kafka, connect
+from forebay.queue.drivers.kafka.address import OPTIONS
+from forebay.queue.drivers.kafka.admin import administer
+from forebay.queue.drivers.kafka.driver import FEATURES, Kafka
+from forebay.queue.drivers.kafka.opening import connect
 
-__all__ = ["Kafka", "connect"]
+__all__ = ["FEATURES", "OPTIONS", "Kafka", "administer", "connect"]

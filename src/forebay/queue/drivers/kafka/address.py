@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from forebay.disciplines import Discipline
-from forebay.errors import Unsupported, UsageError
-from forebay.quantity import duration
+from forebay.disciplines import Order
+from forebay.durability import Durability
+from forebay.errors import UsageError
 from forebay.queue.options import OPTIONS as COMMON_OPTIONS
+from forebay.queue.options import asked_of
 from forebay.url import URL
 
 OPTIONS = {
     **COMMON_OPTIONS,
-    "group": "the consumer group; processes of one group share the work",
     "partitions": "of the topics, when they are created: how many processes can share the work",
     "replication": "of the topics, when they are created; 3, or as many brokers as there are",
     "security": "plaintext, ssl, sasl_plaintext or sasl_ssl",
@@ -29,6 +29,9 @@ DELIVERY_SECONDS = 4.0
 
 LARGEST = 8 * 2**20
 """Bytes of a message, at most."""
+
+LATER, RETRY, DEAD = ".later", ".retry", ".dead"
+"""What the names of the topics beside the main one end with."""
 
 DEAD_SETTINGS = {
     "cleanup.policy": "compact",
@@ -48,34 +51,66 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where a topic is, and what it shall be.
 
     Arguments:
-        topic: messages that wait for their first attempt; `retry` and `dead` lie beside it.
-        group: of the consumers.
+        topic: messages that wait for their first attempt; `later`, `retry` and `dead` lie beside it.
+        group: of the consumers; that of the topic for a subscriber of its own.
+        ephemeral: whether the subscriber belongs to no group.
+        order: what is worked off strictly one after the other.
         lease: seconds without a sign of life after which a worker's messages go to others.
         partitions, replication: for topics that must be created; replication None: 3, or all brokers.
+        synced: whether topics that must be created, and are not replicated, are written through to the disk.
         client: settings that every client needs: brokers, security.
     """
 
     topic: str
     group: str
+    ephemeral: bool = False
+    order: Order = Order.NONE
     lease: float
     partitions: int
     replication: int | None
+    synced: bool = False
     client: dict[str, Any]
 
     @property
+    def later(self) -> str:
+        """The topic of messages that wait for the time of their first attempt, for all groups."""
+        return f"{self.topic}{LATER}"
+
+    @property
     def retry(self) -> str:
-        """The topic of messages that wait for another attempt."""
-        return f"{self.topic}.retry"
+        """The topic of the group's messages that wait for another attempt."""
+        return f"{self.members}{RETRY}"
 
     @property
     def dead(self) -> str:
-        """The topic of dead letters, by message id."""
-        return f"{self.topic}.dead"
+        """The topic of the group's dead letters, by message id."""
+        return f"{self.members}{DEAD}"
+
+    @property
+    def members(self) -> str:
+        """What the group is called at the broker; groups of one name that work on different topics are different."""
+        return self.topic if self.group == self.topic else f"{self.topic}.{self.group}"
+
+    @property
+    def working(self) -> tuple[str, str, str]:
+        """The topics that a member of the group reads."""
+        return self.topic, self.later, self.retry
 
     @property
     def topics(self) -> dict[str, dict[str, str]]:
-        """All topics, each with the settings that it is created with."""
-        return {self.topic: WAITING_SETTINGS, self.retry: WAITING_SETTINGS, self.dead: DEAD_SETTINGS}
+        """All topics that must be there, each with the settings that it is created with."""
+        return {
+            self.topic: WAITING_SETTINGS,
+            self.later: WAITING_SETTINGS,
+            f"{self.topic}{RETRY}": WAITING_SETTINGS,  # the group of the topic's name exists with the topic
+            f"{self.topic}{DEAD}": DEAD_SETTINGS,
+            self.retry: WAITING_SETTINGS,
+            self.dead: DEAD_SETTINGS,
+        }
+
+    def of_group(self, group: str) -> Address:
+        """Return the address of another group of the same topic."""
+        return msgspec.structs.replace(self, group=group, ephemeral=False)
 
     @property
     def producer(self) -> dict[str, Any]:
@@ -86,6 +121,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             "enable.idempotence": True,
             "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
             "message.max.bytes": LARGEST,
+            "partitioner": "murmur2_random",  # a key has one partition, the empty one too, as with Java's producers
             "linger.ms": 0,  # batches were made before: waiting for more would only delay them
             "sticky.partitioning.linger.ms": 50,  # without a key, one partition for a while: fewer, larger writes
         }
@@ -105,17 +141,32 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     @property
+    def listener(self) -> dict[str, Any]:
+        """The settings of a consumer that is told what to read, and keeps no positions at the broker."""
+        return {
+            **self.client,
+            "group.id": f"forebay-listener-{self.topic}",  # the client wants one; without commits it makes no group
+            "auto.offset.reset": "earliest",  # where records were deleted meanwhile: the first that are left
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_committed",
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 20,
+        }
+
+    @property
     def consumer(self) -> dict[str, Any]:
         """The settings of a member of the group; positions are committed by us alone."""
         session = int(self.lease * 1000)
         return {
             **self.client,
-            "group.id": self.group,
+            "group.id": self.members,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",
-            "partition.assignment.strategy": "cooperative-sticky",
+            # With an order, the partitions of one number go to one member, whichever of our topics they are of.
+            "partition.assignment.strategy": "cooperative-sticky" if self.order is Order.NONE else "range",
             "session.timeout.ms": session,
             "heartbeat.interval.ms": max(session // 5, 100),
             "max.poll.interval.ms": max(session, 60_000),
@@ -128,26 +179,23 @@ def read_address(url: URL) -> Address:
     """Return what a URL says.
 
     Raises:
-        UsageError: an option is unknown, or its value is not one. Unsupported: another discipline than fifo.
+        UsageError: an option is unknown, or its value is not one. Unsupported: Kafka cannot give it.
     """
     url.check_options(OPTIONS)
     if not url.host:
-        raise UsageError(f"{url} names no broker", "write it as kafka://localhost:9092/orders")
-    if url.option("discipline", Discipline, Discipline.FIFO) is not Discipline.FIFO:
-        raise Unsupported(
-            f"Kafka has no discipline {url.options['discipline']}: a partition is read in order",
-            "the drivers memory and sqlite have it",
-        )
-    lease = url.option("lease", duration, 15.0)
-    if not 1.0 <= lease <= 1800.0:
-        raise UsageError(f"a lease of {lease:g} s is not possible on Kafka", "write 1s to 30m")
-    topic = url.options.get("topic") or url.path
+        raise UsageError(f"{url} names no broker", "write it as kafka://localhost:9092/orders, or set KAFKA_BROKERS")
+    asked = asked_of(url if "topic" in url.options else url.with_options(topic=url.path))
+    if not 1.0 <= asked.lease <= 1800.0:
+        raise UsageError(f"a lease of {asked.lease:g} s is not possible on Kafka", "write 1s to 30m")
     return Address(
-        topic=topic,
-        group=url.options.get("group") or topic,
-        lease=lease,
+        topic=asked.topic,
+        group=asked.topic if asked.ephemeral else asked.group,
+        ephemeral=asked.ephemeral,
+        order=asked.order,
+        lease=asked.lease,
         partitions=url.option("partitions", _positive, 8),
         replication=url.option("replication", _positive, None),
+        synced=asked.durability is Durability.FSYNC,
         client=_client(url),
     )
 

@@ -11,22 +11,22 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from forebay.clock import SYSTEM_CLOCK, Clock
+from forebay.clock import Clock
 from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
-from forebay.queue.drivers.kafka.address import Address, read_address
+from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.failures import reading_error
 from forebay.queue.drivers.kafka.holdings import Holdings
-from forebay.queue.drivers.kafka.ledger import Ledger
+from forebay.queue.drivers.kafka.ledger import DELAYED, Ledger
 from forebay.queue.drivers.kafka.letters import coming_back, dropped_note, letter, purge_note, returned_note
+from forebay.queue.drivers.kafka.member import Member
 from forebay.queue.drivers.kafka.poller import Poller
 from forebay.queue.drivers.kafka.publisher import Place, Publisher
 from forebay.queue.drivers.kafka.records import Record, headers_of, key_of
 from forebay.queue.drivers.kafka.surveyor import Surveyor
-from forebay.url import URL
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ LAG_SECONDS = 0.1
 """How old the known number of waiting messages may be when places are limited."""
 
 FEATURES = Features(
-    orders=frozenset({Order.NONE}),
+    orders=frozenset(Order),
     disciplines=frozenset({Discipline.FIFO}),
     persistent=True,
     crosses_processes=True,
@@ -43,12 +43,13 @@ FEATURES = Features(
     deduplicates=False,
     counts_crashes=True,
     finds=True,
+    remembers=True,
     lanes=4,
 )
 
 
 class Kafka:
-    """One topic of Kafka, with its retry topic and its dead letters.
+    """One topic of Kafka for one group, with what the group tries again and its dead letters.
 
     Arguments:
         address: the topics and the group.
@@ -75,9 +76,11 @@ class Kafka:
         self._loop = asyncio.get_running_loop()
         self._publisher = Publisher(address.producer)
         self._poller: Poller | None = None
+        self._moving = {Ending.DEAD} if address.order is not Order.NONE else {Ending.RETRY, Ending.DEAD}
         self._ledger = Ledger(address, surveyor, clock)
         self._arrival = asyncio.Event()
         self._wanted = False
+        self._later = address.later
         self._published = 0
         self._lag = (-math.inf, 0.0)
         self._closed = False
@@ -89,14 +92,16 @@ class Kafka:
         if places != math.inf:
             room = await self._room(places, len(messages))
             taken = messages[:room]
-        topic = self._address.topic
-        places_taken = await self._publisher.send(
-            [Record(topic, key_of(message), message.body, headers_of(message)) for message in taken]
-        )
+        records = [self._record(message) for message in taken]
+        sent = await self._publisher.send(records)
         self._published += len(taken)
-        answers = [_reference(message, place) for message, place in zip(taken, places_taken, strict=True)]
+        answers = [
+            _reference(message, place, delayed=record.topic is self._later)
+            for message, record, place in zip(taken, records, sent, strict=True)
+        ]
         refused = len(messages) - len(taken)
-        return answers + [QueueFull(f"{topic}: all {places:g} places are taken") for _ in range(refused)]
+        full = f"{self._address.topic}: all {places:g} places are taken"
+        return answers + [QueueFull(full) for _ in range(refused)]
 
     async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
         """Hand out what the poller has brought; the first call joins the group."""
@@ -139,17 +144,22 @@ class Kafka:
         self._check_open()
         if self._poller is None:
             return [False] * len(settlements)
-        await self._move([one for one in settlements if one.ending in (Ending.RETRY, Ending.DEAD)])
-        answers = self._poller.holdings.settle(settlements)
-        released = [one for one in settlements if one.ending is Ending.RELEASE]
-        if released:
+        await self._move([one for one in settlements if one.ending in self._moving])
+        answers = self._poller.holdings.settle(settlements, self._clock.time())
+        back = [
+            one.delivery.handle.assignment
+            for one, held in zip(settlements, answers, strict=True)
+            if held and one.ending is Ending.RELEASE
+        ]
+        if back:
             self._arrival.set()
-        if any(one.delivery.handle.held and one.delivery.handle.assignment.gated for one in released):
+        if any(assignment.gated and not assignment.withdrawn for assignment in back):
             await self._poller.take_back()  # before another message begins that may kill us
         return answers
 
     async def extend(self, deliveries: Iterable[Delivery]) -> None:
         """Nothing: as long as the poller lives, the group knows that this process does."""
+        self._check_open()
 
     async def counts(self) -> Counts:
         """Count from the positions of the group, the ends of the topics, and the dead letters."""
@@ -165,9 +175,9 @@ class Kafka:
         return [lying[id] for id in sorted(id for id in lying if id > after)[:limit]]
 
     async def return_dead(self, ids: Sequence[str]) -> int:
-        """Send dead letters to the topic again, then mark them as returned."""
+        """Send dead letters to the group again, then mark them as returned."""
         lying, returns = await self._lying(ids)
-        records = [coming_back(self._address.topic, one.message, returns[id] + 1) for id, one in lying.items()]
+        records = [coming_back(self._address.retry, one.message, returns[id] + 1) for id, one in lying.items()]
         sent = await self._publisher.send(records)
         notes = [
             returned_note(self._address.dead, id, returns[id] + 1, place)
@@ -215,7 +225,7 @@ class Kafka:
         return self._poller.holdings if self._poller is not None else None
 
     def _join(self) -> Poller:
-        self._poller = Poller(self._address, self._clock, self._tell_arrival)
+        self._poller = Member(self._address, self._clock, self._tell_arrival)
         self._poller.start()
         return self._poller
 
@@ -227,6 +237,12 @@ class Kafka:
                 self._loop.call_soon_threadsafe(self._arrival.set)
             except RuntimeError:  # the loop has been closed: nobody waits any more
                 return
+
+    def _record(self, message: Message) -> Record:
+        """Return the record of a new message; with an order, one whose time has not come keeps its turn."""
+        delayed = message.not_before and self._address.order is Order.NONE and message.not_before > self._clock.time()
+        topic = self._later if delayed else self._address.topic
+        return Record(topic, key_of(message), message.body, headers_of(message))
 
     async def _move(self, settlements: Sequence[Settlement]) -> None:
         """Make next attempts and dead letters durable, each once, however often the settlement is repeated."""
@@ -279,32 +295,13 @@ class Kafka:
             raise Unavailable(f"the driver of {self._address.topic} is closed")
 
 
-def _reference(message: Message, place: Place | ForebayError) -> str | ForebayError:
-    return place if isinstance(place, ForebayError) else f"{message.id}.{place[0]}.{place[1]}"
+def _reference(message: Message, place: Place | ForebayError, delayed: bool) -> str | ForebayError:
+    if isinstance(place, ForebayError):
+        return place
+    return f"{message.id}.{DELAYED if delayed else ''}{place[0]}.{place[1]}"
 
 
 def _raise_first(answers: Sequence[Place | ForebayError]) -> None:
     for answer in answers:
         if isinstance(answer, ForebayError):
             raise answer
-
-
-async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> Kafka:
-    """Open a topic of Kafka, creating it and its retry and dead letter topics where they are missing.
-
-    Raises:
-        UsageError, Unsupported: the URL asks for what is not known, or what Kafka cannot give.
-        Unavailable: no broker answers.
-    """
-    address = read_address(url)
-    background = ThreadPoolExecutor(1, thread_name_prefix="forebay-kafka-background")
-    try:
-        surveyor = Surveyor(address)
-        durability = await asyncio.get_running_loop().run_in_executor(background, surveyor.open)
-    except KafkaException as failure:
-        background.shutdown(wait=False)
-        raise reading_error(failure) from failure
-    except BaseException:
-        background.shutdown(wait=False)
-        raise
-    return Kafka(address, durability, surveyor, background, clock)

@@ -6,7 +6,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
+from forebay.errors import ForebayError, TooLarge, Unavailable, Unknown, UsageError
 
 NEVER_SENT = {
     KafkaError._QUEUE_FULL,
@@ -18,10 +18,12 @@ NEVER_SENT = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
-CALLER_IS_WRONG = {
+TOO_LARGE = {
     KafkaError.MSG_SIZE_TOO_LARGE,
-    KafkaError.INVALID_SESSION_TIMEOUT,
     KafkaError.RECORD_LIST_TOO_LARGE,
+}
+CALLER_IS_WRONG = {
+    KafkaError.INVALID_SESSION_TIMEOUT,
     KafkaError._INVALID_ARG,
 }
 
@@ -39,6 +41,8 @@ def publish_error(failure: Any) -> ForebayError:
     error = error_of(failure)
     if error is None:
         return Unknown(f"Kafka's client failed: {failure!r}")
+    if error.code() in TOO_LARGE:
+        return TooLarge(f"Kafka does not take the message: {error.str()}", "max.message.bytes of the topic limits it")
     if error.code() in CALLER_IS_WRONG:
         return UsageError(f"Kafka does not take the message: {error.str()}")
     if error.code() in NEVER_SENT:

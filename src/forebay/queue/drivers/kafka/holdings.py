@@ -1,4 +1,4 @@
-"""What this process holds of the partitions assigned to it: ready, in hand, or waiting for its next attempt.
+"""What this process holds of the partitions assigned to it: ready, in hand, or waiting for its time or its turn.
 
 Two threads meet here, the poller that brings records and the loop that hands them out and ends them; everything is
 under one lock, taken once for a batch.
@@ -9,33 +9,28 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
+from forebay.disciplines import Order
 from forebay.queue.driver import Delivery, Ending, Settlement
-from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part
+from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part, Tally, Waiting
+from forebay.queue.drivers.kafka.lanes import Lanes
 
-
-class Tally:
-    """How far one partition is worked off by this process.
-
-    Arguments:
-        position: the one that may be committed; None: nothing has come yet.
-        finished_beyond: messages above it that have ended.
-        in_hand: messages that are in work.
-    """
-
-    __slots__ = ("finished_beyond", "in_hand", "position")
-
-    def __init__(self, position: int | None, finished_beyond: int, in_hand: int) -> None:
-        self.position = position
-        self.finished_beyond = finished_beyond
-        self.in_hand = in_hand
+REMEMBERED = 2_000
+"""Messages of a partition, from its position on, of which the broker is told whether they have ended."""
 
 
 class Holdings:
-    """All assignments of this process, and the deliveries that came of them."""
+    """All assignments of this process, and the deliveries that came of them.
 
-    def __init__(self) -> None:
+    Arguments:
+        order: what is handed out strictly one after the other.
+        in_place: whether what is to be tried again stays where it is until then; with an order it always does.
+    """
+
+    def __init__(self, order: Order = Order.NONE, in_place: bool = False) -> None:
+        self.in_place = in_place or order is not Order.NONE
+        self.lanes = Lanes(order) if order is not Order.NONE else None
         self._changed = threading.Condition()
         self._assignments: dict[Part, Assignment] = {}
         self._ready: deque[Delivery] = deque()
@@ -78,17 +73,16 @@ class Holdings:
         with self._changed:
             return list(self._assignments.values())
 
-    def bring(self, arrived: Sequence[tuple[Delivery, float]], now: float) -> None:
+    def bring(self, arrived: Sequence[Waiting], now: float) -> None:
         """Take in deliveries of one poll, each with the time at which it is due."""
         with self._changed:
             for delivery, due_at in arrived:
                 lease = delivery.handle
                 lease.assignment.watermark.begin(lease.offset)
-                if due_at > now:
-                    self._brought += 1
-                    heapq.heappush(self._later, (due_at, self._brought, delivery))
+                if lease.assignment.opened:
+                    self._enter(delivery, due_at, now)
                 else:
-                    self._line_up(delivery)
+                    lease.assignment.arrived.append((delivery, due_at))
 
     def wake_due(self, now: float) -> None:
         """Make ready what is due."""
@@ -96,7 +90,9 @@ class Holdings:
         if later and later[0][0] <= now:
             with self._changed:
                 while later and later[0][0] <= now:
-                    self._line_up(heapq.heappop(later)[2])
+                    delivery = heapq.heappop(later)[2]
+                    delivery.handle.assignment.delayed -= 1
+                    self._line_up(delivery)
 
     def wait_for_room(self, most: int, seconds: float) -> bool:
         """Wait until fewer than `most` deliveries are ready; False when `seconds` did not suffice."""
@@ -121,13 +117,15 @@ class Holdings:
         with self._changed:
             return [one for one in self._assignments.values() if not one.opened and one.watermark.position is not None]
 
-    def open(self, assignments: Iterable[Assignment]) -> None:
+    def open(self, assignments: Iterable[Assignment], now: float) -> None:
         """Hand out the messages of these from now on."""
         with self._changed:
             for one in assignments:
                 one.opened = True
                 one.gated = one.marks is not None and one.marks.watched
-            self._let_through()
+                arrived, one.arrived = one.arrived, []
+                for delivery, due_at in arrived:
+                    self._enter(delivery, due_at, now)
 
     def wish(self, limit: int) -> None:
         """Ask for up to `limit` deliveries that must be noted first."""
@@ -171,28 +169,55 @@ class Holdings:
             self._gated.extendleft(reversed(untaken))
             self._let_through()
 
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+    def settle(self, settlements: Sequence[Settlement], now: float) -> list[bool]:
         """End deliveries or take them back; False for each whose assignment is over, or that had ended before."""
         with self._changed:
-            answers = [self._settle(settlement) for settlement in settlements]
+            answers = [self._settle(settlement, now) for settlement in settlements]
             self._changed.notify_all()
             return answers
 
-    def _settle(self, settlement: Settlement) -> bool:
+    def _settle(self, settlement: Settlement, now: float) -> bool:
         lease: Lease = settlement.delivery.handle
+        if settlement.ending is Ending.RELEASE:
+            return self._give_back(settlement.delivery)
+        if settlement.ending is Ending.RETRY and self.in_place:
+            return self._try_again(settlement, now)
         assignment = lease.assignment
-        if settlement.ending is not Ending.RELEASE:
-            ended = assignment.watermark.finish(lease.offset)
-            assignment.in_hand -= ended
-            if ended and assignment.marks is not None:
-                assignment.marks.end(lease.offset, well=settlement.ending is Ending.DONE)
-            return ended
-        if not lease.held:
+        if lease.over or not assignment.watermark.finish(lease.offset):
             return False
         assignment.in_hand -= 1
+        if assignment.marks is not None:
+            assignment.marks.end(lease.offset, well=settlement.ending is Ending.DONE)
+        if lease.lane is not None:
+            self._let_follow(lease, now)
+        return True
+
+    def _give_back(self, delivery: Delivery) -> bool:
+        lease: Lease = delivery.handle
+        if not lease.held:
+            return False
+        lease.assignment.in_hand -= 1
         self._unmark(lease)
-        if not assignment.withdrawn:
-            (self._gated if assignment.gated else self._ready).appendleft(settlement.delivery)
+        again = Delivery(delivery.message, delivery.attempt, lease.given_back())
+        if lease.assignment.withdrawn:
+            self._let_follow(lease, 0.0)
+        else:
+            (self._gated if lease.assignment.gated else self._ready).appendleft(again)
+        return True
+
+    def _try_again(self, settlement: Settlement, now: float) -> bool:
+        delivery, lease = settlement.delivery, settlement.delivery.handle
+        if not lease.held:
+            return False
+        message = delivery.message
+        if settlement.headers is not None:
+            message = message.replace(headers=settlement.headers)
+        lease.assignment.in_hand -= 1
+        again = Delivery(message, delivery.attempt + 1, lease.failed(delivery.attempt))
+        if lease.assignment.withdrawn:
+            self._let_follow(lease, now)
+        else:
+            self._go_on(again, now + settlement.delay, now)
         return True
 
     def withdraw(self, parts: Iterable[Part]) -> list[Assignment]:
@@ -201,7 +226,7 @@ class Holdings:
             leaving = [self._assignments[part] for part in parts if part in self._assignments]
             for assignment in leaving:
                 assignment.withdrawn = True
-            self._keep(lambda delivery: not delivery.handle.assignment.withdrawn)
+            self._drop_withdrawn()
             self._changed.notify_all()
             return leaving
 
@@ -213,26 +238,35 @@ class Holdings:
     def end(self, assignments: Iterable[Assignment]) -> None:
         """End assignments: every later settlement of their deliveries is without effect."""
         with self._changed:
-            for assignment in assignments:
+            over = list(assignments)
+            for assignment in over:
                 assignment.withdrawn = True
                 assignment.watermark.end()
                 if self._assignments.get(assignment.part) is assignment:
                     del self._assignments[assignment.part]
-            self._keep(lambda delivery: not delivery.handle.assignment.withdrawn)
+            self._drop_withdrawn()
+            for following in self.lanes.leave_all(over) if self.lanes is not None else ():
+                self._go_on(*following)
             self._changed.notify_all()
 
     def purge(self) -> int:
-        """End all that is ready or waits for another attempt; return how many."""
+        """End all that waits for its turn, its time or its next attempt; return how many."""
         with self._changed:
-            waiting = [*self._ready, *self._gated, *(delivery for _, _, delivery in self._later)]
+            behind = self.lanes.empty() if self.lanes is not None else []
+            for one in self._assignments.values():
+                behind += [delivery for delivery, _ in one.arrived]
+                one.arrived, one.delayed = [], 0
+            heads = [*self._ready, *self._gated, *(delivery for _, _, delivery in self._later)]
             self._ready.clear()
             self._gated.clear()
             self._later.clear()
-            for delivery in waiting:
+            for delivery in heads:
                 self._unmark(delivery.handle)
+                self._let_follow(delivery.handle, 0.0)
+            for delivery in (*heads, *behind):
                 delivery.handle.assignment.watermark.finish(delivery.handle.offset)
             self._changed.notify_all()
-            return len(waiting)
+            return len(heads) + len(behind)
 
     def moved(self, assignments: Iterable[Assignment], closed: bool = False) -> list[tuple[Part, int, str]]:
         """Return the positions that were not committed yet, each with the text for the next owner.
@@ -250,8 +284,9 @@ class Holdings:
                 if position is None or one.marks is None:
                     continue
                 one.marks.pass_to(position)
-                one.gated = not one.opened or one.marks.watched
-                if (now := (position, one.marks.text(closed))) != one.committed:
+                one.gated = one.marks.watched
+                ended = one.watermark.ended_beyond(REMEMBERED)
+                if (now := (position, one.marks.text(closed, position, ended))) != one.committed:
                     one.committed = now
                     moved.append((one.part, *now))
             self._let_through()
@@ -260,35 +295,66 @@ class Holdings:
     def tallies(self) -> dict[Part, Tally]:
         """Return how far each assigned partition is worked off."""
         with self._changed:
-            return {
-                part: Tally(one.watermark.position, one.watermark.finished_beyond, one.in_hand)
-                for part, one in self._assignments.items()
-            }
+            return {part: Tally(one) for part, one in self._assignments.items()}
 
-    def where(self, part: Part, offset: int) -> str:
-        """Return ``ready``, ``later``, ``in hand``, ``ended`` or, where this process cannot say, nothing."""
+    def where(self, part: Part, offset: int) -> tuple[str, Delivery | None]:
+        """Return ``ready``, ``later``, ``in hand``, ``ended`` or, where this process cannot say, nothing.
+
+        With what is ready or comes later goes its delivery: its attempts may be known nowhere else.
+        """
         with self._changed:
             assignment = self._assignments.get(part)
             if assignment is None or assignment.watermark.position is None:
-                return ""
+                return "", None
             if not assignment.watermark.holds(offset):
-                return "ended" if offset < (assignment.watermark.following or 0) else ""
-            here = (delivery.handle for delivery in (*self._ready, *self._gated))
-            if any(lease.offset == offset and lease.assignment is assignment for lease in here):
-                return "ready"
-            here = (delivery.handle for _, _, delivery in self._later)
-            if any(lease.offset == offset and lease.assignment is assignment for lease in here):
-                return "later"
-            return "in hand"
+                return ("ended" if offset < (assignment.watermark.following or 0) else ""), None
+            behind = self.lanes.waiting() if self.lanes is not None else ()
+            for delivery in (*self._ready, *self._gated, *behind):
+                if delivery.handle.offset == offset and delivery.handle.assignment is assignment:
+                    return "ready", delivery
+            for _, _, delivery in self._later:
+                if delivery.handle.offset == offset and delivery.handle.assignment is assignment:
+                    return "later", delivery
+            return "in hand", None
 
-    def _keep(self, wanted: Callable[[Delivery], bool]) -> None:
-        for delivery in self._ready:
-            if not wanted(delivery):
-                self._unmark(delivery.handle)
-        self._ready = deque(delivery for delivery in self._ready if wanted(delivery))
-        self._gated = deque(delivery for delivery in self._gated if wanted(delivery))
-        self._later = [entry for entry in self._later if wanted(entry[2])]
+    def _drop_withdrawn(self) -> None:
+        """Forget what waits of assignments that are leaving; those behind it in their lanes go on."""
+        if self.lanes is not None:
+            self.lanes.drop_withdrawn()
+        waiting = [*self._ready, *self._gated, *(delivery for _, _, delivery in self._later)]
+        dropped = [delivery.handle for delivery in waiting if delivery.handle.assignment.withdrawn]
+        self._ready = deque(delivery for delivery in self._ready if not delivery.handle.assignment.withdrawn)
+        self._gated = deque(delivery for delivery in self._gated if not delivery.handle.assignment.withdrawn)
+        self._later = [entry for entry in self._later if not entry[2].handle.assignment.withdrawn]
         heapq.heapify(self._later)
+        for lease in dropped:
+            lease.assignment.delayed = 0
+            self._unmark(lease)
+            self._let_follow(lease, 0.0)
+
+    def _let_follow(self, lease: Lease, now: float) -> None:
+        """Let the next one of a lane go on when its head has left it."""
+        following = self.lanes.leave(lease.lane) if self.lanes is not None else None
+        if following is not None:
+            self._go_on(*following, now)
+
+    def _enter(self, delivery: Delivery, due_at: float, now: float) -> None:
+        """Let a message queue up, unless it had ended before this process got its partition."""
+        lease: Lease = delivery.handle
+        marks = lease.assignment.marks
+        if marks is not None and marks.ended and lease.offset in marks.ended:
+            lease.assignment.watermark.finish(lease.offset)
+        elif self.lanes is None or self.lanes.enter(delivery, due_at):
+            self._go_on(delivery, due_at, now)
+
+    def _go_on(self, delivery: Delivery, due_at: float, now: float = 0.0) -> None:
+        """Line up what is due; what is not yet, or perhaps not yet, is looked at again by `wake_due`."""
+        if due_at > now:
+            self._brought += 1
+            delivery.handle.assignment.delayed += 1
+            heapq.heappush(self._later, (due_at, self._brought, delivery))
+        else:
+            self._line_up(delivery)
 
     def _line_up(self, delivery: Delivery) -> None:
         (self._gated if delivery.handle.assignment.gated else self._ready).append(delivery)

@@ -27,6 +27,7 @@ from forebay.queue.drivers.kafka.tail import Tail
 RETURNED, DROPPED, PURGED = "returned", "dropped", "purged"
 COUNT = "forebay-count"
 PLACE = "forebay-place"
+RETRIED_PLACE = "forebay-retry-place"
 PURGE = "forebay-purge-"
 
 
@@ -36,12 +37,14 @@ class Fate(msgspec.Struct, frozen=True, gc=False):
     Arguments:
         buried: how often it became a dead letter.
         returned: how often it was put back to wait.
+        returned_to_main: how often of these in the main topic, as it was done before groups had their own.
         dropped: dead letters removed for good.
         purged: waiting messages removed by command.
     """
 
     buried: int = 0
     returned: int = 0
+    returned_to_main: int = 0
     dropped: int = 0
     purged: int = 0
 
@@ -56,7 +59,8 @@ class Letters:
 
     def __init__(self, settings: dict[str, Any], topic: str) -> None:
         self.lying: dict[str, DeadLetter] = {}
-        self.returned_to: dict[str, tuple[int, int]] = {}
+        self.returned_to: dict[str, tuple[bool, int, int]] = {}
+        """By message id, where a letter that came back waits: in the main topic (else for retry), partition, offset."""
         self._topic = topic
         self._fates: dict[str, Fate] = {}
         self._tail = Tail(settings, topic, self._fold)
@@ -68,6 +72,7 @@ class Letters:
         return Fate(
             sum(fate.buried for fate in fates),
             sum(fate.returned for fate in fates),
+            sum(fate.returned_to_main for fate in fates),
             sum(fate.dropped for fate in fates),
             sum(fate.purged for fate in fates),
         )
@@ -106,13 +111,17 @@ def _fate_of_ended(came: Arrival) -> Fate:
     if came.ended == PURGED:
         return Fate(purged=_number(came.message.headers.get(COUNT, "")))
     if came.ended == RETURNED:
-        return Fate(came.returns, came.returns)
-    return Fate(came.returns + 1, came.returns, 1)
+        into_main = came.returns if PLACE in came.message.headers else 0
+        return Fate(came.returns, came.returns, into_main)
+    return Fate(came.returns + 1, came.returns, dropped=1)
 
 
-def _place(message: Message) -> tuple[int, int] | None:
-    partition, dot, offset = message.headers.get(PLACE, "").partition(".")
-    return (_number(partition), _number(offset)) if dot else None
+def _place(message: Message) -> tuple[bool, int, int] | None:
+    for name in (PLACE, RETRIED_PLACE):
+        partition, dot, offset = message.headers.get(name, "").partition(".")
+        if dot:
+            return name == PLACE, _number(partition), _number(offset)
+    return None
 
 
 def _number(text: str) -> int:
@@ -128,13 +137,13 @@ def letter(topic: str, message: Message, attempts: int, returns: int) -> Record:
 
 
 def coming_back(topic: str, message: Message, returns: int) -> Record:
-    """Return the record that puts a dead letter back to wait, for the `returns`-th time."""
+    """Return the record that puts a dead letter back to wait for its group, for the `returns`-th time."""
     return Record(topic, key_of(message), message.body, headers_of(message, returns=returns))
 
 
 def returned_note(topic: str, id: str, returns: int, place: tuple[int, int]) -> Record:
-    """Return the tombstone of a dead letter that waits again at `place`, for the `returns`-th time."""
-    headers = [(ENDED, RETURNED.encode()), (RETURNS, str(returns).encode()), (PLACE, b"%d.%d" % place)]
+    """Return the tombstone of a dead letter that waits again, for the `returns`-th time, at a place for retries."""
+    headers = [(ENDED, RETURNED.encode()), (RETURNS, str(returns).encode()), (RETRIED_PLACE, b"%d.%d" % place)]
     return Record(topic, _id(id), None, headers)
 
 

@@ -1,4 +1,4 @@
-"""The thread that owns the consumer: it polls without pause, brings records, commits watermarks, holds back when full.
+"""The thread that owns a consumer: it polls without pause, brings records, and holds them back when there are too many.
 
 Nobody else touches the consumer. Handlers may take any time: the poller goes on polling, so the member stays alive.
 """
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +17,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from forebay.clock import Clock
 from forebay.errors import ForebayError, Unavailable
 from forebay.queue.driver import Delivery
-from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part
 from forebay.queue.drivers.kafka.failures import error_of, reading_error
 from forebay.queue.drivers.kafka.holdings import Holdings
-from forebay.queue.drivers.kafka.marks import read_marks
 from forebay.queue.drivers.kafka.records import read
 
 POLL = 500
@@ -32,31 +29,30 @@ WINDOW = 20_000
 IDLE_SECONDS = 0.05
 CARE_SECONDS = 0.002
 """How long a poll may take while messages wait to be noted before they are handed out."""
-COMMIT_SECONDS = 0.1
 ANSWER_SECONDS = 5.0
 FULL_SECONDS = 0.5
-GROUP_MOVES = (KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID)
-GRACE_SECONDS = 2.0
-"""How long a revocation waits for what is in hand; the rest is delivered again, to another."""
 
 
 class Poller:
-    """A member of the consumer group, in a thread of its own.
+    """A consumer in a thread of its own; of which partitions, and how its progress is kept, is said by its kinds.
 
     Arguments:
-        address: the topics and the group.
-        clock: tells when a retry is due.
+        topic: gives records their ids that have none.
+        settings: of the consumer.
+        holdings: take in what comes.
+        clock: tells when a message is due.
         arrived: called in the poller's thread when something can be taken, or trouble can be heard.
     """
 
-    def __init__(self, address: Address, clock: Clock, arrived: Callable[[], None]) -> None:
-        self.holdings = Holdings()
-        self._address = address
+    def __init__(
+        self, topic: str, settings: dict[str, Any], holdings: Holdings, clock: Clock, arrived: Callable[[], None]
+    ) -> None:
+        self.holdings = holdings
+        self._topic = topic
         self._clock = clock
         self._arrived = arrived
-        self._consumer: Any = Consumer({**address.consumer, "error_cb": self._note, "on_commit": self._committed})
+        self._consumer: Any = Consumer({**settings, "error_cb": self._note})
         self._paused: set[Part] = set()
-        self._commit_at = 0.0
         self._trouble: ForebayError | None = None
         self._broken: ForebayError | None = None
         self._stopping = threading.Event()
@@ -64,17 +60,12 @@ class Poller:
         self._thread = threading.Thread(target=self._run, name="forebay-kafka-poller", daemon=True)
 
     def start(self) -> None:
-        """Join the group."""
-        self._consumer.subscribe(
-            [self._address.topic, self._address.retry],
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._lost,
-        )
+        """Begin to poll."""
+        self._attach()
         self._thread.start()
 
     def stop(self, budget: float) -> None:
-        """Commit what has ended, and leave the group; blocks its thread for at most `budget` seconds."""
+        """Keep the progress, and leave; blocks its thread for at most `budget` seconds."""
         self._stopping.set()
         self._thread.join(budget)
 
@@ -126,7 +117,7 @@ class Poller:
                 self._note(failure)
                 self._stopping.wait(IDLE_SECONDS)
             except Exception as failure:  # records may have gone astray in it: nothing may be committed beyond them
-                self.holdings.end(self.holdings.assignments())
+                self._abandon()
                 self._broken = Unavailable(f"the Kafka poller failed: {failure!r}")
                 self._arrived()
                 break
@@ -145,11 +136,9 @@ class Poller:
         holdings.wake_due(self._clock.time())
         while not self._orders.empty():
             self._orders.get()()
-        self._open()
-        self._begin()
+        self._keep_up()
         if holdings.ready:
             self._arrived()
-        self._commit_now_and_then()
 
     def _patience(self) -> float:
         if self.holdings.gated:
@@ -160,7 +149,7 @@ class Poller:
         return min(max(due_at - self._clock.time(), 0.0), IDLE_SECONDS)
 
     def _bring(self, records: list[Any]) -> None:
-        holdings, topic = self.holdings, self._address.topic
+        holdings, topic, lanes = self.holdings, self._topic, self.holdings.lanes
         arrived: list[tuple[Delivery, float]] = []
         reached: dict[Part, int] = {}
         for record in records:
@@ -179,7 +168,8 @@ class Poller:
                 assignment = self._begin_again(assignment)
             reached[part] = offset + 1
             came = read(record, topic)
-            lease = Lease(assignment, offset, came.returns, came.attempt)
+            lane = None if lanes is None else lanes.of(came.message, part[1])
+            lease = Lease(assignment, offset, came.returns, came.attempt, lane)
             arrived.append((Delivery(came.message, came.attempt, lease), came.due_at))
         holdings.bring(arrived, self._clock.time())
 
@@ -202,81 +192,6 @@ class Poller:
             self._consumer.resume([TopicPartition(*part) for part in resume])
         self._paused = wanted
 
-    def _commit_now_and_then(self) -> None:
-        now = time.monotonic()
-        if now >= self._commit_at:
-            self._commit_at = now + COMMIT_SECONDS
-            self._commit(self.holdings.assignments(), wait=False)
-
-    def _open(self) -> None:
-        """Learn what the last owners of new partitions have left, and tell the next ones that we hand out now."""
-        new = self.holdings.unopened()
-        if not new:
-            return
-        places = [TopicPartition(*one.part) for one in new]
-        for one, left in zip(new, self._consumer.committed(places, timeout=ANSWER_SECONDS), strict=True):
-            if left.error is not None:
-                raise KafkaException(left.error)
-            one.marks = read_marks(left.offset, left.metadata)
-        self._commit(new, wait=True)
-        self.holdings.open(new)
-
-    def _begin(self) -> None:
-        """Hand out what must be noted, once the broker has noted it."""
-        begun = self.holdings.begin()
-        if not begun:
-            return
-        try:
-            self._commit(self.holdings.assignments(), wait=True)
-        except KafkaException:
-            self.holdings.take_back(begun)
-            raise
-        self.holdings.hand_out(begun)
-
-    def _take_back(self) -> int:
-        self.holdings.take_back()
-        self._commit(self.holdings.assignments(), wait=True)
-        return 0
-
-    def _commit(self, assignments: list[Assignment], wait: bool, closed: bool = False) -> None:
-        moved = self.holdings.moved(assignments, closed)
-        if not moved:
-            return
-        offsets = [TopicPartition(*part, position, text) for part, position, text in moved]
-        try:
-            answer = self._consumer.commit(offsets=offsets, asynchronous=not wait)
-            for error in [one.error for one in answer or () if one.error is not None]:
-                raise KafkaException(error)
-        except KafkaException:
-            for one in assignments:
-                one.committed = None
-            raise
-
-    def _committed(self, failure: Any, partitions: list[Any]) -> None:
-        """A commit has succeeded or failed; what failed is committed again."""
-        for partition in partitions:
-            if failure is not None or partition.error is not None:
-                assignment = self.holdings.assignment((partition.topic, partition.partition))
-                if assignment is not None:
-                    assignment.committed = None
-
-    def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
-        parts = [(one.topic, one.partition) for one in partitions]
-        self._paused -= set(parts)
-        self.holdings.assign(parts)
-
-    def _revoked(self, consumer: Any, partitions: list[Any]) -> None:
-        leaving = self.holdings.withdraw((one.topic, one.partition) for one in partitions)
-        if not self._stopping.is_set():
-            self.holdings.wait_for_end(leaving, min(GRACE_SECONDS, self._address.lease / 2))
-        self.holdings.end(leaving)  # first: what ends from now on must not be believed to be committed
-        with contextlib.suppress(KafkaException):  # then others repeat what could not be committed
-            self._commit(leaving, wait=True, closed=True)
-
-    def _lost(self, consumer: Any, partitions: list[Any]) -> None:
-        """Others have these partitions already: committing now would undo their work."""
-        self.holdings.end(self.holdings.withdraw((one.topic, one.partition) for one in partitions))
-
     def _purge(self) -> int:
         ended = self.holdings.purge()
         for assignment in self.holdings.assignments():
@@ -288,8 +203,7 @@ class Poller:
         start, end = self._consumer.get_watermark_offsets(partition, timeout=5.0)
         following = assignment.watermark.following
         if following is None:
-            committed = self._consumer.committed([partition], timeout=5.0)[0].offset
-            following = max(committed, start)
+            following = max(self._position_before(partition), start)
         if end <= following:
             return 0
         partition.offset = end
@@ -297,17 +211,34 @@ class Poller:
         assignment.watermark.skip_to(end)
         return int(end - following)
 
+    def _attach(self) -> None:
+        """Say what is to be read."""
+        raise NotImplementedError
+
+    def _keep_up(self) -> None:
+        """Keep the progress, once a turn."""
+
+    def _abandon(self) -> None:
+        """End all leases: nothing is kept of them any more."""
+        self.holdings.end(self.holdings.assignments())
+
+    def _take_back(self) -> int:
+        """Note that what was not taken has not begun."""
+        self.holdings.take_back()
+        return 0
+
+    def _position_before(self, partition: TopicPartition) -> int:
+        """Return where a partition begins for us of which nothing has come yet."""
+        raise NotImplementedError
+
     def _leave(self) -> None:
-        with contextlib.suppress(KafkaException):
-            self._commit(self.holdings.assignments(), wait=True)
+        """Keep the progress for the last time, and let go of the broker."""
         self._consumer.close()
 
     def _note(self, failure: Any) -> None:
         error = error_of(failure)
         if error is not None and error.code() in (KafkaError._TRANSPORT, KafkaError._RESOLVE):
             return  # one connection; when all are gone that is told by itself
-        if error is not None and error.code() in GROUP_MOVES:
-            return  # no commit is taken just now; the next polls tell who has which partition
         self._trouble = reading_error(failure)
         self._arrived()
 

@@ -16,8 +16,12 @@ ATTEMPT = "forebay-attempt"
 DUE_AT = "forebay-due-at"
 RETURNS = "forebay-returns"
 KEY = "forebay-key"
+NOT_BEFORE = "forebay-not-before"
 ENDED = "forebay-ended"
-OURS = (PRIORITY, ATTEMPT, DUE_AT, RETURNS, KEY, ENDED)
+OURS = (PRIORITY, ATTEMPT, DUE_AT, RETURNS, KEY, ENDED, NOT_BEFORE)
+
+NEVER = 253_402_300_799.0
+"""The last second of the year 9999: what has to wait for longer waits until then."""
 
 Headers = list[tuple[str, bytes]]
 
@@ -68,6 +72,8 @@ def headers_of(message: Message, **ours: object) -> Headers:
     headers.append((ACCEPTED_AT, repr(message.accepted_at).encode()))
     if message.priority:
         headers.append((PRIORITY, str(message.priority).encode()))
+    if message.not_before:
+        headers.append((NOT_BEFORE, repr(min(float(message.not_before), NEVER)).encode()))
     for name, value in ours.items():
         headers.append((f"forebay-{name.replace('_', '-')}", str(value).encode("utf-8", "replace")))
     return headers
@@ -95,10 +101,12 @@ def read(record: Any, topic: str) -> Arrival:
 def _with_ours(message: Message, ours: dict[str, str]) -> Arrival:
     if PRIORITY in ours:
         message = message.replace(priority=int(_number(ours[PRIORITY], 0.0)))
+    if NOT_BEFORE in ours:
+        message = message.replace(not_before=_number(ours[NOT_BEFORE], 0.0))
     return Arrival(
         message,
         max(int(_number(ours.get(ATTEMPT, ""), 1.0)), 1),
-        _number(ours.get(DUE_AT, ""), 0.0),
+        max(_number(ours.get(DUE_AT, ""), 0.0), message.not_before),
         max(int(_number(ours.get(RETURNS, ""), 0.0)), 0),
         ours.get(ENDED, ""),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -19,21 +18,19 @@ from confluent_kafka import (
 
 from forebay.durability import Durability
 from forebay.errors import Unavailable, Unsupported
-from forebay.queue.drivers.kafka.address import Address
+from forebay.queue.drivers.kafka.address import DEAD, Address
 from forebay.queue.drivers.kafka.assignment import Part
+from forebay.queue.drivers.kafka.marks import read_marks
 from forebay.queue.drivers.kafka.records import Arrival, read
+from forebay.queue.drivers.kafka.soundness import TopicSettings, durability_of, warn_of_loss
 
 T = TypeVar("T")
 
 admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
-log = logging.getLogger("forebay.kafka")
-
 ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 ASK: dict[str, Any] = {"request_timeout": ANSWER_SECONDS}  # no question outlives the one who asks
-KEEPS_ALL = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-"""What the settings of a topic must be that drops nothing by itself."""
 HAS_MEMBERS = {
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.ILLEGAL_GENERATION,
@@ -59,11 +56,17 @@ class Extent(msgspec.Struct, frozen=True, gc=False):
         end: the offset of the next record.
         committed: the position of the group; before its first commit, `start`. Below `start`: records were removed
             that nobody had worked off.
+        ended: records above it of which the group has told that they have ended.
     """
 
     start: int
     end: int
     committed: int
+    ended: frozenset[int] = frozenset()
+
+    def holds(self, offset: int) -> bool:
+        """Return whether the record at an offset is there, and has not ended as far as the group has told."""
+        return self.committed <= offset < self.end and offset not in self.ended
 
 
 class Surveyor:
@@ -89,15 +92,20 @@ class Surveyor:
         found = self._admin.list_topics(timeout=OPEN_SECONDS)
         missing = [name for name in self._address.topics if name not in found.topics]
         if missing:
-            self._create(missing, len(found.brokers))
-        self._parts = self._partitions()
+            self._create(missing, found)
+        self.look()
         self.survey()  # the new partitions answer
-        self._warn_of_loss()
-        return self._durability()
+        settings = [self.settings(name) for name in self._address.topics]
+        warn_of_loss(settings[:2] + [one for one in settings if one.name == self._address.retry])
+        return min((durability_of(one) for one in settings), key=list(Durability).index)
+
+    def look(self) -> None:
+        """Learn which partitions there are, all of which must have a leader."""
+        self._parts = self._partitions()
 
     @property
     def parts(self) -> set[Part]:
-        """All partitions of the main and the retry topic."""
+        """All partitions of messages that wait for their first or another attempt."""
         return {(one.topic, one.partition) for one in self._parts}
 
     def survey(self) -> dict[Part, Extent]:
@@ -119,15 +127,20 @@ class Surveyor:
     def _survey(self) -> dict[Part, Extent]:
         ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()), **ASK)
         starts = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.earliest()), **ASK)
-        answer = self._asking().committed(self._parts, timeout=ANSWER_SECONDS)
-        committed = {(one.topic, one.partition): one.offset for one in answer}
+        answer = self._asking().committed(self._parts, timeout=ANSWER_SECONDS)  # one question for all partitions
+        committed = {(one.topic, one.partition): one for one in answer}
         extents = {}
         for place in self._parts:
-            start, end = _value(starts[place]).offset, _value(ends[place]).offset
+            start, end = value_of(starts[place]).offset, value_of(ends[place]).offset
             part = (place.topic, place.partition)
-            position = committed.get(part, -1)
-            extents[part] = Extent(start, end, position if position >= 0 else start)
+            one = committed[part]
+            ended = read_marks(one.offset, one.metadata).ended
+            extents[part] = Extent(start, end, one.offset if one.offset >= 0 else start, frozenset(ended))
         return extents
+
+    def ends(self) -> dict[Part, int]:
+        """Return the end of each partition, as it is now."""
+        return {part: extent.end for part, extent in self.survey().items()}
 
     def record(self, part: Part, offset: int) -> Arrival | None:
         """Return the record at a place, None where there is none."""
@@ -183,58 +196,52 @@ class Surveyor:
     def _asking(self) -> Any:
         """Return a consumer that never joins the group, and asks for its positions; it follows the coordinator."""
         if self._member is None:
-            settings = {"group.id": self._address.group, "enable.auto.commit": False}
+            settings = {"group.id": self._address.members, "enable.auto.commit": False}
             self._member = Consumer({**self._address.client, **settings})
         return self._member
 
-    def _create(self, missing: Iterable[str], brokers: int) -> None:
-        replication = self._address.replication or min(3, brokers)
+    def _create(self, missing: Iterable[str], found: Any) -> None:
+        """Create topics; as many partitions as the main topic has, so that a key has the same number in each."""
+        main = found.topics.get(self._address.topic)
+        parts = self._address.partitions if main is None else len(main.partitions)
+        replication = self._address.replication or min(3, len(found.brokers))
         topics = []
         for name in missing:
             settings = {**self._address.topics[name], "min.insync.replicas": str(min(2, replication))}
-            partitions = 1 if name == self._address.dead else self._address.partitions
+            if self._address.synced and replication < 2:
+                settings["flush.messages"] = "1"
+            partitions = 1 if name.endswith(DEAD) else parts
             topics.append(admin.NewTopic(name, partitions, replication, config=settings))
         for future in self._admin.create_topics(topics, operation_timeout=ANSWER_SECONDS, **ASK).values():
             try:
-                _value(future)
+                value_of(future)
             except KafkaException as failure:
                 if failure.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
 
     def _partitions(self) -> list[TopicPartition]:
-        """Return the partitions of the main and the retry topic, once all of all topics have a leader."""
+        """Return the partitions of the topics to work off, once all of all topics have a leader."""
         deadline = time.monotonic() + OPEN_SECONDS
         while time.monotonic() < deadline:
             topics = self._admin.list_topics(timeout=OPEN_SECONDS).topics
             known = [topics[name] for name in self._address.topics if name in topics]
             leaders = [one.leader for topic in known for one in topic.partitions.values()]
             if len(known) == len(self._address.topics) and leaders and min(leaders) >= 0:
-                waiting = (topic for topic in known if topic.topic != self._address.dead)
+                waiting = (topics[name] for name in self._address.working)
                 return [TopicPartition(topic.topic, one) for topic in waiting for one in topic.partitions]
             time.sleep(0.05)
         raise Unavailable(f"Kafka: the topic {self._address.topic} has no leader")
 
-    def _durability(self) -> Durability:
-        main = self._admin.list_topics(self._address.topic, timeout=OPEN_SECONDS).topics[self._address.topic]
-        replicas = min(len(one.replicas) for one in main.partitions.values())
-        in_sync = int(self._settings(self._address.topic)["min.insync.replicas"])
-        return Durability.REPLICATED if replicas >= 2 and in_sync >= 2 else Durability.OS
-
-    def _warn_of_loss(self) -> None:
-        """Say so where a topic that was made by others may drop what nobody has worked off."""
-        for name in (self._address.topic, self._address.retry):
-            settings = self._settings(name)
-            for setting, safe in KEEPS_ALL.items():
-                if (value := settings.get(setting, safe)) != safe:
-                    log.warning("the topic %s may drop what waits: %s=%s, not %s", name, setting, value, safe)
-
-    def _settings(self, topic: str) -> dict[str, str]:
+    def settings(self, topic: str) -> TopicSettings:
+        """Return how many replicas a topic has, and its settings as the broker tells them."""
         resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic)
-        found = _value(next(iter(self._admin.describe_configs([resource], **ASK).values())))
-        return {name: entry.value for name, entry in found.items()}
+        found = value_of(next(iter(self._admin.describe_configs([resource], **ASK).values())))
+        described = self._admin.list_topics(topic, timeout=OPEN_SECONDS).topics[topic]
+        replicas = min((len(one.replicas) for one in described.partitions.values()), default=0)
+        return TopicSettings(topic, replicas, {name: entry.value for name, entry in found.items()})
 
 
-def _value(future: Future[T]) -> T:
+def value_of(future: Future[T]) -> T:
     """Return what the broker answered."""
     try:
         return future.result(timeout=OPEN_SECONDS)
