@@ -13,7 +13,8 @@ from pathlib import Path
 from forebay.lab.servers.process import Server, find_program, free_port
 
 SYNCED = "sync_interval: always"
-"""The setting of JetStream with which an acknowledged message survives a power cut; servers before 2.10 lack it, and start without."""
+"""The setting of JetStream with which an acknowledged message survives a power cut; servers before 2.10
+lack it, and start without."""
 FIRST_TO_SYNC = (2, 10)
 
 
@@ -88,6 +89,7 @@ class NATS(Server):
 
 _CONFIGURATION = """host: 127.0.0.1
 port: {port}
+max_payload: 8MB
 http: "127.0.0.1:{monitor}"
 jetstream {{
     store_dir: "{folder}"

@@ -1,0 +1,6 @@
+"""A topic in NATS JetStream: ``nats://host:4222/orders``, several hosts with commas."""
+
+from forebay.queue.drivers.nats.address import OPTIONS
+from forebay.queue.drivers.nats.driver import FEATURES, connect
+
+__all__ = ["FEATURES", "OPTIONS", "connect"]

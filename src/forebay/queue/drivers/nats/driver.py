@@ -1,0 +1,367 @@
+"""The NATS driver: fetcher, settler, notes and dead letters, put under the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from forebay.clock import SYSTEM_CLOCK, Clock
+from forebay.disciplines import Discipline, Order
+from forebay.durability import Durability
+from forebay.errors import ForebayError, Unavailable, Unknown
+from forebay.message import Message
+from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
+from forebay.queue.drivers.nats.address import Address, read_address
+from forebay.queue.drivers.nats.api import Api, ApiError
+from forebay.queue.drivers.nats.durability import proved
+from forebay.queue.drivers.nats.envelope import header_block, lines_of, read_message
+from forebay.queue.drivers.nats.fetcher import Fetcher
+from forebay.queue.drivers.nats.graveyard import Graveyard
+from forebay.queue.drivers.nats.intake import MOST_PARKED, Intake
+from forebay.queue.drivers.nats.leases import Leases
+from forebay.queue.drivers.nats.ledger import Ledger, OwnLedger
+from forebay.queue.drivers.nats.notes import Notes, OwnNotes, StreamNotes, Tally
+from forebay.queue.drivers.nats.publisher import Publisher
+from forebay.queue.drivers.nats.purge import Purge
+from forebay.queue.drivers.nats.settler import Settler
+from forebay.queue.drivers.nats.structures import Structures, Way, version_of, ways_of
+from forebay.queue.drivers.nats.turns import Turns
+from forebay.queue.drivers.nats.wire import Frame, Gone, Wire
+from forebay.url import URL
+
+T = TypeVar("T")
+log = logging.getLogger("forebay.queue.nats")
+
+TURN_SECONDS = 0.05
+"""How often it is looked whether another process has finished what our messages wait for."""
+
+FEATURES = Features(
+    orders=frozenset(Order),
+    disciplines=frozenset({Discipline.FIFO}),
+    persistent=True,
+    crosses_processes=True,
+    exact_places=False,
+    deduplicates=False,
+    counts_crashes=True,
+    finds=True,
+    native_replies=True,
+    lanes=4,
+)
+
+
+@dataclass
+class Group:
+    """All that one handle works with; made by :func:`connect`."""
+
+    publisher: Publisher
+    fetcher: Fetcher
+    intake: Intake
+    leases: Leases
+    settler: Settler
+    ledger: Ledger | OwnLedger
+    graveyard: Graveyard | None
+    purge: Purge
+    discarded: Tally
+
+
+class NATS:
+    """One topic of NATS JetStream and one group of its workers.
+
+    Arguments:
+        wire: the connection; closed with the driver.
+        structures: what the topic is made of.
+        group: the parts that do the work.
+        durability: as it was proved.
+        each: the consumer of a subscriber of its own; None: of a durable group.
+    """
+
+    features = FEATURES
+
+    def __init__(
+        self, wire: Wire, structures: Structures, group: Group, durability: Durability, each: Way | None = None
+    ) -> None:
+        self.durability = durability
+        self._wire = wire
+        self._structures = structures
+        self._group = group
+        self._each = each
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ears: list[int] = []
+        self._closed = False
+        wire.on_change = group.fetcher.wake
+
+    async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
+        """Accept messages; the reference of each names its place in the stream."""
+        return await self._do(lambda: self._group.publisher.publish(messages, places))
+
+    async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
+        """Lease messages; while there are none, let the server tell when there are."""
+        self._check_open()
+        if limit < 1:
+            return []
+        group, end = self._group, time.monotonic() + wait
+        left = wait
+        try:
+            while True:
+                if not group.fetcher.found and group.intake.parked < MOST_PARKED:
+                    await group.fetcher.fetch(limit, min(left, TURN_SECONDS) if group.intake.parked else left)
+                elif not group.fetcher.found:
+                    await asyncio.sleep(min(left, TURN_SECONDS))
+                taken = await self._take_in(limit)
+                left = end - time.monotonic()
+                if taken or left <= 0:
+                    return taken
+        except Gone:
+            await self._mend()
+            return []
+        except asyncio.CancelledError:
+            self._spawn(self._give_back_found())
+            raise
+
+    async def _take_in(self, limit: int) -> list[Delivery]:
+        """Take in what has come; were the caller to go meanwhile, it is given back."""
+        raws = self._group.fetcher.take(limit)
+        if not raws and not self._group.intake.parked:
+            return []
+        taking = self._spawn(self._group.intake.take_in(raws, limit))
+        try:
+            taken = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            self._spawn(self._give_back(taking))
+            raise
+        if self._group.fetcher.found:  # more than one way had something
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._group.leases.seconds / 3, self._give_back_late)
+        return taken
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
+        """End deliveries; what must outlast them is durable before the server is told.
+
+        Raises:
+            Unavailable, Unknown: the same call may be repeated.
+        """
+        self._check_open()
+        return await asyncio.shield(self._spawn(self._settle(settlements)))
+
+    async def _settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        try:
+            held = await self._group.settler.settle(settlements)
+        except Gone:
+            self._group.leases.let_go(one.delivery.handle for one in settlements)
+            await self._mend()
+            return [False] * len(settlements)
+        except ApiError as error:
+            raise Unavailable(f"NATS: {error}") from error
+        if isinstance(self._group.ledger, OwnLedger):
+            ends = [one.ending for one, ours in zip(settlements, held, strict=True) if ours]
+            self._group.ledger.done += ends.count(Ending.DONE)
+            self._group.ledger.dead += ends.count(Ending.DEAD)
+        return held
+
+    async def extend(self, deliveries: Iterable[Delivery]) -> None:
+        """Renew leases, and wait until the server has heard it."""
+        await self._do(lambda: self._group.leases.extend(delivery.handle for delivery in deliveries))
+
+    async def counts(self) -> Counts:
+        """Return how many messages are where."""
+        return await self._do(self._group.ledger.counts)
+
+    async def find(self, reference: str) -> Found | None:
+        """Return where the message of this reference is."""
+        return await self._do(lambda: self._group.ledger.find(reference))
+
+    async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
+        """Return dead letters in the order of their ids."""
+        graveyard = self._group.graveyard
+        return await self._do(lambda: graveyard.letters(limit, after)) if graveyard else []
+
+    async def return_dead(self, ids: Sequence[str]) -> int:
+        """Put dead letters back to wait, at the end of the line."""
+        graveyard = self._group.graveyard
+        return await self._do_wholly(lambda: graveyard.give_back(ids)) if graveyard else 0
+
+    async def drop_dead(self, ids: Sequence[str]) -> int:
+        """Remove dead letters for good."""
+        graveyard = self._group.graveyard
+        return await self._do_wholly(lambda: graveyard.drop(ids)) if graveyard else 0
+
+    async def purge(self) -> int:
+        """Remove what waits or retries."""
+        return await self._do_wholly(self._purge)
+
+    async def _purge(self) -> int:
+        self._group.leases.let_go(one.handle for one in self._group.intake.take_parked())
+        count = await self._group.purge.run()
+        await self._group.discarded.add(count)
+        return count
+
+    async def listen(self, hear: Callable[[Message], None]) -> str:
+        """Return an address at which answers reach this process."""
+        self._check_open()
+
+        def heard(subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+            hear(read_message(headers, data, "", time.time()))
+
+        inbox = self._wire.inbox()
+        self._ears.append(self._wire.listen(inbox, heard, lasting=True))
+        await self._wire.settle_down()
+        return inbox
+
+    async def reply(self, address: str, message: Message) -> None:
+        """Send an answer to whoever listens at the address."""
+        self._check_open()
+        frame = Frame(address, message.body, header_block(lines_of(message), message.headers))
+        self._wire.send([frame.written()])
+
+    async def close(self) -> None:
+        """Give back what is still held, and let go of the broker."""
+        if self._closed:
+            return
+        self._closed = True
+        self._group.fetcher.wake(closed=True)
+        try:
+            if self._wire.connected:
+                await self._leave()
+        except (ForebayError, ApiError, Gone) as error:
+            log.warning("%s: what was held comes again when its leases end: %s", self._wire.address.url, error)
+        finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=1.0)
+            self._group.intake.take_parked()
+            await self._wire.close()
+
+    async def _leave(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._give_back_found()
+        parked = self._group.intake.take_parked()
+        held = [*self._group.leases.held(), *parked]
+        await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in held])
+        if self._each is not None:
+            await self._structures.remove(self._each)
+
+    async def _give_back_found(self) -> None:
+        """Give back what was under way to a receiver that has gone."""
+        await self._wire.settle_down()
+        fetcher = self._group.fetcher
+        if raws := fetcher.take(len(fetcher.found)):
+            taken = await self._group.intake.take_in(raws, len(raws))
+            await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in taken])
+
+    def _give_back_late(self) -> None:
+        if self._group.fetcher.found and not self._closed:
+            self._spawn(self._give_back_found())
+
+    async def _give_back(self, taking: asyncio.Task[list[Delivery]]) -> None:
+        taken = await taking
+        await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in taken])
+
+    async def _mend(self) -> None:
+        """Make anew what has been removed under us, and say so.
+
+        Raises:
+            Unavailable: something was missing; it is there again, and what it held is gone.
+        """
+        before = self._structures.made
+        await self._structures.make()
+        if self._each is not None and await self._structures.lacks(self._each):
+            self._each = await self._structures.make_each()
+            self._group.fetcher.ways = [self._each]
+        if self._structures.made != before:
+            topic = self._wire.address.names.topic
+            raise Unavailable(f"{topic}: a stream or consumer was removed while it was in use; it was made anew")
+
+    async def _do(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask the broker.
+
+        Raises:
+            Unavailable: it refuses.
+        """
+        self._check_open()
+        try:
+            return await call()
+        except ApiError as error:
+            await self._mend()
+            raise Unavailable(f"NATS: {error}") from error
+        except Gone:
+            await self._mend()
+            raise Unknown("NATS does not answer") from None
+
+    async def _do_wholly(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask the broker, and go on though the caller gives up."""
+        self._check_open()
+        return await asyncio.shield(self._spawn(self._do(call)))
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.debug("%s", error)  # who waits for the task hears of it; else what was held comes again
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable(f"the driver of {self._wire.address.names.topic} is closed")
+
+
+async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> NATS:
+    """Open a topic of NATS JetStream, making its streams and the group's consumers where they are missing.
+
+    Raises:
+        UsageError, Unsupported: the URL asks for what is not known, or what NATS cannot give.
+        Unavailable: no server answers, or it has no JetStream.
+    """
+    address = read_address(url)
+    wire = Wire(address)
+    await wire.open()
+    try:
+        api = Api(wire)
+        structures = Structures(api, address, version_of(str(wire.info.get("version", ""))))
+        await structures.make()
+        durability, _ = await proved(structures.stream, wire.info, address.monitor)
+        each = await structures.make_each() if address.asked.ephemeral else None
+        group = await _group(wire, api, address, structures, each, clock)
+        return NATS(wire, structures, group, durability, each)
+    except BaseException:
+        await wire.close()
+        raise
+
+
+async def _group(
+    wire: Wire, api: Api, address: Address, structures: Structures, each: Way | None, clock: Clock
+) -> Group:
+    asked, names = address.asked, address.names
+    ways = [each] if each is not None else ways_of(names, asked.group)
+    notes: Notes = OwnNotes() if each is not None else StreamNotes(wire, api, names, asked.group)
+    reissued = Tally(wire, api, names, "_all", "reissued")
+    discarded = Tally(wire, api, names, asked.group, "discarded")
+    leases = Leases(wire, structures.lease)
+    turns = None
+    if asked.order is not Order.NONE and each is None:
+        turns = Turns(wire, api, names, asked.group, asked.order, structures.begin)
+    graveyard: Graveyard | None = None
+    ledger: Ledger | OwnLedger
+    if each is not None:
+        ledger = OwnLedger(api, each, notes, clock)
+    else:
+        graveyard = Graveyard(wire, api, names, asked.group, reissued, discarded)
+        ledger = Ledger(api, names, ways, notes, graveyard, reissued, discarded, clock)
+    return Group(
+        publisher=Publisher(wire, api, names, structures, clock),
+        fetcher=Fetcher(wire, ways),
+        intake=Intake(wire, names, leases, notes, turns, reissued, clock),
+        leases=leases,
+        settler=Settler(leases, notes, graveyard, turns, clock),
+        ledger=ledger,
+        graveyard=graveyard,
+        purge=Purge(wire, api, ways, leases, notes),
+        discarded=discarded,
+    )

@@ -1,0 +1,188 @@
+"""What must be known of a message that is tried again, beside its broker's own count of deliveries.
+
+A note is written, and confirmed, before the message is given back: were the giving back lost, it would come again when
+its lease ends, with the same attempts and headers. A message that is done at the first attempt has no note at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from forebay.errors import ForebayError
+from forebay.queue.drivers.nats.address import Names
+from forebay.queue.drivers.nats.api import Api, refusal, stored_at
+from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, Frame, Wire
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of one message in one group.
+
+    Arguments:
+        seq: its place in the stream.
+        deliveries: which the server had counted when this was written.
+        attempts: of these, how many were attempts.
+        held: it is in work; else it waits, until `due`.
+        due: seconds since the epoch.
+        headers: that replace its own.
+        ack: by this it can be taken away though nobody holds it.
+        since: when the message was accepted.
+    """
+
+    seq: int
+    deliveries: int
+    attempts: int
+    held: bool = False
+    due: float = 0.0
+    headers: dict[str, str] | None = None
+    ack: str = ""
+    since: float = 0.0
+
+    def attempt(self, deliveries: int) -> int:
+        """Return the number of the attempt that a later delivery is."""
+        return self.attempts + max(1, deliveries - self.deliveries)
+
+
+class Notes(Protocol):
+    """Notes on the messages of one group."""
+
+    async def read(self, seqs: Sequence[int]) -> list[Note | None]:
+        """Return what is noted of each message."""
+        ...
+
+    async def write(self, notes: Sequence[Note]) -> None:
+        """Write notes durably.
+
+        Raises:
+            Unavailable, Unknown: not all of them are; to write them again does no harm.
+        """
+        ...
+
+    async def tear(self, seqs: Sequence[int]) -> None:
+        """Remove the notes on messages that have come to their end."""
+        ...
+
+    async def all(self) -> list[Note]:
+        """Return all notes."""
+        ...
+
+
+class OwnNotes:
+    """Notes of a subscriber of its own, which end with it."""
+
+    def __init__(self) -> None:
+        self._notes: dict[int, Note] = {}
+
+    async def read(self, seqs: Sequence[int]) -> list[Note | None]:
+        """Return what is noted of each message."""
+        return [self._notes.get(seq) for seq in seqs]
+
+    async def write(self, notes: Sequence[Note]) -> None:
+        """Write notes."""
+        self._notes.update((note.seq, note) for note in notes)
+
+    async def tear(self, seqs: Sequence[int]) -> None:
+        """Remove notes."""
+        for seq in seqs:
+            self._notes.pop(seq, None)
+
+    async def all(self) -> list[Note]:
+        """Return all notes."""
+        return list(self._notes.values())
+
+
+class StreamNotes:
+    """Notes in a stream that keeps the last one of each message.
+
+    Arguments:
+        wire, api: to the broker.
+        names: of the topic.
+        group: whose notes they are.
+    """
+
+    def __init__(self, wire: Wire, api: Api, names: Names, group: str) -> None:
+        self._wire = wire
+        self._api = api
+        self._names = names
+        self._group = group
+
+    async def read(self, seqs: Sequence[int]) -> list[Note | None]:
+        """Return what is noted of each message."""
+        wheres = [{"last_by_subj": self._names.note(self._group, str(seq))} for seq in seqs]
+        stored = await self._api.messages(self._names.notes, wheres)
+        return [None if one is None else msgspec.json.decode(one.data, type=Note) for one in stored]
+
+    async def write(self, notes: Sequence[Note]) -> None:
+        """Write notes durably."""
+        frames = [Frame(self._names.note(self._group, str(note.seq)), msgspec.json.encode(note)) for note in notes]
+        await confirmed(self._wire, frames, "a note on a message")
+
+    async def tear(self, seqs: Sequence[int]) -> None:
+        """Remove notes."""
+        await self._api.ask_all(
+            [
+                (f"STREAM.PURGE.{self._names.notes}", {"filter": self._names.note(self._group, str(seq))})
+                for seq in seqs
+            ]
+        )
+
+    async def all(self) -> list[Note]:
+        """Return all notes; one that goes meanwhile may be missing."""
+        subjects = await self._api.subjects(self._names.notes, self._names.note(self._group, "*"))
+        seqs = [int(token) for token in (name.rpartition(".")[2] for name in subjects) if token.isdigit()]
+        return [note for note in await self.read(seqs) if note is not None]
+
+
+class Tally:
+    """A number in the stream of notes, which several processes may raise.
+
+    Arguments:
+        wire, api: to the broker.
+        names: of the topic.
+        group, what: whose number of what.
+    """
+
+    def __init__(self, wire: Wire, api: Api, names: Names, group: str, what: str) -> None:
+        self._wire = wire
+        self._api = api
+        self._stream = names.notes
+        self._subject = names.note(group, what)
+
+    async def read(self) -> int:
+        """Return the number."""
+        return (await self._last())[0]
+
+    async def _last(self) -> tuple[int, int]:
+        stored = await self._api.message(self._stream, last_by_subj=self._subject)
+        return (int(stored.data), stored.seq) if stored is not None else (0, 0)
+
+    async def add(self, count: int) -> None:
+        """Raise the number, whoever else does so meanwhile."""
+        while count:
+            number, seq = await self._last()
+            headers = f"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: {seq}\r\n\r\n".encode()
+            [heard] = await self._wire.ask([Frame(self._subject, str(number + count).encode(), headers)])
+            place = stored_at(heard, self._subject)
+            if isinstance(place, int):
+                return
+            if isinstance(place, ForebayError):
+                raise place
+
+
+async def confirmed(wire: Wire, frames: Sequence[Frame], what: str, seconds: float = ANSWER_SECONDS) -> list[int]:
+    """Publish, and return the places once all is stored.
+
+    Raises:
+        Unavailable, Unknown: not all of it is.
+    """
+    if not frames:
+        return []
+    places = [stored_at(heard, what) for heard in await wire.ask(frames, seconds)]
+    for place in places:
+        if not isinstance(place, int):
+            raise place if isinstance(place, ForebayError) else refusal(place)
+    return [place for place in places if isinstance(place, int)]
+
+

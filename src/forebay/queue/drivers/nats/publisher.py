@@ -1,0 +1,155 @@
+"""Publishing: a whole batch as one where the server can, so that many messages share one write to the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+from forebay.clock import Clock
+from forebay.errors import ForebayError, QueueFull, TooLarge, Unavailable
+from forebay.message import Message, new_id
+from forebay.queue.drivers.nats.address import Names
+from forebay.queue.drivers.nats.api import Api, ApiError, Missed, refusal, stored_at
+from forebay.queue.drivers.nats.envelope import header_block, lines_of
+from forebay.queue.drivers.nats.structures import Structures
+from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, Frame, Wire
+
+LARGEST_BATCH = 500
+"""Messages stored as one; the server takes twice as many."""
+LAG_SECONDS = 0.1
+"""How old the known number of waiting messages may be when places are limited."""
+Place = int | ForebayError | ApiError | Missed
+
+
+class Publisher:
+    """Puts messages into the stream of a topic.
+
+    Arguments:
+        wire, api: to the broker.
+        names: of the topic.
+        structures: tells whether batches can be stored as one, and makes the stream anew where it has gone.
+        clock: tells whether a message has to wait for its time.
+    """
+
+    def __init__(self, wire: Wire, api: Api, names: Names, structures: Structures, clock: Clock) -> None:
+        self._wire = wire
+        self._api = api
+        self._names = names
+        self._structures = structures
+        self._clock = clock
+        self._published = 0
+        self._lag = (-math.inf, 0.0)
+
+    async def publish(self, messages: Sequence[Message], places: float) -> list[str | ForebayError]:
+        """Store messages; return the reference of each, or why it was not stored."""
+        taken = messages
+        if places != math.inf:
+            taken = messages[: await self._room(places, len(messages))]
+        answers = await self._store([self._frame(message) for message in taken])
+        self._published += len(taken)
+        full = f"{self._names.topic}: all {places:g} places are taken"
+        references = [_reference(message, place) for message, place in zip(taken, answers, strict=True)]
+        return references + [QueueFull(full) for _ in messages[len(taken) :]]
+
+    def _frame(self, message: Message) -> Frame:
+        now = self._clock.time()
+        if not message.accepted_at:
+            message = message.replace(accepted_at=now)
+        subject = self._names.later if message.not_before > now else self._names.now
+        return Frame(subject(message.key), message.body, header_block(lines_of(message), message.headers))
+
+    async def _store(self, frames: Sequence[Frame]) -> list[int | ForebayError]:
+        """Store frames; once more after the stream has been made anew, for where there is none nothing is stored."""
+        largest = self._wire.largest
+        fitting = [frame for frame in frames if len(frame.data) + len(frame.headers) <= largest]
+        try:
+            places = await self._send(fitting)
+            if any(isinstance(place, Missed) for place in places):
+                await self._structures.make()
+                places = await self._send(fitting)
+        except Unavailable as error:
+            return [error] * len(frames)
+        told = iter(places)
+        return [
+            _told(next(told))
+            if len(frame.data) + len(frame.headers) <= largest
+            else TooLarge(f"a message of {len(frame.data)} bytes; NATS takes {largest}", "max_payload of the server")
+            for frame in frames
+        ]
+
+    async def _send(self, frames: Sequence[Frame]) -> list[Place]:
+        if self._structures.atomic and len(frames) > 1:
+            parts = [frames[n : n + LARGEST_BATCH] for n in range(0, len(frames), LARGEST_BATCH)]
+            done = await asyncio.gather(*map(self._send_as_one, parts))
+            return [place for part in done for place in part]
+        return await self._send_singly(frames)
+
+    async def _send_singly(self, frames: Sequence[Frame]) -> list[Place]:
+        if not frames:
+            return []
+        topic = self._names.topic
+        return [stored_at(heard, topic) for heard in await self._wire.ask(frames, ANSWER_SECONDS)]
+
+    async def _send_as_one(self, frames: Sequence[Frame]) -> list[Place]:
+        """Store frames all or none; singly where the server refuses that, as it does when one was stored before."""
+        if len(frames) < 2:
+            return await self._send_singly(frames)
+        batch = f"\r\nNats-Batch-Id: {new_id()}\r\nNats-Batch-Sequence: ".encode()
+        marked = [
+            Frame(frame.subject, frame.data, b"%s%s%d\r\n%s" % (FIRST, batch, number, frame.headers[len(FIRST) + 2 :]))
+            for number, frame in enumerate(frames, 1)
+        ]
+        last = marked[-1]
+        marked[-1] = Frame(last.subject, last.data, last.headers[:-2] + b"Nats-Batch-Commit: 1\r\n\r\n")
+        answers = await self._wire.ask(marked, ANSWER_SECONDS, silent=len(marked) - 1)
+        place = stored_at(answers[-1], self._names.topic)
+        if isinstance(place, ApiError):
+            return await self._send_singly(frames)
+        if isinstance(place, int):
+            first = place - len(frames) + 1
+            return list(range(first, place + 1))
+        return [place] * len(frames)
+
+    async def _room(self, places: float, wanted: int) -> int:
+        """Return how many messages may still come; what other processes publish meanwhile is not known."""
+        known_at, waiting = self._lag
+        now = asyncio.get_running_loop().time()
+        if now - known_at > LAG_SECONDS or waiting + self._published + wanted > places:
+            published = self._published
+            waiting = await fullest(self._api, self._names) - published
+            self._lag = (now, waiting)
+        return max(0, min(wanted, int(places - waiting - self._published)))
+
+
+FIRST = b"NATS/1.0"
+
+
+async def fullest(api: Api, names: Names) -> int:
+    """Return how many messages wait in the durable group that has the most; those tried again are counted with them."""
+    consumers, notes = await asyncio.gather(
+        api.consumers(names.topic), api.subjects(names.notes, names.note("*", "*"))
+    )
+    waiting: dict[str, int] = {}
+    for consumer in consumers:
+        if durable := consumer["config"].get("durable_name"):
+            group = group_of(durable)
+            waiting[group] = waiting.get(group, 0) + int(consumer["num_pending"])
+    for name in notes:
+        _, group, what = name.split(".")
+        if what.isdigit() and group in waiting:
+            waiting[group] += 1
+    return max(waiting.values(), default=0)
+
+
+def group_of(consumer: str) -> str:
+    """Return the group that a consumer serves."""
+    return consumer.partition("-")[2] if consumer.startswith("_") else consumer
+
+
+def _told(place: Place) -> int | ForebayError:
+    return refusal(place) if isinstance(place, ApiError | Missed) else place
+
+
+def _reference(message: Message, place: int | ForebayError) -> str | ForebayError:
+    return f"{place}.{message.id}" if isinstance(place, int) else place

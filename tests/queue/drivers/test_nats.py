@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+
+import pytest
+
+from forebay.lab.servers import NATS as Broker
+from forebay.queue.conformance import ConformanceSuite
+from forebay.queue.drivers.nats.driver import FEATURES
+from forebay.url import URL, parse
+
+
+class TestNATS(ConformanceSuite):
+    features = FEATURES
+    lease = 1.5
+    too_large = 9_000_000
+    moment = 0.1
+
+    @pytest.fixture(autouse=True)
+    def _broker(self, nats: Broker) -> None:
+        self.broker = nats
+
+    def url(self, topic: str, **options: str) -> URL:
+        return parse(f"{self.broker.url}/{topic}").with_options(**options)
