@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from pamqp import commands
@@ -139,10 +139,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the broker."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=1 << 20)
-        transport.write(ProtocolHeader().marshal())
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        self._transport.set_write_buffer_limits(high=1 << 20)
+        self._transport.write(ProtocolHeader().marshal())
 
     def connection_lost(self, error: Exception | None) -> None:
         """Fail all that waits for the broker."""
