@@ -205,6 +205,8 @@ class Wire:
         Raises:
             Unavailable: the connection is down; nothing was written.
         """
+        if not frames:
+            return []
         asked = _Asked(len(frames) - silent, asyncio.get_running_loop().create_future())
         tokens = [b"%x" % next(self._numbers) for _ in frames[silent:]]
         written = [frame.written() for frame in frames[:silent]]
