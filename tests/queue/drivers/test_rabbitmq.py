@@ -19,7 +19,9 @@ class TestRabbitMQ(ConformanceSuite):
         self.broker = rabbitmq
 
     def url(self, topic: str, **options: str) -> URL:
-        return parse(f"{self.broker.url}/{topic}").with_options(topic=topic, **options)
+        return parse(f"{self.broker.url}/{topic}?management={self.broker.management}").with_options(
+            topic=topic, **options
+        )
 
     async def die(self, driver: Driver) -> None:
         leave_without_a_word(driver)

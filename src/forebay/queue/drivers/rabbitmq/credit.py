@@ -65,9 +65,15 @@ class Credit:
         queue: of the group.
         copies: writes what is published anew.
         counts_returns: whether the broker counts how often a message came back; else it only says that it did.
+
+    Attributes:
+        done, dropped: deliveries that ended well here, and that were given up and are kept nowhere.
     """
 
+    dropped = 0
+
     def __init__(self, link: Link, queue: str, copies: Copies, counts_returns: bool) -> None:
+        self.done = 0
         self._link = link
         self._queue = queue
         self._copies = copies
@@ -303,7 +309,9 @@ class Credit:
             for settlement in going:
                 settlement.delivery.handle.settling = False
             raise
-        await self._told(self._acknowledge(s.delivery.handle for s in going))
+        channels = self._acknowledge(s.delivery.handle for s in going)
+        self.done += sum(s.ending is Ending.DONE for s in going)
+        await self._told(channels)
         return held
 
     async def _told(self, channels: Iterable[Channel]) -> None:

@@ -14,7 +14,7 @@ from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError, Missing, QueueFull, Unavailable
 from forebay.message import Message
-from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
+from forebay.queue.driver import Counts, DeadLetter, Delivery, Features, Found, Settlement
 from forebay.queue.drivers.rabbitmq import topology
 from forebay.queue.drivers.rabbitmq.address import Address, address_of
 from forebay.queue.drivers.rabbitmq.copies import Copies
@@ -43,7 +43,14 @@ FEATURES = Features(
 
 
 class Source(Protocol):
-    """Where this process has its deliveries from: by credit, or in lanes."""
+    """Where this process has its deliveries from: by credit, or in lanes.
+
+    Attributes:
+        done, dropped: deliveries that ended well here, and that were given up and are kept nowhere.
+    """
+
+    done: int
+    dropped: int
 
     @property
     def in_work(self) -> list[Message]:
@@ -117,7 +124,7 @@ class RabbitMQQueue:
         self._source: Source | None = None
         self._copies: Copies | None = None
         self._letters: Letters | None = None
-        self._done = self._discarded = 0
+        self._discarded = 0
         self._closed = False
 
     async def open(self) -> None:
@@ -210,11 +217,6 @@ class RabbitMQQueue:
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """End deliveries; what is not done is published anew and confirmed before it is acknowledged."""
         held = await self._check().settle(settlements)
-        for settlement, ours in zip(settlements, held, strict=True):
-            if ours and settlement.ending is Ending.DONE:
-                self._done += 1
-            elif ours and settlement.ending is Ending.DEAD and self._address.asked.ephemeral:
-                self._discarded += 1
         if self._publisher.unroutable:
             await self._repair()
         return held
@@ -230,16 +232,16 @@ class RabbitMQQueue:
         dead = 0 if self._letters is None or self._address.asked.ephemeral else await self._letters.count()
         waiting += source.waiting
         retrying += source.retrying
-        in_work = source.in_work
+        in_work, discarded = source.in_work, self._discarded + source.dropped
         births = [message.accepted_at for message in in_work]
         return Counts(
-            accepted=waiting + retrying + len(in_work) + self._done + dead + self._discarded,
+            accepted=waiting + retrying + len(in_work) + source.done + dead + discarded,
             waiting=waiting,
             in_work=len(in_work),
             retrying=retrying,
-            done=self._done,
+            done=source.done,
             dead=dead,
-            discarded=self._discarded,
+            discarded=discarded,
             oldest_seconds=max(self._clock.time() - min(births), 0.0) if births else 0.0,
         )
 

@@ -63,9 +63,13 @@ class Lanes:
         copies: writes dead letters.
         order: what is worked off one after the other.
         keeps_dead: whether there are dead letters; else what is given up is gone.
+
+    Attributes:
+        done, dropped: deliveries that ended well here, and that were given up and are kept nowhere.
     """
 
     def __init__(self, link: Link, queue: str, copies: Copies, order: Order, keeps_dead: bool) -> None:
+        self.done = self.dropped = 0
         self._link = link
         self._queue = queue
         self._copies = copies
@@ -242,6 +246,8 @@ class Lanes:
                 self._make_ready(entry, first=True)
             else:
                 over.append(entry)
+                self.done += settlement.ending is Ending.DONE
+                self.dropped += settlement.ending is Ending.DEAD and not self._keeps_dead
         self._remove(over)
 
     def _again(self, entry: Entry, settlement: Settlement) -> None:

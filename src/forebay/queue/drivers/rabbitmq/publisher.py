@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from forebay.errors import ForebayError, QueueFull, TooLarge, Unavailable, Unknown
 from forebay.queue.drivers.rabbitmq.channel import Channel, Closed, Confirms
-from forebay.queue.drivers.rabbitmq.link import PRECONDITION, Link, unknown
+from forebay.queue.drivers.rabbitmq.link import NOT_FOUND, PRECONDITION, Link, unknown
 
 PUBLISH_SECONDS = 10.0
 """Until a batch must have been confirmed; after it nobody can say what became of the rest."""
@@ -72,6 +72,7 @@ class Publisher:
             pass
         except Closed as closed:
             error = unknown(closed)
+            self.unroutable = closed.code == NOT_FOUND
             if closed.code == PRECONDITION and (limit := _LIMIT.search(closed.text)):
                 self._largest = int(limit[1])
         if confirms.missing or confirms.returned or False in confirms.answers:
