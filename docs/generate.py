@@ -5,13 +5,12 @@ A test compares the committed pages with what this makes, so a new flag, setting
 
 from __future__ import annotations
 
-import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -23,16 +22,17 @@ from forebay.disciplines import Discipline
 from forebay.durability import Durability
 from forebay.load import notation
 from forebay.quantity import duration, places, rate, size
+from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Counts, Features
-from forebay.queue.drivers.memory import OPTIONS as MEMORY_OPTIONS
-from forebay.queue.drivers.sqlite import OPTIONS as SQLITE_OPTIONS
-from forebay.queue.opening import DRIVERS
+from forebay.queue.registry import DRIVERS, driver_module
 from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
 from forebay.stores.postgres_server import OPTIONS as POSTGRES_OPTIONS
 from forebay.telemetry.metrics import Metrics
 
 FOLDER = Path(__file__).parent / "reference"
+OBSERVED = FOLDER / "conformance.json"
+SCHEMES = [scheme for scheme in DRIVERS if scheme not in {"rediss", "amqps"}]
 NOTE = "<!-- made by docs/generate.py: change the code, then run it -->\n"
 
 
@@ -42,6 +42,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands,
         "settings.md": _settings,
         "queues.md": _queues,
+        "conformance.md": _conformance,
         "notation.md": _notation,
         "events.md": _events,
         "metrics.md": _metrics,
@@ -120,17 +121,19 @@ def _notation() -> Iterator[str]:
 def _queues() -> Iterator[str]:
     yield "# Queues and stores\n"
     yield "## What each queue can do\n"
-    yield "Each line is declared by the driver and proved by one suite that all drivers pass.\n"
-    features = {scheme: _features(scheme) for scheme in DRIVERS}
+    yield "What a driver declares is proved by the suite that all drivers pass; what is seen beyond that is noted."
+    yield "What was proved of each of them stands in [Conformance](conformance.md).\n"
+    observed = _observed()
     about = _arguments(Features)
     rows = [
-        (f"**{name.replace('_', ' ')}**: {about[name]}", *(_shown(getattr(f, name)) for f in features.values()))
+        (f"**{name.replace('_', ' ')}**: {about[name]}", *(_feature(scheme, name, observed) for scheme in SCHEMES))
         for name in Features.__struct_fields__
     ]
-    yield from _table(("", *(f"`{scheme}://`" for scheme in features)), rows)
+    yield from _table(("", *(f"`{scheme}://`" for scheme in SCHEMES)), rows)
+    yield "`rediss://` and `amqps://` are `redis://` and `amqp://` over TLS.\n"
     yield "## Options of a queue's URL\n"
     yield "An unknown option is an error that names the nearest known one.\n"
-    options = {"memory": MEMORY_OPTIONS, "sqlite": SQLITE_OPTIONS, "kafka": _module("kafka", "address").OPTIONS}
+    options = {scheme: driver_module(scheme).OPTIONS for scheme in SCHEMES}
     yield from _table(("option", "of", "meaning"), _option_rows(options))
     yield "## Options of a store's URL\n"
     yield "`memory://` and `sqlite://` have none.\n"
@@ -143,6 +146,21 @@ def _queues() -> Iterator[str]:
     yield "## Counts\n"
     yield "What `forebay lag` and `/ledger` show, as the queue itself counts it.\n"
     yield from _table(("name", "meaning"), [(f"`{n}`", a) for n, a in _arguments(Counts).items()])
+
+
+def _conformance() -> Iterator[str]:
+    yield "# Conformance\n"
+    yield "What `forebay.queue.conformance` asks of every driver, and what it observed when it last ran."
+    yield "*Yes*: proved. –: the driver does not declare what the test is about. To hold a driver of your own to it:"
+    yield "[write a driver](../how-to/write-a-driver.md).\n"
+    observed = {scheme: _observed().get(_driver_of(scheme), {}).get("behaviours", {}) for scheme in SCHEMES}
+    for part in ConformanceSuite.__bases__:
+        tests = [name for name in vars(part) if name.startswith("test_")]
+        about = (inspect.getmodule(part).__doc__ or "").partition("\n\n")[0]
+        yield f"## {part.__name__}\n"
+        yield " ".join(about.split()) + "\n"
+        rows = [(_sentence(test), *(_outcome(observed[scheme], test) for scheme in SCHEMES)) for test in tests]
+        yield from _table(("", *(f"`{scheme}`" for scheme in SCHEMES)), rows)
 
 
 def _events() -> Iterator[str]:
@@ -231,14 +249,34 @@ def _option_rows(by_scheme: Mapping[str, Mapping[str, str]]) -> list[tuple[str, 
     ]
 
 
-def _module(scheme: str, part: str = "") -> ModuleType:
-    return importlib.import_module(f"{DRIVERS[scheme][0]}{'.' if part else ''}{part}")
+def _feature(scheme: str, name: str, observed: Mapping[str, Any]) -> str:
+    """Return what is declared, and what was seen where it is not."""
+    shown = _shown(getattr(driver_module(scheme).FEATURES, name))
+    seen = observed.get(_driver_of(scheme), {}).get("noted", {}).get(name)
+    return f"{shown} (seen: {_shown(seen)})" if seen else shown
 
 
-def _features(scheme: str) -> Features:
-    module = _module(scheme)
-    found: Features = getattr(module, "FEATURES", None) or module.Kafka.features
-    return found
+def _driver_of(scheme: str) -> str:
+    return DRIVERS[scheme][0].rpartition(".")[2]
+
+
+def _observed() -> Mapping[str, Any]:
+    """Return what the suite has recorded: ``pytest tests/queue/drivers --record-conformance``."""
+    return dict(json.loads(OBSERVED.read_text("utf-8")))
+
+
+def _sentence(test: str) -> str:
+    words = test.removeprefix("test_").replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def _outcome(behaviours: Mapping[str, str], test: str) -> str:
+    """Return whether a behaviour was proved; where it has several cases and not all apply, which."""
+    results = {name: result for name, result in behaviours.items() if name.partition("[")[0] == test}
+    passed = [name for name, result in results.items() if result == "passed"]
+    if len(passed) == len(results):
+        return "yes" if passed else ""
+    return ", ".join(name.partition("[")[2].rstrip("]") for name in passed) or "–"
 
 
 def _examples(sentence: str) -> list[str]:

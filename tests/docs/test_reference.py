@@ -17,12 +17,23 @@ from forebay import errors, events
 from forebay.cli import COMMANDS, program
 from forebay.intake.http import Limits
 from forebay.lab.programs import Intake
+from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Features
-from forebay.queue.opening import DRIVERS
+from forebay.queue.registry import DRIVERS
 from forebay.settings import SETTINGS
 from forebay.telemetry.metrics import Metrics
 
-GENERATED = ["commands.md", "settings.md", "notation.md", "queues.md", "events.md", "metrics.md", "errors.md"]
+RECORD = "run: python -m pytest tests/queue/drivers --record-conformance; python docs/generate.py"
+GENERATED = [
+    "commands.md",
+    "settings.md",
+    "notation.md",
+    "queues.md",
+    "conformance.md",
+    "events.md",
+    "metrics.md",
+    "errors.md",
+]
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -70,6 +81,15 @@ def test_every_driver_and_feature_is_told(made_pages: dict[str, str]) -> None:
     page = made_pages["queues.md"]
     assert all(f"`{scheme}://`" in page for scheme in DRIVERS)
     assert all(f"**{name.replace('_', ' ')}**: " in page for name in Features.__struct_fields__)
+
+
+def test_what_the_suite_observed_is_of_all_its_tests_on_all_drivers_as_they_are_now(root: Path) -> None:
+    observed = json.loads((root / "docs" / "reference" / "conformance.json").read_text("utf-8"))
+    behaviours = {name for name in dir(ConformanceSuite) if name.startswith("test_")}
+    assert set(observed) == {module.rpartition(".")[2] for module, _ in DRIVERS.values()}
+    for driver, seen in observed.items():
+        assert {name.partition("[")[0] for name in seen["behaviours"]} == behaviours, f"{driver}: {RECORD}"
+        assert {result.partition(":")[0] for result in seen["behaviours"].values()} <= {"passed", "not declared"}
 
 
 def test_the_limits_are_those_of_the_server(root: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 PARTS = (
     "cancelling",
     "closing",
+    "declaring",
     "delaying",
     "grouping",
     "harness",
@@ -36,6 +37,7 @@ for _part in PARTS:
 
 from forebay.queue.conformance.cancelling import Cancelling  # noqa: E402
 from forebay.queue.conformance.closing import Closing  # noqa: E402
+from forebay.queue.conformance.declaring import Declaring  # noqa: E402
 from forebay.queue.conformance.delaying import Delaying  # noqa: E402
 from forebay.queue.conformance.grouping import Grouping  # noqa: E402
 from forebay.queue.conformance.harness import Harness  # noqa: E402
@@ -63,6 +65,7 @@ class ConformanceSuite(
     Storming,
     Working,
     Operating,
+    Declaring,
     Modelled,
 ):
     """The behaviour of a driver; see :class:`~forebay.queue.conformance.harness.Harness` for what to fill in."""

@@ -10,11 +10,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from forebay.clock import SYSTEM_CLOCK
-from forebay.errors import Dead, ForebayError
+from forebay.errors import Dead, Failed, ForebayError
 from forebay.message import Message
 from forebay.queue.conformance.harness import Harness, accepted, assert_same, done, message
 from forebay.queue.driver import Delivery, Driver
+from forebay.queue.opening import queue_url
+from forebay.queue.request_reply import Replier, open_asker
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
 from forebay.workers import story
@@ -94,14 +98,16 @@ class Working(Harness):
         assert attempts == [1, 1]
 
     async def test_a_handler_that_outlasts_its_lease_runs_once(self) -> None:
-        self.need(self.clock is None and self.leases_end_by_time, "leases that end while time passes by itself")
+        self.need(self.leases_end_by_time, "leases that end by time")
         driver, other = await self.opened(), await self.opened()
         await accepted(driver, [message()])
         runs, over = [], asyncio.Event()
 
         async def handler(one: Message) -> None:
             runs.append(one.id)
-            await asyncio.sleep(1.5 * self.lease)
+            for _ in range(3):
+                await self.pass_time(self.lease / 2)
+                await asyncio.sleep(0.1)
             over.set()
 
         pools = [self.pool(driver, handler), self.pool(other, handler)]
@@ -159,6 +165,26 @@ class Working(Harness):
         [letter] = await driver.dead_letters()
         assert (letter.message.id, letter.attempts) == (sent[1].id, 1)
 
+    async def test_a_request_is_answered_and_one_that_is_given_up_fails(self) -> None:
+        url, driver = queue_url(self.url(self.topic)), await self.opened()
+        replier = Replier(url, driver)
+
+        async def handler(body: bytes) -> bytes:
+            if not body:
+                raise Dead("nothing was asked")
+            return body.upper()
+
+        pool = self.pool(driver, handler, replier=replier)
+        letters = "abcdefgh"
+        async with open_asker(url) as one, open_asker(url) as other:
+            asked = [(one, other)[n % 2].ask(letter, timeout=self.patience) for n, letter in enumerate(letters)]
+            answers = await asyncio.gather(*asked)
+            with pytest.raises(Failed, match="nothing was asked"):
+                await one.ask(b"", timeout=self.patience)
+        await pool.stop()
+        await replier.close()
+        assert b"".join(answer.body for answer in answers).decode() == letters.upper()
+
     async def test_a_subscription_that_is_held_takes_nothing_until_it_goes_on(self) -> None:
         driver = await self.opened()
         subscription = Subscription(self.topic, driver, lease=self.lease, owned=False)
@@ -209,7 +235,8 @@ class Working(Harness):
     def pool(self, driver: Driver, function: Callable[..., Any], *, batch: int | None = None, **more: Any) -> Pool:
         """Start a pool on a driver, which stays open when the pool is stopped."""
         more.setdefault("policy", AT_ONCE)
-        subscription = Subscription(self.topic, driver, lease=self.lease, owned=False)
+        beat = self.lease if self.clock is None else 0.06  # heartbeats come by the time of the loop
+        subscription = Subscription(self.topic, driver, lease=beat, owned=False)
         pool = Pool(subscription, Handler(function, batch=batch), clock=self.clock or SYSTEM_CLOCK, **more)
         pool.start()
         return pool
