@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from forebay.lab.programs import Intake, Program, Workers
 from forebay.load.cannon import fire
-from forebay.load.ledger import Judgement, Ledger, judge, read
+from forebay.load.ledger import Judgement, Ledger, Tally, judge, read
 from forebay.load.orders import orders
 from forebay.load.profile import Profile
 from forebay.load.run import Run
@@ -26,6 +26,8 @@ from forebay.stores.opening import open_store
 from forebay.stores.store import Result, Store
 
 PAGE = 1_000
+QUIET_SECONDS = 10.0
+"""After which nothing more is believed to end, where the broker does not tell what is in work."""
 
 
 class Deployment:
@@ -144,14 +146,26 @@ async def prove(
     await breaking
     ledger.close()
     driver, store = await open_driver(deployment.queue, "orders"), await open_store(deployment.store)
+    tallies = read(path)
     try:
         counts = await _worked_off(driver, drain_seconds)
-        results = await _results(store)
-        ended = [*map(_username, (result.value for result in results)), *await _dead(driver)]
+        judgement, results = await _judged(tallies, driver, store)
+        if not driver.features.totals:  # what other processes have in work is in no count
+            quiet_at = time.monotonic() + QUIET_SECONDS
+            while judgement.lost and time.monotonic() < quiet_at:
+                before = len(results)
+                judgement, results = await _judged(tallies, driver, store)
+                quiet_at = time.monotonic() + QUIET_SECONDS if len(results) > before else quiet_at
+                await asyncio.sleep(0.1)
     finally:
         await driver.close()
         await store.close()
-    return Proof(runs, judge(read(path), ended), counts, sum(result.attempts for result in results))
+    return Proof(runs, judgement, counts, sum(result.attempts for result in results))
+
+
+async def _judged(tallies: Mapping[str, Tally], driver: Driver, store: Store) -> tuple[Judgement, list[Result]]:
+    results = await _results(store)
+    return judge(tallies, [*map(_username, (result.value for result in results)), *await _dead(driver)]), results
 
 
 async def _worked_off(driver: Driver, seconds: float) -> Counts:
