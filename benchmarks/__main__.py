@@ -1,4 +1,4 @@
-"""``python -m benchmarks [accept|work|start ...] [--rounds 5]``: us and a peer, alternately, in one run."""
+"""``python -m benchmarks [accept|brokers|start ...] [--rounds 5] [--only redis]``: us and a peer, alternately."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 
 BENCHMARKS = {
     "accept": "POST /orders, validated and durable, against FastAPI with the same storage",
-    "work": "working off with a handler that does nothing, against FastStream and the raw client",
+    "brokers": "publishing and working off messages of 1 KB, against the bare client and FastStream",
     "start": "forebay --help, against a bare Python",
 }
 
@@ -19,12 +19,14 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5, help="alternations")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
+    parser.add_argument("--only", action="append", default=[], metavar="BROKER", help="of brokers: this one only")
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in BENCHMARKS:
             parser.error(f"there is no benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
         print(f"\n## {name}: {BENCHMARKS[name]}\n")
-        importlib.import_module(f"benchmarks.{name}").main(arguments.rounds, arguments.seconds)
+        only = {"only": arguments.only} if name == "brokers" else {}
+        importlib.import_module(f"benchmarks.{name}").main(arguments.rounds, arguments.seconds, **only)
 
 
 main()

@@ -1,35 +1,33 @@
-"""Puts the messages of a measurement into a queue by forebay, whoever is to take them out."""
+"""Puts the messages of a measurement into a queue by forebay."""
 
-# ruff: noqa: ASYNC110 - nothing tells when this is so
 from __future__ import annotations
 
-import asyncio
 import time
 
-from benchmarks.programs import BODY
+from benchmarks.peers.measuring import BODY, Meter
 from forebay.errors import ForebayError
 from forebay.message import Message, new_id
-from forebay.queue.opening import open_topic
+from forebay.queue.topic import Topic
 
 
-async def fill(url: str, count: int) -> None:
-    """Publish so many messages and return when the last one is durable."""
-    topic = await open_topic(url, deadline=60)
-    left, all_answered = count, asyncio.Event()
+async def publish(topic: Topic, count: int, in_flight: int) -> Meter:
+    """Publish so many messages, so many in flight, and return the meter when the last one is durable."""
+    meter, left = Meter(count), count
 
-    def answered(answer: str | ForebayError) -> None:
+    def send() -> None:
         nonlocal left
-        if isinstance(answer, ForebayError):
-            raise SystemExit(str(answer))
-        left -= 1
-        if not left:
-            all_answered.set()
+        if left:
+            left -= 1
+            topic.publish_soon(Message(new_id(), BODY, accepted_at=time.time()), heard)
 
-    for n in range(count):
-        topic.publish_soon(Message(new_id(), BODY.encode(), accepted_at=time.time()), answered)
-        if n % 500 == 499:
-            await asyncio.sleep(0)
-            while n - (count - left) > 20_000:
-                await asyncio.sleep(0.001)
-    await all_answered.wait()
-    await topic.close()
+    def heard(answer: str | ForebayError) -> None:
+        if isinstance(answer, ForebayError):
+            meter.fail(answer)
+        else:
+            meter.add()
+            send()
+
+    for _ in range(in_flight):
+        send()
+    await meter.full()
+    return meter
