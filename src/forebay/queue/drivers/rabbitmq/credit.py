@@ -30,7 +30,7 @@ from forebay.queue.drivers.rabbitmq.records import Came, came
 NEARLY_DUE = 0.05
 """Seconds that a message which came early is waited for, rather than sent away again."""
 MOST_AT_ONCE = 65_535
-IDLE_SECONDS = 0.02
+IDLE_SECONDS = 0.1
 """After which credit is taken back, should no other call of `receive` have come."""
 
 
@@ -150,8 +150,10 @@ class Credit:
             self._credits[tag] = more
 
             def hear(arrival: Arrival) -> None:
-                self._credits[tag] -= 1
-                if not self._credits[tag]:
+                left = self._credits.get(tag, 0) - 1
+                if left > 0:
+                    self._credits[tag] = left
+                elif left == 0:
                     del self._credits[tag]
                     channel.cancel(tag)
                 self._here.append(self._holding(channel, arrival))

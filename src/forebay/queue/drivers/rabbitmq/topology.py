@@ -37,6 +37,7 @@ EXCHANGES: Mapping[Kind, str] = {
 KINDS: Mapping[str, Kind] = {exchange: kind for kind, exchange in EXCHANGES.items()}
 BINDINGS: Mapping[str, str] = {"topic": "#"}
 
+_INEQUIVALENT = "inequivalent arg"  # the broker's words for a thing that is there, and is another
 _IS = re.compile(r"current is '(\w+)'")
 
 
@@ -101,6 +102,8 @@ async def _exchange(link: Link, address: Address) -> Kind:
         async with link.asking() as channel:
             await answered(channel.ask(exchange_frame(address.topic, EXCHANGES[kind])))
     except UsageError as error:
+        if _INEQUIVALENT not in error.what:
+            raise
         found = KINDS.get((_IS.findall(error.what) or [""])[0])
         if found is not None and asked.discipline is None and found[0] == asked.order:
             return found
@@ -125,6 +128,8 @@ async def _queue(link: Link, name: str, wanted: Mapping[str, Any]) -> Mapping[st
             await answered(channel.ask(_queue_frame(name, wanted)))
         return wanted
     except UsageError as error:
+        if _INEQUIVALENT not in error.what:
+            raise
         if wanted is QUORUM:  # on a broker that was older when the topic was made, priorities were of classic queues
             try:
                 async with link.asking() as channel:
