@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -160,6 +161,23 @@ def test_settings_tell_value_and_origin_and_hide_passwords(forebay, tmp_path):
     assert rows["store"]["value"] == "postgresql://u:***@h/d"
     assert rows["port"]["from"] == "default"
     assert b"geheim" not in told.stdout + forebay("settings").stdout
+
+
+@pytest.mark.parametrize(
+    ("scheme", "command"),
+    [
+        *itertools.product(["redis", "nats", "amqp", "kafka"], [["pub"], ["doctor"]]),
+        *itertools.product(["redis", "nats", "amqp"], [["sub", "--idle", "1s"], ["lag"], ["topics", "ls"], ["ask"]]),
+    ],
+)
+def test_a_broker_that_is_away_ends_with_3_and_its_password_stays_hidden(forebay, scheme, command):
+    security = "?security=sasl_plaintext&mechanism=PLAIN" if scheme == "kafka" else ""
+    told = forebay(*command, f"{scheme}://u:geheim@127.0.0.1:1/orders{security}", stdin=b"x\n")
+    assert told.returncode == 3, told.stderr.decode()
+    assert told.stdout == b""
+    assert told.stderr.startswith(b"forebay: ") or b"\nforebay: " in told.stderr
+    assert b"geheim" not in told.stderr
+    assert b"Traceback" not in told.stderr
 
 
 def test_no_error_shows_a_password(forebay):
