@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -90,6 +91,13 @@ def test_what_the_suite_observed_is_of_all_its_tests_on_all_drivers_as_they_are_
     for driver, seen in observed.items():
         assert {name.partition("[")[0] for name in seen["behaviours"]} == behaviours, f"{driver}: {RECORD}"
         assert {result.partition(":")[0] for result in seen["behaviours"].values()} <= {"passed", "not declared"}
+
+
+def test_every_behaviour_of_the_explanation_is_one_of_the_suite(root: Path) -> None:
+    page = (root / "docs" / "explanation" / "conformance.md").read_text("utf-8")
+    named = {f"test_{name}" for name in re.findall(r"`([a-z]+(?:_[a-z]+){3,})`", page)}
+    assert len(named) > 50
+    assert [name for name in named if not hasattr(ConformanceSuite, name)] == []
 
 
 def test_the_limits_are_those_of_the_server(root: Path) -> None:
