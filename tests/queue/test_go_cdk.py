@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from forebay.errors import UsageError
+from forebay.message import new_id
 from forebay.queue.go_cdk import BROKERS, with_brokers
 from forebay.queue.opening import queue_url, topic_of
 from forebay.url import parse
@@ -56,3 +61,19 @@ def test_without_the_variable_a_url_without_a_topic_says_what_it_would_be_with_i
     with pytest.raises(UsageError, match="names no topic") as raised:
         queue_url("kafka://test")
     assert BROKERS in raised.value.hint
+
+
+def test_the_lines_that_users_of_go_cdk_type_work_on_a_broker(kafka, tmp_path):
+    topic = f"go{new_id()}"
+    environment = {**os.environ, BROKERS: f"127.0.0.1:{kafka.port}"}
+
+    def forebay(*arguments: str, stdin: bytes = b"") -> bytes:
+        command = [sys.executable, "-m", "forebay", *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, cwd=tmp_path, env=environment, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    forebay("pub", f"kafka://{topic}", stdin=b"one\ntwo\nthree\n")
+    for group in ("group", "other"):
+        came = forebay("sub", "-n", "0", f"kafka://{group}?topic={topic}", "--idle", "6s")
+        assert sorted(came.split()) == [b"one", b"three", b"two"]

@@ -112,7 +112,7 @@ class Kafka:
             return taken
         if trouble := poller.take_trouble():
             if poller.is_broken:
-                self._poller = None  # it has left the group, and its leases are over: the next call joins anew
+                self._part_from(poller)
             raise trouble
         poller.holdings.wish(limit)
         try:
@@ -223,6 +223,10 @@ class Kafka:
     @property
     def _holdings(self) -> Holdings | None:
         return self._poller.holdings if self._poller is not None else None
+
+    def _part_from(self, failed: Poller) -> None:
+        """Let go of a poller whose leases are over; the next call to receive joins anew."""
+        self._poller = None
 
     def _join(self) -> Poller:
         self._poller = Member(self._address, self._clock, self._tell_arrival)

@@ -13,6 +13,7 @@ from forebay.queue.drivers.kafka.assignment import Part
 from forebay.queue.drivers.kafka.driver import Kafka
 from forebay.queue.drivers.kafka.ledger import progress_of
 from forebay.queue.drivers.kafka.listener import Listener
+from forebay.queue.drivers.kafka.poller import Poller
 from forebay.queue.drivers.kafka.surveyor import Extent, Surveyor
 
 
@@ -38,6 +39,7 @@ class KafkaEach(Kafka):
         super().__init__(address, durability, surveyor, background, clock)
         self._surveyor = surveyor
         self._first = {part: start for part, start in starts.items() if part[0] != address.retry}
+        self._next = self._first
         self._discarded = 0
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
@@ -82,16 +84,19 @@ class KafkaEach(Kafka):
         self._discarded += count
         return count
 
+    def _part_from(self, failed: Poller) -> None:
+        if isinstance(failed, Listener):
+            self._next = failed.positions()
+        super()._part_from(failed)
+
     def _join(self) -> Listener:
-        failed = self._poller
-        starts = failed.positions() if isinstance(failed, Listener) else self._first
-        self._poller = listener = Listener(self._address, starts, self._clock, self._tell_arrival)
+        self._poller = listener = Listener(self._address, self._next, self._clock, self._tell_arrival)
         listener.start()
         return listener
 
     def _extents(self) -> dict[Part, Extent]:
         ends = self._surveyor.ends()
-        return {part: Extent(start, ends[part], start) for part, start in self._first.items()}
+        return {part: Extent(self._first[part], ends[part], position) for part, position in self._next.items()}
 
     def _count(self) -> Counts:
         tallies = self._holdings.tallies() if self._holdings is not None else {}

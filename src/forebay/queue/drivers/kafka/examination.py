@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from forebay.durability import Durability
@@ -203,7 +204,7 @@ def _log_retention(broker: TopicSettings) -> tuple[int, str]:
     """
     for unit, in_minutes in (("ms", 1 / 60_000), ("minutes", 1.0), ("hours", 60.0)):
         if broker.values.get(name := f"log.retention.{unit}"):
-            return int(broker.number(name) * in_minutes), name
+            return math.floor(broker.number(name) * in_minutes), name
     return -1, "log.retention.hours"
 
 

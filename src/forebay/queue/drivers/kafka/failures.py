@@ -56,4 +56,9 @@ def reading_error(failure: Any) -> ForebayError:
     words = error.str() if error is not None else str(failure)
     if error is not None and error.code() == KafkaError.INVALID_SESSION_TIMEOUT:
         return UsageError(f"Kafka refuses the lease: {words}", "lease=6s is the least that brokers take by default")
+    if error is not None and error.code() == KafkaError.INCONSISTENT_GROUP_PROTOCOL:
+        return Unavailable(
+            "Kafka: other workers of this group share the work in another way",
+            "all workers of a group have the same ?order=; stop those that were started without it",
+        )
     return Unavailable(f"Kafka: {words}", "is the broker up, and the address the one that it advertises?")
