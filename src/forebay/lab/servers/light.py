@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 from forebay.errors import Missing
 from forebay.lab.servers.process import Server, find_program
 
 
 class Redis(Server):
-    """A Redis server that keeps an append-only file, synced with every write."""
+    """A Redis server that keeps an append-only file, synced with every write.
+
+    Attributes:
+        settings: other lines of its configuration, or other values; for experiments with unsafe ones.
+    """
 
     name = "redis"
     packages = ("redis-server",)
+    settings: ClassVar[Mapping[str, str]] = {}
 
     @property
     def url(self) -> str:
@@ -30,12 +36,13 @@ class Redis(Server):
         return find_program("valkey-server")
 
     def _command(self) -> Sequence[str]:
-        settings = {"bind": "127.0.0.1", "port": self.port, "dir": self.folder, "save": ""}
+        settings: dict[str, Any] = {"bind": "127.0.0.1", "port": self.port, "dir": self.folder, "save": ""}
         settings |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+        settings |= self.settings
         return [str(self.program()), *(word for name, value in settings.items() for word in (f"--{name}", str(value)))]
 
     def _answers(self) -> bool:
-        return _greeted(self.port, b"PING\r\n").startswith(b"+PONG")
+        return _greeted(self.port, b"PING\r\n").startswith((b"+PONG", b"-NOAUTH"))
 
 
 class Nginx(Server):

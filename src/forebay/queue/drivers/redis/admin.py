@@ -106,18 +106,23 @@ class RedisAdmin:
             raise refusal(error) from error
 
     async def _names(self) -> list[str]:
-        """Return the names of all topics: a topic's key is what stands before the first colon behind its braces."""
+        """Return the names of all topics: keys that end with braces; what others keep there is passed over."""
         names: set[str] = set()
         cursor = b"0"
         while True:
-            cursor, keys = await self._ask("SCAN", cursor, "MATCH", "forebay:{*}", "COUNT", KEYS_AT_ONCE)
+            cursor, keys = await self._ask(
+                "SCAN", cursor, "MATCH", "forebay:{*}", "COUNT", KEYS_AT_ONCE, "TYPE", "hash"
+            )
             names.update(key.decode(errors="replace").removeprefix("forebay:{").removesuffix("}") for key in keys)
             if cursor == b"0":
-                return sorted(names)
+                return [name for name in sorted(names) if await self._groups(name)]
 
     async def _groups(self, name: str) -> list[str]:
         """Return the durable groups of a topic; none when there is no such topic."""
-        pairs = await self._ask("ZRANGE", f"{scripts.key_of(name)}:groups", 0, -1, "WITHSCORES")
+        key = f"{scripts.key_of(name)}:groups"
+        if await self._ask("TYPE", key) != b"zset":
+            return []
+        pairs = await self._ask("ZRANGE", key, 0, -1, "WITHSCORES")
         found = zip(pairs[::2], pairs[1::2], strict=True)
         return sorted(group.decode() for group, kept in found if float(kept) == math.inf)
 

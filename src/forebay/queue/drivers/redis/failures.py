@@ -34,6 +34,8 @@ def first_word(error: Exception) -> str:
     for kind, word in REFUSALS.items():
         if isinstance(error, kind):
             return word
+    if "user executing the script" in str(error):
+        return "NOPERM"
     return str(error).partition(" ")[0]
 
 
@@ -51,6 +53,17 @@ def refusal(error: Exception) -> ForebayError:
     if word in {"BUSY", "TRYAGAIN"}:
         return Unavailable(f"Redis is busy: {error}", "try again later")
     return Unavailable(f"Redis refuses: {error}", HINTS.get(word, ""))
+
+
+def no_entry(error: BaseException) -> BaseException:
+    """Return what it means that a connection could not be opened."""
+    if isinstance(error, exceptions.AuthenticationError | exceptions.ResponseError):
+        return Unavailable(f"Redis lets us not in: {error}", HINTS["WRONGPASS"])
+    if isinstance(error, TimeoutError):
+        return broken(TimeoutError("no answer in time"), sent=False)
+    if isinstance(error, OSError | exceptions.RedisError):
+        return broken(error, sent=False)
+    return error
 
 
 def broken(error: BaseException, sent: bool) -> ForebayError:

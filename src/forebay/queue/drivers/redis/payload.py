@@ -15,6 +15,8 @@ Packed = tuple[str | None, float, int, float, dict[str, str], bytes]
 PLACE = 20
 """Characters before the id in a member of a sorted set: rank and number of the message."""
 FOREIGN = "forebay-foreign"
+"""The header of what somebody else put there: why it is no message of ours."""
+FAR = 2**63
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Packed).decode
@@ -34,6 +36,8 @@ def pack(message: Message, now: float, headers: dict[str, str] | None = None) ->
     m = message
     kept = m.headers if headers is None else headers
     try:
+        if m.priority and not -FAR <= m.priority < FAR:
+            raise OverflowError("its priority has more than 64 bits")
         return _encode((m.key, m.not_before, m.priority, m.accepted_at or now, kept, m.body))
     except (UnicodeEncodeError, OverflowError) as error:
         raise UsageError(f"the message {m.id} cannot be written: {error}") from error

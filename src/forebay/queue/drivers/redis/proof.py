@@ -11,6 +11,7 @@ from redis import exceptions
 
 from forebay.durability import Durability
 from forebay.errors import Unsupported
+from forebay.queue.drivers.redis.failures import refusal
 from forebay.queue.drivers.redis.wire import Wire
 
 SETTINGS = (
@@ -111,3 +112,5 @@ async def _allowed(wire: Wire, *words: str) -> Any:
         return await wire.call(*words)
     except exceptions.ResponseError:
         return None
+    except exceptions.RedisError as error:
+        raise refusal(error) from error

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 
 from forebay.errors import Unavailable
 from forebay.queue.drivers.redis.address import Address
-from forebay.queue.drivers.redis.failures import broken
+from forebay.queue.drivers.redis.failures import broken, no_entry
 
 LARGEST_READ = 1 << 18
 """Bytes taken from the socket at once."""
@@ -75,6 +75,9 @@ class Wire:
             await asyncio.wait({self._opening})
         if self._connection is not None:
             await self._break(self._connection, Unavailable("it was closed"))
+        tasks = {task for task in (self._reader, self._writer, self._breaking) if task is not None}
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _open(self) -> Connection:
         if self._closed:
@@ -93,12 +96,9 @@ class Wire:
         try:
             async with asyncio.timeout(self._address.timeout):
                 await connection.connect()  # type: ignore[no-untyped-call]
-        except exceptions.AuthenticationError as error:
+        except BaseException as error:
             await connection.disconnect(nowait=True)
-            raise Unavailable(f"Redis lets us not in: {error}", "look at user and password of the URL") from None
-        except (OSError, TimeoutError, exceptions.RedisError) as error:
-            await connection.disconnect(nowait=True)
-            raise broken(error or exceptions.TimeoutError("no answer"), sent=False) from error
+            raise no_entry(error) from error
         finally:
             self._opening = None
         self._connection = connection
@@ -123,9 +123,10 @@ class Wire:
         except (OSError, exceptions.RedisError) as error:
             await self._break(connection, error)
         finally:
-            self._writer = None
-            if self._unsent:
-                self._write_soon()
+            if self._writer is asyncio.current_task():
+                self._writer = None
+                if self._unsent:
+                    self._write_soon()
 
     async def _read(self, connection: Connection) -> None:
         try:
@@ -162,7 +163,7 @@ class Wire:
             for task in (self._reader, self._writer):
                 if task is not None and task is not asyncio.current_task():
                     task.cancel()
-                    await asyncio.wait({task})
+            self._writer = None  # one that has not begun would never say that it has ended
         await connection.disconnect(nowait=True)
 
     def _look_later(self) -> None:

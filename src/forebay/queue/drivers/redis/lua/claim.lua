@@ -3,7 +3,7 @@
 -- Returns the seconds until something is due, the messages, their values, the attempts before (when there were any),
 --         and how many messages had lost their value.
 
-local STEP, MOST_BYTES = 100, 4194304
+local FIRST_STEP, LAST_STEP, MOST_BYTES = 16, 1024, 4194304
 local token, due, limit, keep = ARGV[3], now + tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
 math.randomseed(tonumber(ARGV[6]))
 
@@ -19,9 +19,9 @@ if keep then
 end
 
 -- In steps, and not too much at once: an answer of some megabytes holds up all others.
-local taken, kept, found, lost, size = {}, {}, {}, 0, 0
+local taken, kept, found, lost, size, step = {}, {}, {}, 0, 0, FIRST_STEP
 repeat
-  local popped = call('ZPOPMIN', group.ready, math.min(limit - #taken, STEP))
+  local popped = call('ZPOPMIN', group.ready, math.min(limit - #taken, step))
   local members, ids, leases = {}, {}, {}
   for n = 1, #popped, 2 do
     members[#members + 1] = popped[n]
@@ -41,7 +41,9 @@ repeat
     end
   end
   each('ZADD', group.leases, leases)
-until #members < STEP or #taken >= limit or size > MOST_BYTES
+  local dry = #members < step
+  step = math.min(4 * step, LAST_STEP)
+until dry or #taken >= limit or size > MOST_BYTES
 if #taken == 0 then
   return { until_next_due(group), {}, {}, {}, lost }
 end

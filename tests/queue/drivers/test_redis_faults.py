@@ -1,0 +1,490 @@
+"""What befalls a Redis server and its data, and what becomes of the messages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import subprocess
+from collections import Counter
+
+import pytest
+import redis.asyncio as client
+
+from forebay.clock import ManualClock
+from forebay.durability import Durability
+from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
+from forebay.events import Stalled
+from forebay.lab.proxy import Proxy
+from forebay.lab.servers import Redis
+from forebay.lab.servers.process import free_port
+from forebay.lab.toxics import LostReply
+from forebay.message import Message, new_id
+from forebay.queue.driver import Driver, Ending, Settlement, State
+from forebay.queue.drivers import redis as driver_of_redis
+from forebay.queue.drivers.redis import driver as driver_module
+from forebay.queue.drivers.redis.payload import FOREIGN
+from forebay.queue.drivers.redis.scripts import key_of
+from forebay.queue.subscription import Subscription
+from forebay.url import parse
+
+
+@pytest.fixture
+async def opened(redis):
+    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
+    topic, drivers = f"t{new_id()}", []
+
+    async def open_one(base: str = "", clock: ManualClock | None = None, **options: str) -> Driver:
+        url = parse(f"{base or redis.url}/{topic}").with_options(**options)
+        drivers.append(await driver_of_redis.connect(url, **({"clock": clock} if clock else {})))
+        return drivers[-1]
+
+    open_one.topic = topic
+    yield open_one
+    for driver in drivers:
+        await driver.close()
+
+
+@pytest.fixture
+async def raw(redis):
+    """A client that does what others might do to our keys."""
+    connection = client.Redis(port=redis.port)
+    yield connection
+    await connection.aclose()
+
+
+def messages(count: int, **fields: object) -> list[Message]:
+    return [Message(new_id(), b"%d" % n).replace(**fields) for n in range(count)]
+
+
+async def take(driver: Driver, count: int) -> list:
+    taken: list = []
+    async with asyncio.timeout(20):
+        while len(taken) < count:
+            taken += await driver.receive(count - len(taken), 1.0)
+    return taken
+
+
+def ids(deliveries) -> list[str]:
+    return [delivery.message.id for delivery in deliveries]
+
+
+async def insist(call):
+    """Repeat a call until the server answers."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await call()
+            except ForebayError:
+                await asyncio.sleep(0.02)
+
+
+def server_with(**settings: str) -> type[Redis]:
+    """Return a server with other settings; underscores stand for the hyphens of their names."""
+    lines = {name.replace("_", "-"): value for name, value in settings.items()}
+    return type("Other", (Redis,), {"settings": lines})
+
+
+async def test_a_server_that_is_killed_again_and_again_loses_nothing_and_repeats_nothing(opened, own_server):
+    server = own_server(Redis)
+    publisher, worker = await opened(server.url), await opened(server.url)
+    sent, ended, stop = [], [], asyncio.Event()
+
+    async def publish() -> None:
+        while not stop.is_set():
+            batch = messages(20)
+            await insist(lambda batch=batch: published(publisher, batch))
+            sent.extend(message.id for message in batch)
+
+    async def work() -> None:
+        while not stop.is_set() or len(ended) < len(sent):
+            taken = await insist(lambda: worker.receive(50, 0.1))
+            await insist(lambda taken=taken: worker.settle([Settlement(one) for one in taken]))
+            ended.extend(ids(taken))
+
+    tasks = [asyncio.create_task(publish()), asyncio.create_task(work())]
+    for round in range(3):
+        async with asyncio.timeout(20):
+            while len(ended) < 200 * (round + 1):
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(server.restart)
+    stop.set()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*tasks)
+    counts = await worker.counts()
+    assert set(sent) <= set(ended)
+    assert (counts.lost, counts.unfinished) == (0, 0)
+
+
+async def test_a_publish_whose_reply_was_lost_is_unknown_and_can_be_said_again(opened, redis):
+    async with Proxy(redis.port) as proxy:
+        driver, direct = await opened(proxy.through(redis.url)), await opened()
+        batch = messages(5)
+        with proxy.spoiled(LostReply(b"EVALSHA")), pytest.raises(Unknown):
+            await published(driver, batch)
+        assert await published(driver, batch) == [message.id for message in batch]
+        counts = await direct.counts()
+        assert (counts.accepted, counts.waiting) == (5, 5)
+        await driver.close()
+
+
+async def published(driver: Driver, batch: list[Message]) -> list[str]:
+    """Publish; raise the error that befell a message."""
+    results = await driver.publish(batch, math.inf)
+    for result in results:
+        if isinstance(result, ForebayError):
+            raise result
+    return list(results)
+
+
+async def test_messages_whose_claim_was_not_heard_come_at_once_and_have_not_failed(opened, redis):
+    async with Proxy(redis.port) as proxy:
+        direct, driver = await opened(), await opened(proxy.through(redis.url), lease="60s")
+        assert list(await driver.receive(1, 0)) == []
+        sent = messages(3)
+        await direct.publish(sent, math.inf)
+        with proxy.spoiled(LostReply(b"EVALSHA")), pytest.raises(Unknown):
+            await driver.receive(10, 1.0)
+        assert (await direct.counts()).in_work == 3
+        taken = await insist(lambda: driver.receive(10, 1.0))
+        assert ids(taken) == [message.id for message in sent]
+        assert {delivery.attempt for delivery in taken} == {1}
+        await driver.close()
+
+
+async def test_a_server_that_keeps_silent_is_unknown_by_the_timeout_and_answers_again(opened, own_server):
+    server = own_server(Redis)
+    driver = await opened(server.url, timeout="300ms")
+    server.pause()
+    batch = messages(1)
+    with pytest.raises(Unknown, match="no answer"):
+        await published(driver, batch)
+    with pytest.raises(Unavailable):
+        await published(driver, batch)
+    server.resume()
+    await insist(lambda: published(driver, batch))
+    assert (await driver.counts()).accepted == 1
+
+
+async def test_a_server_that_is_not_there_accepts_nothing(opened):
+    with pytest.raises(Unavailable, match="reached"):
+        await opened(f"redis://127.0.0.1:{free_port()}")
+
+
+async def test_after_a_flush_the_group_is_made_anew_and_its_worker_says_so_and_goes_on(opened, raw):
+    driver = await opened(discipline="lifo", order="none")
+    await driver.publish(messages(3), math.inf)
+    held = await take(driver, 1)
+    subscription = Subscription("t", driver, owned=False)
+    events: list = []
+    subscription.listeners.append(events.append)
+    await remove_all(raw, opened.topic)
+    assert list(await driver.settle([Settlement(held[0])])) == [False]
+    await remove_all(raw, opened.topic)
+    subscription.start()
+    taking = asyncio.create_task(subscription.take())
+    async with asyncio.timeout(10):
+        while not events:
+            await asyncio.sleep(0.01)
+        assert isinstance(events[0], Stalled)
+        assert "gone from Redis" in events[0].reason
+        [sent] = messages(1)
+        await driver.publish([sent], math.inf)
+        delivery = await taking
+    assert delivery.message.id == sent.id
+    subscription.settle(Settlement(delivery))
+    await subscription.close()
+    assert (await driver.counts()).done == 1
+    await driver.publish(messages(1), math.inf)
+    with pytest.raises(UsageError, match="lifo"):  # it is what it was
+        await opened(discipline="fifo")
+
+
+async def remove_all(raw: client.Redis, topic: str) -> None:
+    """Do what a FLUSHALL does, to one topic."""
+    keys = [key async for key in raw.scan_iter(f"{key_of(topic)}*")]
+    await raw.delete(*keys)
+    await raw.script_flush()
+
+
+async def test_publishing_goes_on_after_a_flush(opened, raw):
+    driver = await opened()
+    await driver.publish(messages(2), math.inf)
+    await remove_all(raw, opened.topic)
+    sent = messages(2)
+    await driver.publish(sent, math.inf)
+    assert ids(await take(driver, 2)) == [message.id for message in sent]
+
+
+@pytest.mark.parametrize("kind", ["", ":groups", ":T:ready", ":T:messages"])
+async def test_keys_of_somebody_else_are_left_alone_and_named(opened, raw, kind):
+    key = key_of(opened.topic) + kind.replace("T", opened.topic)
+    await raw.set(key, "somebody's")
+    with pytest.raises((UsageError, Unavailable)) as caught:
+        await opened()
+    assert "somebody else" in caught.value.hint
+    assert await raw.get(key) == b"somebody's"
+
+
+@pytest.mark.parametrize("kind", ["ready", "messages", "unfinished", "counts"])
+async def test_a_key_that_somebody_else_takes_later_refuses_the_publish_wholly(opened, raw, kind):
+    driver = await opened()
+    key = f"{key_of(opened.topic)}:{opened.topic}:{kind}"
+    await raw.set(key, "somebody's")
+    with pytest.raises(Unavailable, match="WRONGTYPE"):
+        await published(driver, messages(2))
+    await raw.delete(key)
+    assert (await driver.counts()).accepted == 0
+    await published(driver, messages(2))
+    assert len(await take(driver, 2)) == 2
+
+
+async def test_what_is_foreign_or_broken_in_the_structures_stops_no_other(opened, raw):
+    driver = await opened()
+    prefix = f"{key_of(opened.topic)}:{opened.topic}:"
+    foreign, emptied, whole = messages(3)
+    await driver.publish([foreign, emptied, whole], math.inf)
+    await raw.zadd(prefix + "ready", {"nonsense": 0, "another piece of nonsense, and a long one": 0})
+    await raw.hset(prefix + "messages", foreign.id, b"\xffsomething else")
+    await raw.hdel(prefix + "messages", emptied.id)
+    taken = {delivery.message.id: delivery for delivery in await take(driver, 2)}
+    assert set(taken) == {foreign.id, whole.id}
+    assert taken[foreign.id].message.body == b"\xffsomething else"
+    assert FOREIGN in taken[foreign.id].message.headers
+    assert list(await driver.settle([Settlement(one, Ending.DEAD) for one in taken.values()])) == [True, True]
+    assert len(await driver.dead_letters()) == 2
+    assert list(await driver.receive(10, 0)) == []
+    counts = await driver.counts()
+    assert (counts.dead, counts.lost) == (2, 1)  # what somebody removed is told as lost
+
+
+async def test_with_full_memory_publishing_is_refused_and_the_work_goes_on(opened, own_server):
+    server = own_server(server_with(maxmemory="6mb"))
+    driver = await opened(server.url, lease="1s")
+    accepted: list[str] = []
+
+    async def fill() -> None:
+        while True:
+            accepted.extend(await published(driver, messages(20, body=b"x" * 5_000)))
+
+    with pytest.raises(QueueFull, match="memory"):
+        await fill()
+    [first, second, third] = await take(driver, 3)
+    await driver.extend([first])
+    ends = [Settlement(first), Settlement(second, Ending.RETRY, 0.1), Settlement(third, Ending.DEAD)]
+    assert list(await driver.settle(ends)) == [True] * 3
+    counts = await driver.counts()
+    assert (counts.accepted, counts.done, counts.dead, counts.lost) == (len(accepted), 1, 1, 0)
+    for _ in range(len(accepted) // 60):
+        await driver.settle([Settlement(one) for one in await take(driver, 30)])
+    accepted += await insist(lambda: published(driver, messages(1)))
+    counts = await driver.counts()
+    assert (counts.accepted, counts.lost) == (len(accepted), 0)
+
+
+async def test_an_account_that_may_not_ask_for_settings_gets_the_lower_class(opened, own_server):
+    server = own_server(Redis)
+    admin = client.Redis(port=server.port)
+    rights = "on >secret resetkeys ~forebay:* resetchannels &forebay:* -@all +@read +@write +@pubsub +@scripting"
+    await admin.execute_command("ACL", "SETUSER", "worker", *rights.split(), "+@connection", "+time")
+    await admin.execute_command("ACL", "SETUSER", "half", *rights.split(), "+@connection", "+time", "+info")
+    account = server.url.replace("//", "//worker:secret@")
+    driver = await opened(account)
+    assert driver.durability is Durability.MEMORY
+    await driver.publish(messages(2), math.inf)
+    await driver.settle([Settlement(one) for one in await take(driver, 1)])
+    await take(driver, 1)
+    assert (await opened(server.url.replace("//", "//half:secret@"))).durability is Durability.OS
+    assert (await opened(server.url)).durability is Durability.FSYNC
+    await admin.execute_command("ACL", "SETUSER", "worker", "resetchannels")
+    with pytest.raises(Unavailable) as caught:
+        await opened(account)
+    assert "&forebay:*" in caught.value.hint
+    await admin.aclose()
+
+
+async def test_a_wrong_password_is_refused_and_not_told(opened, own_server):
+    server = own_server(server_with(requirepass="the-right-one"))
+    for account in (":not-this-one@", "nobody:not-this-one@", ""):
+        with pytest.raises(Unavailable) as caught:
+            await opened(server.url.replace("//", f"//{account}"))
+        told = f"{caught.value} {caught.value.hint} {caught.value.__cause__!r} {caught.value.__context__!r}"
+        assert "not-this-one" not in told
+        assert caught.value.hint
+    driver = await opened(server.url.replace("//", "//:the-right-one@"))
+    assert "the-right-one" not in repr(vars(driver)) + repr(driver_of_redis.address.Address(host="h", port=1))
+
+
+async def test_rediss_is_encrypted_and_trusts_only_whom_it_shall(opened, own_server, tmp_path, required):
+    required(Redis)
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *subject]
+    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    certificate = {"tls_cert_file": str(tmp_path / "cert.pem"), "tls_key_file": str(tmp_path / "key.pem")}
+    port = str(free_port())
+    own_server(server_with(tls_port=port, tls_auth_clients="no", **certificate))
+    url = f"rediss://127.0.0.1:{port}"
+    driver = await opened(url, cafile=str(tmp_path / "cert.pem"))
+    await driver.publish(messages(1), math.inf)
+    assert len(await take(driver, 1)) == 1
+    with pytest.raises(Unavailable):
+        await opened(url)
+
+
+async def test_a_topic_lies_in_one_slot_of_a_cluster(opened, own_server):
+    server = own_server(server_with(cluster_enabled="yes"))
+    admin = client.Redis(port=server.port)
+    await admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    async with asyncio.timeout(10):
+        while b"cluster_state:ok" not in await admin.execute_command("CLUSTER", "INFO"):
+            await asyncio.sleep(0.05)
+    drivers = [await opened(server.url, order="key"), await opened(server.url, group="audit")]
+    await drivers[0].publish(messages(3, key="k"), math.inf)
+    for driver, count in zip(drivers, (1, 3), strict=True):
+        taken = await take(driver, count)
+        assert list(await driver.settle([Settlement(one) for one in taken])) == [True] * count
+    await admin.aclose()
+
+
+async def test_an_idle_receiver_asks_a_few_times_and_hears_at_once(opened, raw):
+    publisher, receiver = await opened(), await opened()
+
+    async def asked() -> int:
+        return int((await raw.info("commandstats"))["cmdstat_evalsha"]["calls"])
+
+    before = await asked()
+    receiving = asyncio.create_task(receiver.receive(1, 20.0))
+    await asyncio.sleep(0.5)
+    assert await asked() - before <= 3
+    [sent] = messages(1)
+    await publisher.publish([sent], math.inf)
+    assert ids(await receiving) == [sent.id]
+
+
+async def test_a_receiver_whose_bell_breaks_still_hears(opened, raw):
+    publisher, receiver = await opened(), await opened()
+    receiving = asyncio.create_task(receiver.receive(1, 20.0))
+    async with asyncio.timeout(10):
+        while not (await raw.pubsub_numsub(f"{key_of(opened.topic)}:{opened.topic}:bell"))[0][1]:
+            await asyncio.sleep(0.01)
+        await raw.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        [sent] = messages(1)
+        await publisher.publish([sent], math.inf)
+        assert ids(await receiving) == [sent.id]
+
+
+async def test_an_abandoned_subscriber_of_its_own_is_removed_by_those_who_publish(opened, raw):
+    clock = ManualClock()
+    publisher, subscriber = await opened(clock=clock), await opened(clock=clock, group="each")
+    await publisher.publish(messages(2), math.inf)
+    clock.advance(driver_module.KEEP_SECONDS + 1)
+    await publisher.publish(messages(1), math.inf)
+    assert [key async for key in raw.scan_iter(f"{key_of(opened.topic)}:each-*")] == []
+    with pytest.raises(Unavailable, match="gone from Redis"):  # it was not dead after all: it is told what it missed
+        await subscriber.receive(1, 0)
+    [sent] = messages(1)
+    await publisher.publish([sent], math.inf)
+    assert ids(await take(subscriber, 1)) == [sent.id]
+
+
+async def test_a_subscriber_of_its_own_gives_signs_of_life(opened, raw, monkeypatch):
+    monkeypatch.setattr(driver_module, "KEEP_SECONDS", 0.4)
+    publisher, subscriber = await opened(), await opened(group="each")
+    await asyncio.sleep(0.8)
+    [sent] = messages(1)
+    await publisher.publish([sent], math.inf)
+    assert ids(await take(subscriber, 1)) == [sent.id]
+
+
+async def test_the_order_of_a_group_holds_whoever_publishes_and_can_be_changed_while_messages_wait(opened):
+    publisher, plain = await opened(), await opened()
+    sent = messages(4, key="k")
+    await publisher.publish(sent, math.inf)
+    [before] = await take(plain, 1)
+    strict = await opened(order="key")
+    assert list(await strict.receive(10, 0)) == []  # the first one is still out
+    await plain.settle([Settlement(before, Ending.RETRY, 0.0)])
+    for message in sent[:2]:
+        taken = await strict.receive(10, 1.0)
+        assert ids(taken) == [message.id]
+        await strict.settle([Settlement(one) for one in taken])
+    assert (await strict.counts()).waiting == 2
+    free = await opened(order="none")
+    assert ids(await free.receive(10, 1.0)) == [message.id for message in sent[2:]]
+
+
+async def test_a_delay_outlives_a_change_of_the_order(opened):
+    driver = await opened()
+    [sent] = messages(1, key="k")
+    await driver.publish([sent], math.inf)
+    [delivery] = await take(driver, 1)
+    await driver.settle([Settlement(delivery, Ending.RETRY, 60.0)])
+    for order in ("key", "partition", "none"):
+        await opened(order=order)
+        assert (await driver.counts()).retrying == 1
+        found = await driver.find(sent.id)
+        assert found is not None
+        assert found.state is State.RETRYING
+
+
+async def test_large_messages_go_and_come_in_parts(opened):
+    driver = await opened()
+    sent = messages(20, body=b"x" * 2**20)
+    assert list(await driver.publish(sent, math.inf)) == [message.id for message in sent]
+    taken = await driver.receive(20, 1.0)
+    assert 0 < len(taken) < 20
+    assert ids([*taken, *await take(driver, 20 - len(taken))]) == [message.id for message in sent]
+
+
+async def test_a_message_that_cannot_be_written_is_refused_and_the_others_are_accepted(opened):
+    driver = await opened()
+    good, huge, bad = messages(3)
+    results = await driver.publish([huge.replace(priority=2**63), good, bad.replace(key="\ud800")], math.inf)
+    assert [isinstance(result, UsageError) for result in results] == [True, False, True]
+    assert ids(await take(driver, 1)) == [good.id]
+
+
+async def test_an_extreme_priority_is_sorted_with_the_most_extreme(opened):
+    driver = await opened(discipline="priority")
+    priorities = [-(2**63), -(2**31), -1, 0, 1, 2**31, 2**63 - 1]
+    sent = [message.replace(priority=rank) for message, rank in zip(messages(7), priorities, strict=True)]
+    await driver.publish(sent, math.inf)
+    came = [delivery.message.priority for delivery in await take(driver, 7)]
+    assert came == [2**31, 2**63 - 1, 1, 0, -1, -(2**63), -(2**31)]
+
+
+async def test_under_random_each_message_is_as_likely_to_be_the_next(opened):
+    driver = await opened(discipline="random")
+    sent = messages(4)
+    await driver.publish(sent, math.inf)
+    firsts: Counter[str] = Counter()
+    for _ in range(400):
+        deliveries = await driver.receive(4, 0)
+        firsts[deliveries[0].message.id] += 1
+        await driver.settle([Settlement(delivery, Ending.RELEASE) for delivery in deliveries])
+    assert all(40 < firsts[message.id] < 160 for message in sent)  # seven standard deviations
+
+
+async def test_a_topic_that_is_not_empty_keeps_its_discipline(opened):
+    driver = await opened()
+    await driver.publish(messages(1), math.inf)
+    with pytest.raises(UsageError, match="fifo"):
+        await opened(discipline="lifo")
+    await driver.settle([Settlement(one) for one in await take(driver, 1)])
+    await opened(discipline="lifo")
+
+
+async def test_a_cancelled_close_or_call_leaves_no_task_behind(opened):
+    driver = await opened()
+    calls = [asyncio.create_task(driver.counts()), asyncio.create_task(driver.receive(1, 5.0))]
+    await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await driver.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            while len(asyncio.all_tasks()) > 1:
+                await asyncio.sleep(0.01)
+    assert len(asyncio.all_tasks()) == 1
