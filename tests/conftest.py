@@ -92,9 +92,9 @@ def own_server() -> Iterator[Callable[[type[Server]], Server]]:
     yield from starting()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_servers() -> Iterator[Callable[[type[Server]], Server]]:
-    """Start servers of this module alone, whose tests may kill them, and leave them running: ``own_servers(Kafka)``."""
+    """Start servers that tests may kill, one after the other, and leave running: ``own_servers(Kafka)``."""
     yield from starting()
 
 

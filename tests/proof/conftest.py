@@ -1,4 +1,4 @@
-"""Every broker with what its experiments need: a server of this module's own, a proxy in front of it, URLs."""
+"""Every broker with what its experiments need: a server that may be killed, a proxy in front of it, URLs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Broker:
         return url.replace(f":{self.server.port}", f":{proxy.port}", 1)
 
 
-@pytest.fixture(scope="module", params=BROKERS)
+@pytest.fixture(scope="session", params=BROKERS)
 def broker(request, own_servers):
-    """Each broker in turn, one server for all tests of a module."""
+    """Each broker in turn, one server for all tests that want it."""
     return Broker(request.param, own_servers(BROKERS[request.param]))
