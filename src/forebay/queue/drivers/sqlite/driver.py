@@ -182,7 +182,7 @@ class SQLiteQueue:
         """Release what was claimed for a caller that had been cancelled; closing releases it too."""
         if claimed.cancelled() or claimed.exception() is not None or not claimed.result() or self._closed:
             return
-        lease, group, now = claimed.result()[0].handle.lease, self._place.group, self._clock.time()
+        lease, group, now = claimed.result()[0].handle[1], self._place.group, self._clock.time()
         released = self._file.write_soon(lambda connection: leasing.release_all(connection, group, lease, lease, now))
         released.add_done_callback(self._given_back)
 
@@ -195,20 +195,19 @@ class SQLiteQueue:
         done = [s.delivery.handle for s in settlements if s.ending is Ending.DONE]
         group, now = self._place.group, self._clock.time()
 
-        def settle(connection: apsw.Connection) -> Sequence[bool]:
-            finished = leasing.finish(connection, group, done, now) if done else set()
+        def settle(connection: apsw.Connection) -> tuple[Sequence[bool], bool]:
+            finished, moved = leasing.finish(connection, group, done, now) if done else (set(), False)
             results = []
             for s in settlements:
                 if s.ending is Ending.DONE:
-                    held = s.delivery.handle[:2]
-                    results.append(held in finished)
-                    finished.discard(held)  # a second settlement of it comes too late
+                    results.append(s.delivery.handle in finished)
+                    finished.discard(s.delivery.handle)  # a second settlement of it comes too late
                 else:
                     results.append(leasing.settle_other(connection, group, s, now))
-            return results
+            return results, moved
 
-        results = await self._write(settle)
-        if len(done) < len(settlements) or any(handle.lane is not None for handle in done):
+        results, moved = await self._write(settle)
+        if moved or len(done) < len(settlements):
             self._ring()
         return results
 

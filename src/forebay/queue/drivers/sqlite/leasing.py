@@ -6,7 +6,7 @@ A handle names one lease of one message; what is done with a handle whose lease 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import apsw
 
@@ -21,12 +21,8 @@ _HELD: Final = """
             WHERE w.lease = held.value ->> 1)"""
 
 
-class Handle(NamedTuple):
-    """A lease of a message; `lane` is whose turn may come when it ends."""
-
-    seq: int
-    lease: int
-    lane: str | None
+Handle = tuple[int, int]
+"""The seq of a message, and the number of its lease."""
 
 
 def promote(connection: apsw.Connection, group: int, now: float) -> None:
@@ -58,7 +54,7 @@ def claim(connection: apsw.Connection, group: int, limit: int, lease: int, due: 
     """Lease up to `limit` messages, those of the lowest rank first."""
     found = rows(
         connection,
-        f"""SELECT r.rank, r.seq, m.lane, m.attempt + 1, {COLUMNS}
+        f"""SELECT r.rank, r.seq, m.attempt + 1, {COLUMNS}
             FROM ready AS r CROSS JOIN message AS m ON m.seq = r.seq
             WHERE r.of_group = ? ORDER BY r.rank, r.seq LIMIT ?""",
         (group, limit),
@@ -71,7 +67,7 @@ def claim(connection: apsw.Connection, group: int, limit: int, lease: int, due: 
         connection,
         """INSERT INTO at_work (seq, of_group, attempt, lease, due)
            SELECT value ->> 0, ?, value ->> 1, ?, ? FROM json_each(?)""",
-        (group, lease, due, as_json([(row[1], row[3]) for row in found])),
+        (group, lease, due, as_json([row[1:3] for row in found])),
     )
     run(
         connection,
@@ -80,7 +76,7 @@ def claim(connection: apsw.Connection, group: int, limit: int, lease: int, due: 
     )
     if rank > FARTHEST_RANK:
         _count_ranks_anew(connection, group, rank)
-    return [Delivery(message_of(*row[4:]), row[3], Handle(row[1], lease, row[2])) for row in found]
+    return [Delivery(message_of(*row[3:]), row[2], (row[1], lease)) for row in found]
 
 
 def _count_ranks_anew(connection: apsw.Connection, group: int, floor: int) -> None:
@@ -91,12 +87,12 @@ def _count_ranks_anew(connection: apsw.Connection, group: int, floor: int) -> No
         run(connection, "UPDATE ready SET rank = rank - ?2 WHERE of_group = ?1", (group, floor))
 
 
-def finish(connection: apsw.Connection, group: int, handles: Sequence[Handle], now: float) -> set[tuple[int, int]]:
-    """Remove messages that are done; return seq and lease of those whose lease was still held."""
+def finish(connection: apsw.Connection, group: int, handles: Sequence[Handle], now: float) -> tuple[set[Handle], bool]:
+    """Remove messages that are done; return the leases that were still held, and whether others were behind them."""
     held = rows(connection, f"DELETE FROM at_work WHERE {_HELD} RETURNING seq, lease", (as_json(handles),))
-    run(
+    lanes = column(
         connection,
-        "DELETE FROM message WHERE seq IN (SELECT value FROM json_each(?))",
+        "DELETE FROM message WHERE seq IN (SELECT value FROM json_each(?)) RETURNING lane",
         (as_json([seq for seq, _ in held]),),
     )
     run(
@@ -104,13 +100,12 @@ def finish(connection: apsw.Connection, group: int, handles: Sequence[Handle], n
         "UPDATE worker_group SET in_work = in_work - ?1, done = done + ?1 WHERE number = ?2",
         (len(held), group),
     )
-    advance(connection, group, {handle.lane for handle in handles}, now)
-    return set(held)
+    return set(held), advance(connection, group, lanes, now)
 
 
 def settle_other(connection: apsw.Connection, group: int, settlement: Settlement, now: float) -> bool:
     """End one delivery in another way than done; False when its lease was lost."""
-    seq, lease, lane = settlement.delivery.handle
+    seq, lease = settlement.delivery.handle
     held = one_row(connection, "DELETE FROM at_work WHERE seq = ? AND lease = ? RETURNING attempt", (seq, lease))
     if held is None:
         return False
@@ -125,7 +120,7 @@ def settle_other(connection: apsw.Connection, group: int, settlement: Settlement
             (3 if dead else 2, None if dead else now + settlement.delay, *held, headers, seq),
         )
     _leave_work(connection, group, 1, dead=settlement.ending is Ending.DEAD)
-    advance(connection, group, [lane], now)
+    advance(connection, group, column(connection, "SELECT lane FROM message WHERE seq = ?", (seq,)), now)
     return True
 
 
