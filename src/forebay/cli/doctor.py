@@ -13,7 +13,7 @@ from forebay.cli.existing import administered
 from forebay.cli.output import Exit, json_line, table
 from forebay.cli.running import run
 from forebay.disciplines import Order
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, UsageError
 from forebay.lab.inventory import packages, programs
 from forebay.queue.admin import Examination, Finding, Severity
 from forebay.queue.driver import Features
@@ -78,9 +78,11 @@ def doctor(broker: str | None, as_json: bool) -> None:
 async def _consult(broker: str) -> Consultation:
     async with administered(broker) as (url, admin):
         name, note = topic_of(url), ""
-        if name and name not in {topic.name for topic in await admin.topics()}:
-            name, note = "", f"there is no topic {name} yet; only the broker was examined"
-        examination = await admin.examine(name)
+        try:
+            examination = await admin.examine(name)
+        except UsageError:  # what else could be wrong was found when it was opened
+            note = f"there is no topic {name} yet; only the broker was examined"
+            examination = await admin.examine()
         return Consultation(str(url), examination, driver_module(url.scheme).FEATURES, note)
 
 
