@@ -48,17 +48,17 @@ class Names:
         return f"{self.topic}-notes"
 
     @property
-    def subjects(self) -> list[str]:
-        """All under which messages of the topic are published."""
-        return [f"{self.topic}.now.-.*", f"{self.topic}.later.-.*", f"{self.topic}.back.*.*"]
+    def later(self) -> str:
+        """The stream of the messages that have to wait for their time."""
+        return f"{self.topic}-later"
 
-    def now(self, key: str | None) -> str:
+    def fresh(self, key: str | None) -> str:
         """The subject of a message that may be delivered at once."""
-        return f"{self.topic}.now.-.{key_token(key)}"
+        return f"{self.topic}.now.{key_token(key)}"
 
-    def later(self, key: str | None) -> str:
+    def delayed(self, key: str | None) -> str:
         """The subject of a message that has to wait for its time."""
-        return f"{self.topic}.later.-.{key_token(key)}"
+        return f"{self.later}.{key_token(key)}"
 
     def back(self, group: str, key: str | None) -> str:
         """The subject of a message that one group alone gets again."""

@@ -95,9 +95,7 @@ class Api:
     async def subjects(self, stream: str, filter: str) -> list[str]:
         """Return the subjects that a stream has messages of; none where there is no stream."""
         subjects: list[str] = []
-        while answer := await self.info(
-            f"STREAM.INFO.{stream}", {"subjects_filter": filter, "offset": len(subjects)}
-        ):
+        while answer := await self.info(f"STREAM.INFO.{stream}", {"subjects_filter": filter, "offset": len(subjects)}):
             page = answer["state"].get("subjects") or {}
             subjects += page
             if not page or len(subjects) >= answer.get("total", 0):

@@ -29,6 +29,7 @@ from forebay.queue.drivers.nats.publisher import Publisher
 from forebay.queue.drivers.nats.purge import Purge
 from forebay.queue.drivers.nats.settler import Settler
 from forebay.queue.drivers.nats.structures import Structures, Way, version_of, ways_of
+from forebay.queue.drivers.nats.trimming import Trimmer
 from forebay.queue.drivers.nats.turns import Turns
 from forebay.queue.drivers.nats.wire import Frame, Gone, Wire
 from forebay.url import URL
@@ -66,6 +67,7 @@ class Group:
     graveyard: Graveyard | None
     purge: Purge
     discarded: Tally
+    trimmer: Trimmer
 
 
 class NATS:
@@ -76,19 +78,19 @@ class NATS:
         structures: what the topic is made of.
         group: the parts that do the work.
         durability: as it was proved.
-        each: the consumer of a subscriber of its own; None: of a durable group.
+        each: the consumers of a subscriber of its own; none: of a durable group.
     """
 
     features = FEATURES
 
     def __init__(
-        self, wire: Wire, structures: Structures, group: Group, durability: Durability, each: Way | None = None
+        self, wire: Wire, structures: Structures, group: Group, durability: Durability, each: Sequence[Way] = ()
     ) -> None:
         self.durability = durability
         self._wire = wire
         self._structures = structures
         self._group = group
-        self._each = each
+        self._each = list(each)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ears: list[int] = []
         self._closed = False
@@ -160,6 +162,8 @@ class NATS:
             ends = [one.ending for one, ours in zip(settlements, held, strict=True) if ours]
             self._group.ledger.done += ends.count(Ending.DONE)
             self._group.ledger.dead += ends.count(Ending.DEAD)
+        if self._group.trimmer.ended():
+            self._spawn(self._group.trimmer.trim())
         return held
 
     async def extend(self, deliveries: Iterable[Delivery]) -> None:
@@ -241,8 +245,9 @@ class NATS:
         parked = self._group.intake.take_parked()
         held = [*self._group.leases.held(), *parked]
         await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in held])
-        if self._each is not None:
-            await self._structures.remove(self._each)
+        for way in self._each:
+            await self._structures.remove(way)
+        await self._group.trimmer.trim()
 
     async def _give_back_found(self) -> None:
         """Give back what was under way to a receiver that has gone."""
@@ -268,9 +273,8 @@ class NATS:
         """
         before = self._structures.made
         await self._structures.make()
-        if self._each is not None and await self._structures.lacks(self._each):
-            self._each = await self._structures.make_each()
-            self._group.fetcher.ways = [self._each]
+        if self._each and await self._structures.lacks(self._each[0]):
+            self._group.fetcher.ways = self._each = await self._structures.make_each()
         if self._structures.made != before:
             topic = self._wire.address.names.topic
             raise Unavailable(f"{topic}: a stream or consumer was removed while it was in use; it was made anew")
@@ -327,7 +331,7 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> NATS:
         structures = Structures(api, address, version_of(str(wire.info.get("version", ""))))
         await structures.make()
         durability, _ = await proved(structures.stream, wire.info, address.monitor)
-        each = await structures.make_each() if address.asked.ephemeral else None
+        each = await structures.make_each() if address.asked.ephemeral else []
         group = await _group(wire, api, address, structures, each, clock)
         return NATS(wire, structures, group, durability, each)
     except BaseException:
@@ -336,20 +340,20 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> NATS:
 
 
 async def _group(
-    wire: Wire, api: Api, address: Address, structures: Structures, each: Way | None, clock: Clock
+    wire: Wire, api: Api, address: Address, structures: Structures, each: Sequence[Way], clock: Clock
 ) -> Group:
     asked, names = address.asked, address.names
-    ways = [each] if each is not None else ways_of(names, asked.group)
-    notes: Notes = OwnNotes() if each is not None else StreamNotes(wire, api, names, asked.group)
+    ways = each or ways_of(names, asked.group)
+    notes: Notes = OwnNotes() if each else StreamNotes(wire, api, names, asked.group)
     reissued = Tally(wire, api, names, "_all", "reissued")
     discarded = Tally(wire, api, names, asked.group, "discarded")
     leases = Leases(wire, structures.lease)
     turns = None
-    if asked.order is not Order.NONE and each is None:
+    if asked.order is not Order.NONE and not each:
         turns = Turns(wire, api, names, asked.group, asked.order, structures.begin)
     graveyard: Graveyard | None = None
     ledger: Ledger | OwnLedger
-    if each is not None:
+    if each:
         ledger = OwnLedger(api, each, notes, clock)
     else:
         graveyard = Graveyard(wire, api, names, asked.group, reissued, discarded)
@@ -364,4 +368,5 @@ async def _group(
         graveyard=graveyard,
         purge=Purge(wire, api, ways, leases, notes),
         discarded=discarded,
+        trimmer=Trimmer(api, names),
     )

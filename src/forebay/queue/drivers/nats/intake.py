@@ -87,7 +87,7 @@ class Intake:
 
     async def _come_again(self, again: Sequence[tuple[Raw, Lease]]) -> list[Delivery]:
         """Return deliveries with their attempts; give back what the server has brought too early."""
-        notes = await self._notes.read([lease.seq for _, lease in again])
+        notes = await self._notes.read([lease.place for _, lease in again])
         ready: list[Delivery] = []
         early: list[tuple[Lease, Note]] = []
         for (raw, lease), note in zip(again, notes, strict=True):
@@ -161,7 +161,7 @@ class Intake:
         await confirmed(self._wire, frames, self._names.topic)
         await self._reissued.add(len(due))
         await self._leases.tell([(one.handle, DONE) for one in due])
-        await self._notes.tear([one.handle.seq for one in due if one.handle.noted])
+        await self._notes.tear([one.handle.place for one in due if one.handle.noted])
 
     def _keep_parked(self) -> None:
         if self._parked and self._beat is None:
@@ -188,7 +188,7 @@ def note_of(delivery: Delivery, *, held: bool = False, due: float = 0.0, attempt
     """Return what is to be noted of a delivery: in work, or given back without an attempt unless `attempts` says."""
     lease: Lease = delivery.handle
     return Note(
-        lease.seq,
+        lease.place,
         lease.deliveries,
         (delivery.attempt if held else delivery.attempt - 1) if attempts is None else attempts,
         held,
@@ -200,4 +200,4 @@ def note_of(delivery: Delivery, *, held: bool = False, due: float = 0.0, attempt
 
 
 def _changed(note: Note, lease: Lease, attempts: int, due: float) -> Note:
-    return Note(note.seq, lease.deliveries, attempts, False, due, note.headers, lease.ack.decode(), note.since)
+    return Note(note.place, lease.deliveries, attempts, False, due, note.headers, lease.ack.decode(), note.since)

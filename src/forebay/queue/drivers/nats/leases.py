@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from forebay.errors import Unknown
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.fetcher import Raw
+from forebay.queue.drivers.nats.notes import place_of
 from forebay.queue.drivers.nats.structures import Way
 from forebay.queue.drivers.nats.wire import NO_RESPONDERS, Frame, Gone, Wire
 
@@ -52,6 +53,11 @@ class Lease:
         self.noted = False
         self.buried = False
         self.over = False
+
+    @property
+    def place(self) -> str:
+        """What the message is known by in its group."""
+        return place_of(self.way.kind, self.seq)
 
     def holds(self, now: float) -> bool:
         """Whether the message is still ours at this monotonic time; once lost, never again."""

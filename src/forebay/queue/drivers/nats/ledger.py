@@ -11,7 +11,7 @@ from forebay.queue.drivers.nats.address import Names
 from forebay.queue.drivers.nats.api import Api, Json, Stored
 from forebay.queue.drivers.nats.envelope import read_message
 from forebay.queue.drivers.nats.graveyard import Graveyard
-from forebay.queue.drivers.nats.notes import Note, Notes, Tally
+from forebay.queue.drivers.nats.notes import Note, Notes, Tally, is_place, place_of
 from forebay.queue.drivers.nats.structures import Way
 
 LOOKS = 5
@@ -71,23 +71,23 @@ class Ledger:
     async def _look(self) -> Counts:
         """Ask once; where things move meanwhile, differences may come out below zero."""
         consumers = await self._consumers()
-        notes, dead, reissued, discarded, stream = await asyncio.gather(
+        notes, dead, reissued, discarded, stream, delayed = await asyncio.gather(
             self._notes.all(),
             self._graveyard.count(),
             self._reissued.read(),
             self._discarded.read(),
             self._api.ask(f"STREAM.INFO.{self._names.topic}"),
+            self._api.ask(f"STREAM.INFO.{self._names.later}"),
         )
-        begin = _begin(consumers["now"])
         floors = {kind: int(one["ack_floor"]["stream_seq"]) for kind, one in consumers.items()}
         now = self._clock.time()
-        put_back = [one for one in notes if not one.held and one.seq > min(floors.values())]
+        put_back = [one for one in notes if not one.held and one.seq > floors[one.kind]]
         retrying = sum(one.due > now for one in put_back)
         pending = {kind: int(one["num_pending"]) for kind, one in consumers.items()}
         waiting = pending["now"] + pending["back"] + len(put_back) - retrying
         in_work = sum(int(one["num_ack_pending"]) for one in consumers.values()) - len(put_back)
         retrying += pending["later"]
-        accepted = int(stream["state"]["last_seq"]) - begin + 1 - reissued
+        accepted = _since(consumers["now"], stream) + _since(consumers["later"], delayed) - reissued
         oldest = await self._oldest(consumers, put_back) if waiting or in_work or retrying else now
         return Counts(
             accepted=accepted,
@@ -115,13 +115,10 @@ class Ledger:
     async def _oldest(self, consumers: dict[str, Json], put_back: Sequence[Note]) -> float:
         """Return when the oldest unfinished message was accepted."""
         busy = [way for way in self._ways if _unfinished(consumers[way.kind])]
-        firsts = await self._api.messages(
-            self._names.topic,
-            [
-                {"seq": consumers[way.kind]["ack_floor"]["stream_seq"] + 1, "next_by_subj": way.subject}
-                for way in busy
-            ],
-        )
+        floors = {way.kind: consumers[way.kind]["ack_floor"]["stream_seq"] for way in busy}
+        firsts = [
+            await self._api.message(way.stream, seq=floors[way.kind] + 1, next_by_subj=way.subject) for way in busy
+        ]
         times = [self._accepted_at(one) for one in firsts if one is not None]
         return min([*times, *(note.since for note in put_back if note.since)], default=self._clock.time())
 
@@ -131,25 +128,25 @@ class Ledger:
     async def find(self, reference: str) -> Found | None:
         """Return where a message is: among the dead letters, noted, or at its place in the stream."""
         place, dot, id = reference.partition(".")
-        if not dot or not place.isdigit():
+        if not dot or not is_place(place):
             return None
         letter = await self._graveyard.letter(id)
         if letter is not None:
             return Found(State.DEAD, letter.message.accepted_at, letter.attempts, letter.message.headers)
-        seq = int(place)
-        found = await self._at(seq)
-        if found is None and (moved := await self._graveyard.place_of(id)) is not None and moved > seq:
-            found = await self._at(moved)
+        found = await self._at(place)
+        if found is None and (moved := await self._graveyard.place_of(id)) is not None:
+            found = await self._at(place_of("back", moved))
         return found
 
-    async def _at(self, seq: int) -> Found | None:
-        stored = await self._api.message(self._names.topic, seq=seq)
-        if stored is None:
-            return None
-        _, kind, *_ = stored.subject.split(".")
-        [note], consumers = await asyncio.gather(self._notes.read([seq]), self._consumers())
-        consumer = consumers.get(kind)
-        if consumer is None or seq <= consumer["ack_floor"]["stream_seq"]:
+    async def _at(self, place: str) -> Found | None:
+        kind, _, number = place.partition("-")
+        seq = int(number)
+        way = next(way for way in self._ways if way.kind == kind)
+        stored, [note], consumers = await asyncio.gather(
+            self._api.message(way.stream, seq=seq), self._notes.read([place]), self._consumers()
+        )
+        consumer = consumers[kind]
+        if stored is None or seq <= consumer["ack_floor"]["stream_seq"]:
             return None
         message = read_message(stored.headers, b"", "", stored.stored_at)
         if note is not None:
@@ -162,9 +159,9 @@ class Ledger:
         return Found(State.IN_WORK, message.accepted_at, 1, message.headers)
 
 
-def _begin(consumer: Json) -> int:
-    """Return the place at which a group begins."""
-    return int(consumer["config"].get("opt_start_seq") or 1)
+def _since(consumer: Json, stream: Json) -> int:
+    """Return how many messages a stream has taken since a group began."""
+    return int(stream["state"]["last_seq"]) - int(consumer["config"].get("opt_start_seq") or 1) + 1
 
 
 def _unfinished(consumer: Json) -> int:
@@ -176,27 +173,28 @@ class OwnLedger:
 
     Arguments:
         api: of the broker.
-        way, notes: of the subscriber.
+        ways, notes: of the subscriber.
         clock: tells what is due.
 
     Attributes:
         done, dead: how many it has ended, and given up: those are kept nowhere.
     """
 
-    def __init__(self, api: Api, way: Way, notes: Notes, clock: Clock) -> None:
+    def __init__(self, api: Api, ways: Sequence[Way], notes: Notes, clock: Clock) -> None:
         self._api = api
-        self._way = way
+        self._ways = ways
         self._notes = notes
         self._clock = clock
         self.done = self.dead = 0
 
     async def counts(self) -> Counts:
         """Return how many messages are where."""
-        info = await self._api.ask(f"CONSUMER.INFO.{self._way.stream}.{self._way.consumer}")
+        told = {way.kind: await self._api.ask(f"CONSUMER.INFO.{way.stream}.{way.consumer}") for way in self._ways}
         put_back = [note for note in await self._notes.all() if not note.held]
-        retrying = sum(note.due > self._clock.time() for note in put_back)
-        waiting = int(info["num_pending"]) + len(put_back) - retrying
-        in_work = max(0, int(info["num_ack_pending"]) - len(put_back))
+        due = sum(note.due <= self._clock.time() for note in put_back)
+        waiting = int(told["now"]["num_pending"]) + due
+        retrying = int(told["later"]["num_pending"]) + len(put_back) - due
+        in_work = max(0, sum(int(one["num_ack_pending"]) for one in told.values()) - len(put_back))
         return Counts(
             accepted=waiting + in_work + retrying + self.done + self.dead,
             waiting=waiting,

@@ -16,12 +16,14 @@ from forebay.queue.drivers.nats.address import Names
 from forebay.queue.drivers.nats.api import Api, refusal, stored_at
 from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, Frame, Wire
 
+KINDS = frozenset({"now", "back", "later"})
+
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of one message in one group.
 
     Arguments:
-        seq: its place in the stream.
+        place: of the message, see `place_of`.
         deliveries: which the server had counted when this was written.
         attempts: of these, how many were attempts.
         held: it is in work; else it waits, until `due`.
@@ -31,7 +33,7 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
         since: when the message was accepted.
     """
 
-    seq: int
+    place: str
     deliveries: int
     attempts: int
     held: bool = False
@@ -40,15 +42,36 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     ack: str = ""
     since: float = 0.0
 
+    @property
+    def kind(self) -> str:
+        """The kind of way through which the message comes."""
+        return self.place.partition("-")[0]
+
+    @property
+    def seq(self) -> int:
+        """The place of the message in its stream."""
+        return int(self.place.partition("-")[2])
+
     def attempt(self, deliveries: int) -> int:
         """Return the number of the attempt that a later delivery is."""
         return self.attempts + max(1, deliveries - self.deliveries)
 
 
+def place_of(kind: str, seq: int) -> str:
+    """Return what a message of a group is known by: ``now-17``, ``later-3``."""
+    return f"{kind}-{seq}"
+
+
+def is_place(token: str) -> bool:
+    """Whether a token names a message; other notes are marks and numbers."""
+    kind, _, seq = token.partition("-")
+    return kind in KINDS and seq.isdigit()
+
+
 class Notes(Protocol):
     """Notes on the messages of one group."""
 
-    async def read(self, seqs: Sequence[int]) -> list[Note | None]:
+    async def read(self, places: Sequence[str]) -> list[Note | None]:
         """Return what is noted of each message."""
         ...
 
@@ -60,7 +83,7 @@ class Notes(Protocol):
         """
         ...
 
-    async def tear(self, seqs: Sequence[int]) -> None:
+    async def tear(self, places: Sequence[str]) -> None:
         """Remove the notes on messages that have come to their end."""
         ...
 
@@ -73,20 +96,20 @@ class OwnNotes:
     """Notes of a subscriber of its own, which end with it."""
 
     def __init__(self) -> None:
-        self._notes: dict[int, Note] = {}
+        self._notes: dict[str, Note] = {}
 
-    async def read(self, seqs: Sequence[int]) -> list[Note | None]:
+    async def read(self, places: Sequence[str]) -> list[Note | None]:
         """Return what is noted of each message."""
-        return [self._notes.get(seq) for seq in seqs]
+        return [self._notes.get(place) for place in places]
 
     async def write(self, notes: Sequence[Note]) -> None:
         """Write notes."""
-        self._notes.update((note.seq, note) for note in notes)
+        self._notes.update((note.place, note) for note in notes)
 
-    async def tear(self, seqs: Sequence[int]) -> None:
+    async def tear(self, places: Sequence[str]) -> None:
         """Remove notes."""
-        for seq in seqs:
-            self._notes.pop(seq, None)
+        for place in places:
+            self._notes.pop(place, None)
 
     async def all(self) -> list[Note]:
         """Return all notes."""
@@ -108,31 +131,31 @@ class StreamNotes:
         self._names = names
         self._group = group
 
-    async def read(self, seqs: Sequence[int]) -> list[Note | None]:
+    async def read(self, places: Sequence[str]) -> list[Note | None]:
         """Return what is noted of each message."""
-        wheres = [{"last_by_subj": self._names.note(self._group, str(seq))} for seq in seqs]
+        wheres = [{"last_by_subj": self._names.note(self._group, place)} for place in places]
         stored = await self._api.messages(self._names.notes, wheres)
         return [None if one is None else msgspec.json.decode(one.data, type=Note) for one in stored]
 
     async def write(self, notes: Sequence[Note]) -> None:
         """Write notes durably."""
-        frames = [Frame(self._names.note(self._group, str(note.seq)), msgspec.json.encode(note)) for note in notes]
+        frames = [Frame(self._names.note(self._group, note.place), msgspec.json.encode(note)) for note in notes]
         await confirmed(self._wire, frames, "a note on a message")
 
-    async def tear(self, seqs: Sequence[int]) -> None:
+    async def tear(self, places: Sequence[str]) -> None:
         """Remove notes."""
         await self._api.ask_all(
             [
-                (f"STREAM.PURGE.{self._names.notes}", {"filter": self._names.note(self._group, str(seq))})
-                for seq in seqs
+                (f"STREAM.PURGE.{self._names.notes}", {"filter": self._names.note(self._group, place)})
+                for place in places
             ]
         )
 
     async def all(self) -> list[Note]:
         """Return all notes; one that goes meanwhile may be missing."""
         subjects = await self._api.subjects(self._names.notes, self._names.note(self._group, "*"))
-        seqs = [int(token) for token in (name.rpartition(".")[2] for name in subjects) if token.isdigit()]
-        return [note for note in await self.read(seqs) if note is not None]
+        places = [token for token in (name.rpartition(".")[2] for name in subjects) if is_place(token)]
+        return [note for note in await self.read(places) if note is not None]
 
 
 class Tally:
@@ -184,5 +207,3 @@ async def confirmed(wire: Wire, frames: Sequence[Frame], what: str, seconds: flo
         if not isinstance(place, int):
             raise place if isinstance(place, ForebayError) else refusal(place)
     return [place for place in places if isinstance(place, int)]
-
-

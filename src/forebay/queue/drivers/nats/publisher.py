@@ -12,6 +12,7 @@ from forebay.message import Message, new_id
 from forebay.queue.drivers.nats.address import Names
 from forebay.queue.drivers.nats.api import Api, ApiError, Missed, refusal, stored_at
 from forebay.queue.drivers.nats.envelope import header_block, lines_of
+from forebay.queue.drivers.nats.notes import is_place, place_of
 from forebay.queue.drivers.nats.structures import Structures
 from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, Frame, Wire
 
@@ -38,6 +39,7 @@ class Publisher:
         self._names = names
         self._structures = structures
         self._clock = clock
+        self._now = f"{names.topic}."
         self._published = 0
         self._lag = (-math.inf, 0.0)
 
@@ -46,17 +48,20 @@ class Publisher:
         taken = messages
         if places != math.inf:
             taken = messages[: await self._room(places, len(messages))]
-        answers = await self._store([self._frame(message) for message in taken])
+        now = self._clock.time()
+        answers = await self._store([self._frame(message, now) for message in taken])
         self._published += len(taken)
         full = f"{self._names.topic}: all {places:g} places are taken"
-        references = [_reference(message, place) for message, place in zip(taken, answers, strict=True)]
+        references = [
+            _reference(message, "later" if message.not_before > now else "now", place)
+            for message, place in zip(taken, answers, strict=True)
+        ]
         return references + [QueueFull(full) for _ in messages[len(taken) :]]
 
-    def _frame(self, message: Message) -> Frame:
-        now = self._clock.time()
+    def _frame(self, message: Message, now: float) -> Frame:
         if not message.accepted_at:
             message = message.replace(accepted_at=now)
-        subject = self._names.later if message.not_before > now else self._names.now
+        subject = self._names.delayed if message.not_before > now else self._names.fresh
         return Frame(subject(message.key), message.body, header_block(lines_of(message), message.headers))
 
     async def _store(self, frames: Sequence[Frame]) -> list[int | ForebayError]:
@@ -79,7 +84,7 @@ class Publisher:
         ]
 
     async def _send(self, frames: Sequence[Frame]) -> list[Place]:
-        if self._structures.atomic and len(frames) > 1:
+        if self._structures.atomic and len(frames) > 1 and all(f.subject.startswith(self._now) for f in frames):
             parts = [frames[n : n + LARGEST_BATCH] for n in range(0, len(frames), LARGEST_BATCH)]
             done = await asyncio.gather(*map(self._send_as_one, parts))
             return [place for part in done for place in part]
@@ -127,17 +132,17 @@ FIRST = b"NATS/1.0"
 
 async def fullest(api: Api, names: Names) -> int:
     """Return how many messages wait in the durable group that has the most; those tried again are counted with them."""
-    consumers, notes = await asyncio.gather(
-        api.consumers(names.topic), api.subjects(names.notes, names.note("*", "*"))
+    consumers, delayed, notes = await asyncio.gather(
+        api.consumers(names.topic), api.consumers(names.later), api.subjects(names.notes, names.note("*", "*"))
     )
     waiting: dict[str, int] = {}
-    for consumer in consumers:
+    for consumer in [*consumers, *delayed]:
         if durable := consumer["config"].get("durable_name"):
             group = group_of(durable)
             waiting[group] = waiting.get(group, 0) + int(consumer["num_pending"])
     for name in notes:
         _, group, what = name.split(".")
-        if what.isdigit() and group in waiting:
+        if is_place(what) and group in waiting:
             waiting[group] += 1
     return max(waiting.values(), default=0)
 
@@ -151,5 +156,5 @@ def _told(place: Place) -> int | ForebayError:
     return refusal(place) if isinstance(place, ApiError | Missed) else place
 
 
-def _reference(message: Message, place: int | ForebayError) -> str | ForebayError:
-    return f"{place}.{message.id}" if isinstance(place, int) else place
+def _reference(message: Message, kind: str, place: int | ForebayError) -> str | ForebayError:
+    return f"{place_of(kind, place)}.{message.id}" if isinstance(place, int) else place

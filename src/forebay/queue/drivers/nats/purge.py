@@ -36,11 +36,11 @@ class Purge:
 
     async def _put_back(self) -> int:
         """Acknowledge what was given back, for which nobody can be asked: its note tells how."""
-        floor = min([await self._told(way, "ack_floor") for way in self._ways], default=0)
-        notes = [note for note in await self._notes.all() if not note.held and note.seq > floor]
+        floors = {way.kind: await self._floor(way) for way in self._ways}
+        notes = [note for note in await self._notes.all() if not note.held and note.seq > floors.get(note.kind, 0)]
         if not notes:
             return 0
-        await self._notes.tear([note.seq for note in notes])  # first: without its note a message only comes again
+        await self._notes.tear([note.place for note in notes])  # first: without its note a message only comes again
         answers = await self._wire.ask([Frame(note.ack, DONE) for note in notes])
         if None in answers:
             raise Unknown("NATS has not confirmed that all was removed; say it again")
@@ -58,10 +58,10 @@ class Purge:
                 break
             if not await self._leases.tell([(lease, DONE) for lease in leases]):
                 raise Unknown("NATS has not confirmed that all was removed; say it again")
-            await self._notes.tear([lease.seq for lease in leases if lease.deliveries > 1])
+            await self._notes.tear([lease.place for lease in leases if lease.deliveries > 1])
             removed += len(leases)
         return removed
 
-    async def _told(self, way: Way, what: str) -> int:
+    async def _floor(self, way: Way) -> int:
         info = await self._api.ask(f"CONSUMER.INFO.{way.stream}.{way.consumer}")
-        return int(info[what]["stream_seq"])
+        return int(info["ack_floor"]["stream_seq"])

@@ -72,7 +72,7 @@ class Settler:
         if not await self._leases.tell([(one.handle, DONE) for one in ended]):
             raise Unknown("NATS has not confirmed that messages have ended")
         self._leases.let_go(one.handle for one in ended)
-        if noted := [one.handle.seq for one in ended if one.handle.noted]:
+        if noted := [one.handle.place for one in ended if one.handle.noted]:
             try:
                 await self._notes.tear(noted)
             except ForebayError:

@@ -1,9 +1,10 @@
-"""What a topic is made of on the broker, and how it comes to exist: three streams, and three consumers for each group.
+"""What a topic is made of on the broker, and how it comes to exist: four streams, and three consumers for each group.
 
-The stream of the topic keeps each message until every group has acknowledged it (retention by interest). A group reads
-it through consumers of its own: what may come at once, what has to wait for its time, and what comes back to it alone.
-A message never moves while it is tried again; what must be known of it then is a note in a second stream. Dead letters
-lie in a third.
+The first stream keeps messages until all groups have acknowledged them and all before them; then a worker trims it
+(retention by interest would remove each by itself, and pay for that with a write to the disk). A group reads through
+consumers of its own: what may come at once, what comes back to it alone, and, from a second stream, what has to wait
+for its time. A message does not move while it is tried again; what must be known of it then is a note in a third
+stream. Dead letters lie in a fourth.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ DUPLICATES_SECONDS = 120
 ABANDONED_SECONDS = 300.0
 """After so long without a fetch the consumer of a subscriber of its own is removed by the server."""
 ATOMIC_SINCE = (2, 12)
-TOPIC, LETTERS, NOTES = "forebay topic", "forebay dead letters", "forebay notes"
+TOPIC, LATER, LETTERS, NOTES = "forebay topic", "forebay delayed", "forebay dead letters", "forebay notes"
 """Descriptions, by which our streams are known."""
 
 
@@ -36,7 +37,7 @@ class Way:
     Arguments:
         stream: of the topic.
         consumer: its name.
-        kind: ``now``, ``later`` (not before its time), ``back`` (to this group alone) or ``each``.
+        kind: ``now``, ``back`` (to this group alone) or ``later`` (not before its time).
         subject: what it filters for.
     """
 
@@ -55,9 +56,9 @@ def ways_of(names: Names, group: str) -> list[Way]:
     """Return the consumers of a durable group; no group begins with an underscore, so no two share a name."""
     topic = names.topic
     return [
-        Way(topic, group, "now", f"{topic}.now.-.*"),
-        Way(topic, f"_later-{group}", "later", f"{topic}.later.-.*"),
+        Way(topic, group, "now", f"{topic}.now.*"),
         Way(topic, f"_back-{group}", "back", f"{topic}.back.{group}.*"),
+        Way(names.later, f"_later-{group}", "later", f"{names.later}.*"),
     ]
 
 
@@ -112,14 +113,15 @@ class Structures:
 
     async def _make_streams(self) -> None:
         names = self._names
-        self.stream = await self._stream(names.topic, TOPIC, names.subjects, retention="interest")
+        self.stream = await self._stream(names.topic, TOPIC, [f"{names.topic}.>"])
         covered = self.stream["config"].get("subjects") or []
-        if not set(names.subjects) <= set(covered) and f"{names.topic}.>" not in covered and ">" not in covered:
+        if not {f"{names.topic}.>", ">"} & set(covered):
             raise UsageError(
                 f"the stream {names.topic} on {self._address.url} belongs to somebody else: it takes {covered}",
                 f"take another topic, or let the stream take '{names.topic}.>'",
             )
         self.atomic = bool(self.stream["config"].get("allow_atomic"))
+        await self._stream(names.later, LATER, [f"{names.later}.*"], retention="interest")
         await self._stream(names.dead, LETTERS, [f"{names.dead}.*.*"], max_msgs_per_subject=1)
         await self._stream(names.notes, NOTES, [f"{names.notes}.*.*"], max_msgs_per_subject=1)
 
@@ -200,20 +202,21 @@ class Structures:
         }
         return await self._api.ask(_creating(way), {"stream_name": way.stream, "config": full})
 
-    async def make_each(self) -> Way:
-        """Make the consumer of a subscriber of its own; the server removes it when nobody fetches for a while."""
-        topic = self._names.topic
-        subject = f"{topic}.*.-.*"
+    async def make_each(self) -> list[Way]:
+        """Make the consumers of a subscriber of its own; the server removes them when nobody fetches for a while."""
         config: dict[str, Any] = {
             "deliver_policy": "new",
             "inactive_threshold": int(max(ABANDONED_SECONDS, 10 * self.lease) * SECOND),
             "description": "forebay subscriber of its own",
         }
         try:
-            made = await self._create(Way(topic, "", "each", subject), config)
+            return [await self._make_own(way, config) for way in ways_of(self._names, "") if way.kind != "back"]
         except ApiError as error:
             raise Unavailable(f"{self._address.url}: the server refuses a subscriber: {error}") from error
-        return Way(topic, made["name"], "each", subject)
+
+    async def _make_own(self, way: Way, config: Json) -> Way:
+        made = await self._create(Way(way.stream, "", way.kind, way.subject), config)
+        return Way(way.stream, made["name"], way.kind, way.subject)
 
     async def lacks(self, way: Way) -> bool:
         """Whether a consumer does not exist."""

@@ -1,20 +1,21 @@
 """Strict order: a message has its turn when it is the first of its key that its group has not finished.
 
-The subject of a message tells its key, and the stream forgets what every group has finished: so the server itself can
-be asked which message of a key is the first. What this group has finished and another has not yet is kept as a mark,
-one for each key. Nobody owns a key: a message is leased to one process, and only the first of a key is let through.
+The subject of a message tells its key, and the last one that the group has finished is kept as a mark, one for each
+key: so the server itself can be asked which message of a key is the first behind its mark. Nobody owns a key: a message
+is leased to one process, and only the first of a key is let through.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from forebay.disciplines import Order
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.address import NO_KEY, Names, key_token
-from forebay.queue.drivers.nats.api import Api
+from forebay.queue.drivers.nats.api import Api, found
 from forebay.queue.drivers.nats.notes import confirmed
+from forebay.queue.drivers.nats.structures import ways_of
 from forebay.queue.drivers.nats.wire import Frame, Wire
 
 ALL = "all"
@@ -53,8 +54,10 @@ class Turns:
                 lines.setdefault(line, []).append(one)
         finished: list[Delivery] = []
         staying: list[Delivery] = []
-        marks = await self._marks(lines)
-        firsts = await asyncio.gather(*(self._first(line, marks[line]) for line in lines))
+        if not lines:
+            return going, finished, staying
+        marks, floors = await asyncio.gather(self._marks(lines), self._floors())
+        firsts = await asyncio.gather(*(self._first(line, marks[line], floors) for line in lines))
         for (line, waiting), first in zip(lines.items(), firsts, strict=True):
             for one in waiting:
                 seq = one.handle.seq
@@ -76,17 +79,32 @@ class Turns:
             for line, one in zip(names, stored, strict=True)
         }
 
-    async def _first(self, line: str, after: int) -> int | None:
-        """Return the place of the first message of a line behind one place."""
-        subject = f"{self._names.topic}.*.*.{'*' if line == ALL else line}"
-        while True:
-            found = await self._api.message(self._names.topic, seq=after + 1, next_by_subj=subject)
-            if found is None:
-                return None
-            _, kind, group, _ = found.subject.split(".")
-            if kind == "now" or (kind == "back" and group == self._group):
-                return found.seq
-            after = found.seq  # it waits for its time, or is of no concern to this group
+    async def _first(self, line: str, after: int, floors: Mapping[str, int]) -> int | None:
+        """Return the place of the first unfinished message of a line behind one place."""
+        token = "*" if line == ALL else line
+        subjects = {
+            "now": f"{self._names.topic}.now.{token}",
+            "back": f"{self._names.topic}.back.{self._group}.{token}",
+        }
+        firsts = await self._api.messages(
+            self._names.topic,
+            [
+                {"seq": max(after, floors.get(kind, 0)) + 1, "next_by_subj": subject}
+                for kind, subject in subjects.items()
+            ],
+        )
+        return min((one.seq for one in firsts if one is not None), default=None)
+
+    async def _floors(self) -> dict[str, int]:
+        """Return up to where all is acknowledged, though there be no mark: what was purged, or taken without order."""
+        ways = [way for way in ways_of(self._names, self._group) if way.kind != "later"]
+        told = await self._api.ask_all([(f"CONSUMER.INFO.{way.stream}.{way.consumer}", None) for way in ways])
+        infos = [found(one) for one in told]
+        return {
+            way.kind: int(info["ack_floor"]["stream_seq"])
+            for way, info in zip(ways, infos, strict=True)
+            if info is not None
+        }
 
     async def finish(self, deliveries: Sequence[Delivery]) -> None:
         """Mark messages as finished, before the server is told.

@@ -1,0 +1,59 @@
+"""Letting go of what every consumer has acknowledged: the stream is trimmed from its old end, now and then."""
+
+from __future__ import annotations
+
+import asyncio
+
+from forebay.queue.drivers.nats.address import Names
+from forebay.queue.drivers.nats.api import Api, Json
+
+TRIM_SECONDS = 5.0
+"""How often, while messages end."""
+
+
+class Trimmer:
+    """Trims the stream of one topic; any worker may, at any time.
+
+    Arguments:
+        api: of the broker.
+        names: of the topic.
+    """
+
+    def __init__(self, api: Api, names: Names) -> None:
+        self._api = api
+        self._stream = names.topic
+        self._next = 0.0
+        self._due = False
+
+    def ended(self) -> bool:
+        """Note that messages have ended; return whether it is time to trim."""
+        self._due = True
+        return asyncio.get_running_loop().time() >= self._next
+
+    async def trim(self) -> None:
+        """Remove what all consumers, those of subscribers of their own too, have acknowledged from the beginning on."""
+        if not self._due:
+            return
+        self._due, self._next = False, asyncio.get_running_loop().time() + TRIM_SECONDS
+        stream = await self._api.ask(f"STREAM.INFO.{self._stream}")  # first: what comes after it is not touched
+        consumers = await self._api.consumers(self._stream)
+        state, retention = stream["state"], stream["config"]["retention"]
+        if retention != "limits" or not consumers:
+            return
+        floor = min(floor_of(consumer, int(state["last_seq"])) for consumer in consumers)
+        if floor >= int(state["first_seq"]) and int(state["messages"]):
+            await self._api.ask(f"STREAM.PURGE.{self._stream}", {"seq": floor + 1})
+
+
+def floor_of(consumer: Json, last: int) -> int:
+    """Return the place up to which a consumer has acknowledged all that is meant for it.
+
+    Arguments:
+        consumer: as the server tells it.
+        last: the last place of the stream, asked before the consumer was.
+    """
+    if consumer["num_ack_pending"]:
+        return int(consumer["ack_floor"]["stream_seq"])
+    if consumer["num_pending"]:
+        return int(consumer["delivered"]["stream_seq"])
+    return last
