@@ -108,15 +108,20 @@ async def test_an_operator_who_looks_at_an_old_file_sees_its_topics(old_file: Pa
     ]
 
 
-async def test_a_file_of_a_newer_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made", "told"), [("CREATE TABLE worker_group (x)", "newer"), ("SELECT 1", "another program")]
+)
+async def test_a_file_that_is_numbered_otherwise_is_refused_and_left_alone(
+    tmp_path: Path, made: str, told: str
+) -> None:
     connection = apsw.Connection(str(tmp_path / "new.db"))
+    connection.execute(made)
     connection.pragma("user_version", tables.LAYOUT + 1)
-    connection.close()
-    with pytest.raises(UsageError, match="newer"):
+    before = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+    with pytest.raises(UsageError, match=told):
         await opened(tmp_path / "new.db", ManualClock(), topic="t")
-    left = apsw.Connection(str(tmp_path / "new.db"))
-    assert left.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
-    left.close()
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == before
+    connection.close()
 
 
 async def test_a_file_that_holds_the_tables_of_another_program_can_hold_queues_too(tmp_path: Path) -> None:

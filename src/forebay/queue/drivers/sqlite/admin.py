@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import apsw
 
-from forebay.errors import UsageError
+from forebay.errors import ForebayError, Unavailable, UsageError
 from forebay.queue.admin import Examination, Finding, Lag, TopicInfo
 from forebay.queue.drivers.sqlite import groups, reading, tables
 from forebay.queue.drivers.sqlite.disk import file_system
@@ -19,6 +20,7 @@ from forebay.queue.drivers.sqlite.examination import (
     examine_books,
     examine_file,
     examine_place,
+    unreadable,
     worst_first,
 )
 from forebay.queue.drivers.sqlite.rows import one_row
@@ -88,14 +90,20 @@ class SQLiteAdmin:
     async def examine(self, name: str = "") -> Examination:
         """Look at the disk, the file and the books of its topics."""
         if name:
-            await self._found(name)
+            with suppress(Unavailable):  # a file that cannot be read is a finding
+                await self._found(name)
         kind = file_system(self._path)
         findings = list(examine_place(self._path, kind, self._synchronous))
         if os.path.exists(self._path):  # noqa: ASYNC240 - a local disk, and an operator who waits
-            findings += await self._look(lambda connection: list(examine_file(connection, self._path)))
-        if await self._has_queues():
-            findings += await self._look(lambda connection: list(examine_books(connection, name, time.time())))
+            findings += await self._findings(lambda connection: examine_file(connection, self._path))
+            findings += await self._findings(lambda connection: examine_books(connection, name, time.time()))
         return self._told(kind, findings)
+
+    async def _findings(self, examine: Callable[[apsw.Connection], Iterable[Finding]]) -> list[Finding]:
+        try:
+            return await self._look(lambda connection: list(examine(connection)))
+        except ForebayError as error:
+            return [unreadable(error)]
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -17,6 +17,7 @@ from forebay.queue.admin import Finding, Severity
 from forebay.queue.drivers.sqlite.disk import IN_MEMORY, OVER_A_NETWORK
 from forebay.queue.drivers.sqlite.reading import counts
 from forebay.queue.drivers.sqlite.rows import one_value, rows
+from forebay.queue.drivers.sqlite.tables import LAYOUT, layout_of
 from forebay.sqlitefile import check_version
 
 LITTLE_SPACE: Final = 512 << 20
@@ -63,6 +64,8 @@ def examine_file(connection: apsw.Connection, path: str) -> Iterator[Finding]:
 
 def examine_books(connection: apsw.Connection, topic: str, now: float) -> Iterator[Finding]:
     """Yield for each group of a topic (of all, when none is named) whether its messages are all there."""
+    if layout_of(connection) != LAYOUT:
+        return
     groups = rows(
         connection,
         """SELECT t.name, g.name, g.number FROM worker_group AS g JOIN topic AS t ON t.number = g.topic
@@ -78,6 +81,12 @@ def examine_books(connection: apsw.Connection, topic: str, now: float) -> Iterat
             why = "accepted messages are neither waiting nor done nor dead: another program has changed the tables"
             mend = "keep other programs away from the file, and send these messages again"
             yield Finding(severity=Severity.LOSES, setting=setting, value=f"{lost} missing", why=why, mend=mend)
+
+
+def unreadable(error: ForebayError) -> Finding:
+    """Return what it means that a file cannot be read to its end."""
+    mend = error.hint or "restore it from a copy"
+    return Finding(severity=Severity.LOSES, setting="file", value="not readable", why=error.what, mend=mend)
 
 
 def _fine(setting: str, value: str) -> Finding:

@@ -116,11 +116,13 @@ def prepare(connection: apsw.Connection) -> None:
     """Make the tables where they are missing, and move over what a file of the first layout holds.
 
     Raises:
-        UsageError: a newer forebay made the file.
+        UsageError: a newer forebay made the file, or another program, which numbers its own layouts.
     """
-    layout = layout_of(connection)
+    layout, version = layout_of(connection), connection.pragma("user_version")
     if layout == LAYOUT:
         return
+    if layout is None and version:
+        raise UsageError(f"the file belongs to another program (its user_version is {version})", "name another file")
     if layout not in {None, FIRST}:
         raise UsageError(f"a newer forebay made this file (layout {layout}, known up to {LAYOUT})", "upgrade forebay")
     for statements in (TABLES,) if layout is None else _FROM_THE_FIRST:
@@ -131,8 +133,7 @@ def prepare(connection: apsw.Connection) -> None:
 
 def layout_of(connection: apsw.Connection) -> int | None:
     """Return the layout of a file's queues; None of a file that has none."""
-    layout = int(connection.pragma("user_version"))
-    if layout:
-        return layout
+    if one_value(connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'worker_group'", ()):
+        return int(connection.pragma("user_version"))
     old = "SELECT count(*) FROM pragma_table_info('message') WHERE name IN ('topic', 'rank', 'lease')"
     return FIRST if one_value(connection, old, ()) == 3 else None
