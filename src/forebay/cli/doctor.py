@@ -83,7 +83,7 @@ async def _consult(broker: str) -> Consultation:
         except UsageError:  # what else could be wrong was found when it was opened
             note = f"there is no topic {name} yet; only the broker was examined"
             examination = await admin.examine()
-        return Consultation(str(url), examination, driver_module(url.scheme).FEATURES, note)
+        return Consultation(str(parse(broker)), examination, driver_module(url.scheme).FEATURES, note)
 
 
 def _queue_of_settings() -> str | None:

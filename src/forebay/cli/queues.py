@@ -20,9 +20,10 @@ from forebay.errors import ForebayError, UsageError
 from forebay.message import Message, new_id
 from forebay.quantity import duration
 from forebay.queue.driver import Delivery, Ending, Settlement
-from forebay.queue.opening import open_subscription, open_topic, queue_url
+from forebay.queue.opening import open_subscription, open_topic
 from forebay.queue.subscription import Subscription
 from forebay.queue.topic import Topic
+from forebay.url import parse
 
 IN_FLIGHT = 1_000
 
@@ -166,7 +167,7 @@ def sub(url: str, count: int, idle: str | None, peek: bool, as_json: bool) -> No
 
 async def _take_all(url: str, count: int, idle: float | None, ending: Ending, as_json: bool) -> None:
     async with _subscribed(url) as subscription, Interruption() as interruption:
-        click.echo(f"receiving from {queue_url(url)}", err=True)
+        click.echo(f"receiving from {parse(url)}", err=True)
         stop = asyncio.create_task(interruption.wished.wait())
         kept: list[Delivery] = []
         taken = 0

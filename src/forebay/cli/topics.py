@@ -48,7 +48,8 @@ def show_topic(url: str, as_json: bool) -> None:
     if as_json:
         json_line({**msgspec.to_builtins(topic), "lags": lags})
         return
-    table([{"": name.replace("_", " "), " ": value} for name, value in _row(topic).items()])
+    for name, value in _row(topic).items():
+        click.echo(f"{name:<12}  {'-' if value is None else value}")
     click.echo()
     table([lag_row(lag) for lag in lags])
 
@@ -144,12 +145,18 @@ async def _purge(url: str) -> list[tuple[str, int]]:
 
 
 def _row(topic: TopicInfo) -> dict[str, Any]:
+    """Return the columns of one topic, as people read them."""
     retention = topic.retention_seconds
     return {
-        **msgspec.structs.asdict(topic),
+        "name": topic.name,
         "groups": ", ".join(topic.groups),
-        "retention_seconds": "for ever" if retention is None else show_seconds(retention),
+        "discipline": topic.discipline,
+        "partitions": topic.partitions,
+        "replication": topic.replication,
+        "retention": "for ever" if retention is None else show_seconds(retention),
         "limit": "none" if topic.limit is None else topic.limit,
+        "messages": topic.messages,
+        "bytes": topic.bytes,
     }
 
 
