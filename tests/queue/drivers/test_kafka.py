@@ -13,13 +13,12 @@ import pytest
 from confluent_kafka import admin
 
 from forebay.clock import ManualClock
-from forebay.disciplines import Order
 from forebay.durability import Durability
 from forebay.errors import ForebayError, Unavailable, Unsupported, UsageError
 from forebay.lab.servers import Kafka as Broker
 from forebay.lab.servers.process import free_port
-from forebay.message import Message, new_id
-from forebay.queue.conformance import ConformanceSuite, delaying
+from forebay.message import new_id
+from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Driver, Ending, Settlement, State
 from forebay.queue.drivers import kafka as driver_of_kafka
 from forebay.queue.drivers.kafka import surveyor
@@ -30,15 +29,15 @@ from kafka_drivers import Worker, leave_without_a_word, messages, opening, take,
 class TestKafka(ConformanceSuite):
     features = driver_of_kafka.FEATURES
     patience = 15.0
+    soon = 3.0  # to join the group takes a while too
     moment = 0.1
     leases_end_by_time = False
     first_death_counts = False
     too_large = 9_000_000
 
     @pytest.fixture(autouse=True)
-    def _broker(self, kafka, monkeypatch):
+    def _broker(self, kafka):
         self.broker = kafka
-        monkeypatch.setattr(delaying, "DELAY", 3.0)  # to join the group takes a while too
 
     def url(self, topic: str, **options: str) -> URL:
         return parse(f"{self.broker.url}/{topic}?partitions=4").with_options(**options)
@@ -55,21 +54,6 @@ class TestKafka(ConformanceSuite):
             while not all(shared_out(driver, drivers) for driver in drivers):
                 for driver in drivers:
                     assert list(await driver.receive(1, 0.01)) == []
-
-    async def test_the_order_of_a_key_outlives_its_worker(self) -> None:
-        """As in the suite; but which of the two gets the key is for Kafka to say."""
-        drivers = [await self.opened_by(Order.KEY) for _ in range(2)]
-        await self.joined(*drivers)
-        sent = [Message(new_id(), b"", key="a") for _ in range(3)]
-        await drivers[0].publish(sent, math.inf)
-        async with asyncio.timeout(self.patience):
-            while not (held := [*await drivers[0].receive(5, self.moment)]):
-                drivers.reverse()
-        victim, other = drivers
-        assert [one.message.id for one in held] == [sent[0].id]
-        await self.assert_nothing_comes(other)
-        await self.die(victim)
-        assert [one.message.id for one in await self.one_after_the_other(other, 3)] == [one.id for one in sent]
 
 
 def shared_out(driver: Driver, drivers: Sequence[Driver]) -> bool:

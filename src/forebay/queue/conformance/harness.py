@@ -31,6 +31,7 @@ class Harness:
         lease: seconds of a lease in these tests; where time passes by itself, they last as long as that.
         leases_end_by_time: whether a lease can end while its process lives; else it ends with the connection.
         patience: seconds within which whatever must happen, happens.
+        soon: seconds of the delays in these tests, enough for some calls meanwhile; with a clock they pass at once.
         moment: seconds after which what has not happened, does not happen.
         first_death_counts: whether the first death of a worker counts as an attempt, or only those that follow it.
         too_large: bytes of a body that the broker refuses; None: there is no such limit within reach.
@@ -41,6 +42,7 @@ class Harness:
     lease = 10.0
     leases_end_by_time = True
     patience = 5.0
+    soon = 1.0
     moment = 0.05
     first_death_counts = True
     too_large: int | None = None
@@ -130,6 +132,14 @@ class Harness:
         [delivery] = await self.take(driver, 1)
         assert self.now() >= due
         return delivery
+
+    async def first_to_get(self, *drivers: Driver) -> tuple[Driver, Delivery]:
+        """Return the driver to which the one message comes, with its delivery; which it is, the broker says."""
+        async with asyncio.timeout(self.patience):
+            while True:
+                for driver in drivers:
+                    if got := await driver.receive(1, self.moment):
+                        return driver, got[0]
 
     async def assert_counts(self, driver: Driver, **expected: int) -> None:
         """Wait until the broker counts as expected; nothing may be lost at any time."""

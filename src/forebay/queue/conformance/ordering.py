@@ -78,8 +78,8 @@ class Ordering(Harness):
         await self.assert_nothing_comes(driver)
         [a] = [delivery for delivery in taken if delivery.message.id == first.id]
         rest = [done(delivery) for delivery in taken if delivery is not a]
-        due = self.now() + 0.5
-        assert list(await driver.settle([*rest, Settlement(a, Ending.RETRY, 0.5)])) == [True] * 4
+        due = self.now() + self.soon
+        assert list(await driver.settle([*rest, Settlement(a, Ending.RETRY, self.soon)])) == [True] * 4
         await self.assert_counts(driver, retrying=1, waiting=1, done=3)
         passing = await accepted(driver, [message(key="c")])
         assert ids(await self.take(driver, 1)) == [passing[0].id]
@@ -93,10 +93,11 @@ class Ordering(Harness):
         assert ids(await self.take(driver, 1)) == [second.id]
 
     async def test_the_order_of_a_key_outlives_its_worker(self) -> None:
-        victim, other = await self.opened_by(Order.KEY), await self.opened_by(Order.KEY)
-        await self.joined(victim, other)
-        sent = await accepted(victim, [message(key="a") for _ in range(3)])
-        [held] = await self.take(victim, 1)
+        drivers = [await self.opened_by(Order.KEY) for _ in range(2)]
+        await self.joined(*drivers)
+        sent = await accepted(drivers[0], [message(key="a") for _ in range(3)])
+        victim, held = await self.first_to_get(*drivers)
+        [other] = [driver for driver in drivers if driver is not victim]
         assert held.message.id == sent[0].id
         await self.assert_nothing_comes(other)
         await self.die(victim)
