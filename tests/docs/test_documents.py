@@ -46,7 +46,10 @@ def test_the_prediction_that_the_tutorial_shows_is_the_one_that_is_made(root: Pa
     assert line in (root / "docs" / "tutorial" / "1-a-wave.md").read_text("utf-8")
 
 
-def test_its_commands_parse(document: Path, blocks: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
+def test_its_commands_parse(
+    document: Path, blocks: Callable[[Path, str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BROKERS", "127.0.0.1:9092")  # kafka://test names a topic then
     for line in _console_lines(blocks(document, "console")):
         for words in _commands_of(line):
             _check(words, tmp_path)
