@@ -15,7 +15,7 @@ from forebay.errors import ForebayError, QueueFull
 from forebay.message import Message
 from forebay.queue.drivers.sqlite.groups import SILENCE, Place, Removed
 from forebay.queue.drivers.sqlite.lanes import advance
-from forebay.queue.drivers.sqlite.rows import INTO_READY, as_json, column, one_value, run
+from forebay.queue.drivers.sqlite.rows import INTO_READY, as_json, column, run
 
 LARGEST_INSERT: Final = 256  # rows of one statement
 
@@ -133,16 +133,17 @@ def _insert(connection: apsw.Connection, group: Receiver, rows: Sequence[Row], n
     if group.kept_order != Order.NONE:
         rows = [_behind(row, group.kept_order) for row in rows]
         lanes = {row.lane for row in rows}
-    before = one_value(connection, "SELECT coalesce(max(seq), 0) FROM message", ())
     new = begin = 0
     while begin < len(rows):
         size = min(LARGEST_INSERT, 1 << (len(rows) - begin).bit_length() - 1)
         values = chain.from_iterable(rows[begin : begin + size])
         new += run(connection, _INSERTS[size], (group.number, *values))
         begin += size
-    run(connection, f"{INTO_READY} WHERE m.seq > ? AND m.state = 0", (before,))
-    run(connection, "UPDATE worker_group SET accepted = accepted + ? WHERE number = ?", (new, group.number))
-    advance(connection, group.number, lanes, now)
+    if new:
+        before = connection.last_insert_rowid() - new  # they were numbered one after the other
+        run(connection, f"{INTO_READY} WHERE m.seq > ? AND m.state = 0", (before,))
+        run(connection, "UPDATE worker_group SET accepted = accepted + ? WHERE number = ?", (new, group.number))
+        advance(connection, group.number, lanes, now)
 
 
 def _behind(row: Row, kept_order: str) -> Row:
