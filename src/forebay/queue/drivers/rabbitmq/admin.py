@@ -12,7 +12,7 @@ from forebay.queue.drivers.rabbitmq import topology
 from forebay.queue.drivers.rabbitmq.address import OPTIONS, account_of, address_of, management_of, queue_of
 from forebay.queue.drivers.rabbitmq.channel import Channel
 from forebay.queue.drivers.rabbitmq.connection import Account
-from forebay.queue.drivers.rabbitmq.examination import UNSEEN, durability_of, findings_of_broker, findings_of_queue
+from forebay.queue.drivers.rabbitmq.examination import durability_of, findings_of_broker, findings_of_queue, not_seen
 from forebay.queue.drivers.rabbitmq.link import Link, answered
 from forebay.queue.drivers.rabbitmq.management import Exchange, Management, Queue
 from forebay.queue.options import DEFAULT_LEASE, NAME
@@ -138,11 +138,12 @@ class RabbitMQAdmin:
         """Look for settings that lose messages: of the broker, and of one topic or of all."""
         try:
             queues = await self._examined(name)
-            found = findings_of_broker(await self._management.nodes(), await self._management.flags())
-        except Unavailable:
-            return await self._proved_by_opening(name)
+            nodes = await self._management.nodes()
+            found = findings_of_broker(nodes, await self._management.flags())
+        except Unavailable as error:
+            return await self._proved_by_opening(name, error.what)
         for queue in queues:
-            found += findings_of_queue(queue)
+            found += findings_of_queue(queue, len(nodes))
         return Examination(
             product="RabbitMQ",
             version=self._link.version,
@@ -158,7 +159,7 @@ class RabbitMQAdmin:
         names = {queue.name.removesuffix(".later") for queue in queues if queue.name.endswith(".later")}
         return [queue for topic in sorted(names) for queue in _of_topic(topic, queues)]
 
-    async def _proved_by_opening(self, name: str) -> Examination:
+    async def _proved_by_opening(self, name: str, reason: str) -> Examination:
         """Prove what can be proved without the HTTP API: a topic opens only if its queues are as forebay makes them."""
         durability, proof = durability_of([]), "what forebay would make; no topic was looked at"
         if name:
@@ -170,7 +171,7 @@ class RabbitMQAdmin:
             version=self._link.version,
             durability=durability,
             proof=proof,
-            findings=[UNSEEN, *findings_of_broker([], [])],
+            findings=[not_seen(reason), *findings_of_broker([], [])],
         )
 
     async def close(self) -> None:

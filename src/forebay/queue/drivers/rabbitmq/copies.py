@@ -47,14 +47,14 @@ class Copies:
             return self.again(message, attempts)
         return await self.due(message, attempts, self.clock.time() + delay)
 
-    async def due(self, message: Message, attempts: int, due_at: float) -> Letter:
+    async def due(self, message: Message, attempts: int, due_at: float, crashes: int = 0) -> Letter:
         """Return the copy that is delivered at a time.
 
         Raises:
             Unavailable: the broker does not answer.
         """
         way = await self._retries.way(due_at - self.clock.time())
-        return way, self._content(message, attempts, due_at)
+        return way, self._content(message, attempts, crashes, due_at)
 
     def again(self, message: Message, attempts: int) -> Letter:
         """Return the copy that is delivered again at once."""
@@ -65,10 +65,17 @@ class Copies:
         return self._to_dead, self._content(message, attempts)
 
     def put_back(self, came: Came) -> Letter:
-        """Return the copy of what was never handed out."""
-        return self.again(came.message, came.tried + came.crashes)
+        """Return the copy of what goes back as it came."""
+        return self._to_queue, self._content(came.message, came.tried, came.crashes)
 
-    def _content(self, message: Message, attempts: int, due_at: float = 0.0) -> tuple[str, bytes, bytes]:
+    def _content(
+        self, message: Message, attempts: int, crashes: int = 0, due_at: float = 0.0
+    ) -> tuple[str, bytes, bytes]:
         return content_of(
-            message, self.publisher.frame_max, tried=attempts, due_at=due_at, sorted_by_priority=self._sorted
+            message,
+            self.publisher.frame_max,
+            tried=attempts,
+            crashes=crashes,
+            due_at=due_at,
+            sorted_by_priority=self._sorted,
         )

@@ -41,6 +41,7 @@ class Holding(msgspec.Struct, gc=False, eq=False):
         channel: that it came over; with it the lease ends.
         tag: by which the channel knows it.
         came: what came.
+        returned: it came back, and the broker would not remember: it must be published anew.
         settling: an end of it is under way, or has been told.
         copied: the copy that its end needs is safe.
     """
@@ -48,6 +49,7 @@ class Holding(msgspec.Struct, gc=False, eq=False):
     channel: Channel
     tag: int
     came: Came
+    returned: bool = False
     settling: bool = False
     copied: bool = False
 
@@ -228,9 +230,10 @@ class Credit:
         one = came(arrival, "")
         if one.foreign:
             one.message = one.message.replace(id=new_id(), accepted_at=one.message.accepted_at or self._now())
-        if not self._counts_returns and arrival.redelivered:
-            one.crashes = 1
-        return Holding(channel, arrival.tag, one)
+        returned = arrival.redelivered and not self._counts_returns
+        if returned:
+            one.crashes += 1
+        return Holding(channel, arrival.tag, one, returned)
 
     def _now(self) -> float:
         return self._copies.clock.time()
@@ -238,7 +241,7 @@ class Credit:
     def _must_go_again(self, holding: Holding) -> bool:
         """Whether a message cannot be handed out as it is: too early, nameless, or its past must be written into it."""
         one = holding.came
-        return one.due_at > self._now() or one.foreign or (one.crashes > 0 and not self._counts_returns)
+        return one.due_at > self._now() or one.foreign or holding.returned
 
     async def _send_again(self, holdings: Sequence[Holding]) -> None:
         """Publish anew what cannot be handed out as it is; what the broker does not take, and is due, stays."""
@@ -269,13 +272,12 @@ class Credit:
 
     async def _anew(self, one: Came) -> Letter:
         if one.due_at > self._now():
-            return await self._copies.due(one.message, one.tried + one.crashes, one.due_at)
+            return await self._copies.due(one.message, one.tried, one.due_at, one.crashes)
         return self._copies.put_back(one)
 
     def _hand(self, holding: Holding) -> Delivery:
         self._held[id(holding)] = holding
-        one = holding.came
-        return Delivery(one.message, one.tried + one.crashes + 1, holding)
+        return Delivery(holding.came.message, holding.came.attempt, holding)
 
     def _take_here(self, limit: int) -> list[Holding]:
         taken: list[Holding] = []
@@ -340,7 +342,7 @@ class Credit:
             return await self._copies.retry(message, attempt, settlement.delay)
         if settlement.ending is Ending.DEAD:
             return self._copies.dead(message, attempt)
-        return self._copies.again(message, attempt - 1)
+        return self._copies.put_back(settlement.delivery.handle.came)
 
     async def _copy(self, holdings: Sequence[Holding], letters: Sequence[Letter]) -> None:
         """Publish copies; raise the first error, once it is noted which of them are safe."""

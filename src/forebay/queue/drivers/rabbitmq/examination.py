@@ -15,13 +15,6 @@ SAFE_DELIVERY_LIMIT = 1_000
 LITTLE_DISK = 200_000_000
 """Bytes: with a limit below it the disk is full before the alarm rings, or soon after."""
 
-UNSEEN = Finding(
-    severity=Severity.WARNS,
-    setting="management",
-    value="cannot be reached",
-    why="policies, alarms, replicas and the settings of queues that others declared were not examined",
-    mend="rabbitmq-plugins enable rabbitmq_management, and ?management=http://host:15672 in the URL",
-)
 CONSUMER_TIMEOUT = Finding(
     severity=Severity.WARNS,
     setting="consumer_timeout",
@@ -29,6 +22,17 @@ CONSUMER_TIMEOUT = Finding(
     why="a message that is longer in work, or in order and longer in retry, is taken away and delivered again",
     mend="consumer_timeout = 86400000 in rabbitmq.conf, where handlers may take that long",
 )
+
+
+def not_seen(reason: str) -> Finding:
+    """Say that AMQP alone does not tell enough."""
+    return Finding(
+        severity=Severity.WARNS,
+        setting="management",
+        value=reason,
+        why="policies, alarms, replicas and the settings of queues that others declared were not examined",
+        mend="rabbitmq-plugins enable rabbitmq_management, and ?management=http://host:15672 in the URL",
+    )
 
 
 def durability_of(queues: Iterable[Queue]) -> Durability:
@@ -43,11 +47,11 @@ def _class_of(queue: Queue) -> Durability:
     return Durability.FSYNC if queue.type == "quorum" else Durability.OS
 
 
-def findings_of_queue(queue: Queue) -> list[Finding]:
-    """Examine one queue of a topic."""
+def findings_of_queue(queue: Queue, machines: int) -> list[Finding]:
+    """Examine one queue of a topic, on a broker of so many machines."""
     if _is_each(queue):
         return []
-    found = [*_that_drop(queue), *_that_vanish(queue), *_that_give_up(queue), *_that_break(queue)]
+    found = [*_that_drop(queue), *_that_vanish(queue), *_that_give_up(queue), *_that_break(queue, machines)]
     return found or [Finding(severity=Severity.FINE, setting=queue.name, value=f"{queue.type}, durable, no limits")]
 
 
@@ -111,7 +115,8 @@ def _that_give_up(queue: Queue) -> Iterable[Finding]:
         )
 
 
-def _that_break(queue: Queue) -> Iterable[Finding]:
+def _that_break(queue: Queue, machines: int) -> Iterable[Finding]:
+    members = len(queue.members) or machines  # of a new queue the broker tells them later
     if queue.durable and queue.type == "classic":
         yield _warns(
             queue,
@@ -120,11 +125,11 @@ def _that_break(queue: Queue) -> Iterable[Finding]:
             "what was accepted lies in the page cache: a power cut may lose it, or the whole queue",
             "leave discipline=priority out, or use RabbitMQ 4.3 or newer, whose quorum queues have priorities",
         )
-    if queue.type == "quorum" and len(queue.members) < 2:
+    if queue.type == "quorum" and members < 2:
         yield _warns(
             queue,
             "members",
-            str(len(queue.members)),
+            str(members),
             "it lies on one machine: when that is lost, so are its messages",
             "a cluster of three, and rabbitmq-queues grow NODE all",
         )

@@ -149,9 +149,9 @@ class Lanes:
         message = one.message
         if one.foreign:
             message = message.replace(id=new_id(), accepted_at=message.accepted_at or self._copies.clock.time())
-        crashes = one.crashes or int(arrival.redelivered)
+        one.crashes = one.crashes or int(arrival.redelivered)
         lane = {Order.KEY: message.key, Order.PARTITION: ""}.get(self._order)
-        entry = Entry(self._channel, arrival.tag, message, one.tried + crashes + 1, lane)
+        entry = Entry(self._channel, arrival.tag, message, one.attempt, lane)
         self._entries[id(entry)] = entry
         delay = one.due_at - self._copies.clock.time()
         if delay > 0:

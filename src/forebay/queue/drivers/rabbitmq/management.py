@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -40,18 +42,48 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     auto_delete: bool = False
     exclusive: bool = False
     arguments: dict[str, Any] = {}
-    policy: dict[str, Any] = msgspec.field(name="effective_policy_definition", default={})
+    policy: dict[str, Any] = msgspec.field(name="forebay-policy", default={})  # "policy" is a name there
     members: list[str] = []
     unacknowledged: int = msgspec.field(name="messages_unacknowledged", default=0)
     bytes: int = msgspec.field(name="message_bytes", default=0)
 
     def setting(self, name: str) -> Any:
         """Return what an argument or a policy sets; None: neither does."""
-        own = self.arguments.get(f"x-{name}")
-        policy = self.policy.get(name)
-        if isinstance(own, int) and isinstance(policy, int):
-            return min(own, policy)
-        return policy if own is None else own
+        return _stricter(self.arguments.get(f"x-{name}"), self.policy.get(name))
+
+    def ruled_by(self, *kinds: Sequence[Policy]) -> Queue:
+        """Return it with what the first policy of each kind that concerns it sets."""
+        merged: dict[str, Any] = {}
+        for policies in kinds:
+            for name, value in next((one.definition for one in policies if one.concerns(self)), {}).items():
+                merged[name] = _stricter(value, merged.get(name))
+        return msgspec.structs.replace(self, policy=merged)
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator sets for all queues whose names match.
+
+    Arguments:
+        pattern: of the names.
+        definition: what is set.
+        apply_to: exchanges, queues, all, or one type of queues.
+        priority: of those that match the highest counts.
+    """
+
+    pattern: str
+    definition: dict[str, Any] = {}
+    apply_to: str = msgspec.field(name="apply-to", default="all")
+    priority: int = 0
+
+    def concerns(self, queue: Queue) -> bool:
+        """Return whether it sets something for a queue."""
+        return self.apply_to in {"all", "queues", f"{queue.type}_queues"} and self._matches(queue.name)
+
+    def _matches(self, name: str) -> bool:
+        try:
+            return re.search(self.pattern, name) is not None
+        except re.error:  # Erlang's expressions are a little richer than ours
+            return True
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +143,13 @@ class Management:
         self._authorization = "Basic " + base64.b64encode(f"{account.user}:{account.password}".encode()).decode()
 
     async def queues(self) -> list[Queue]:
-        """Return all queues of the virtual host."""
-        return await self._get(f"queues/{self._vhost}", list[Queue])
+        """Return all queues of the virtual host, with what policies set now: the broker's own account of it is late."""
+        queues = await self._get(f"queues/{self._vhost}", list[Queue])
+        ordinary = await self._get(f"policies/{self._vhost}", list[Policy])
+        overriding = await self._get(f"operator-policies/{self._vhost}", list[Policy])
+        for policies in (ordinary, overriding):
+            policies.sort(key=lambda policy: -policy.priority)
+        return [queue.ruled_by(ordinary, overriding) for queue in queues]
 
     async def exchanges(self) -> list[Exchange]:
         """Return all exchanges of the virtual host."""
@@ -147,3 +184,10 @@ class Management:
         request = urllib.request.Request(f"{self._place}/api/{what}", headers={"Authorization": self._authorization})
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             return bytes(answer.read())
+
+
+def _stricter(one: Any, other: Any) -> Any:
+    """Return the smaller of two limits, or whichever setting there is."""
+    if isinstance(one, int) and isinstance(other, int):
+        return min(one, other)
+    return other if one is None else one

@@ -21,9 +21,10 @@ ACCEPTED_AT = "forebay-accepted-at"
 PRIORITY = "forebay-priority"
 NOT_BEFORE = "forebay-not-before"
 ATTEMPTS = "forebay-tried"
+CRASHES = "forebay-crashes"
 DUE_AT = "forebay-due-at"
 ODD = "forebay-odd-headers"
-OURS = frozenset({ID, KEY, ACCEPTED_AT, PRIORITY, NOT_BEFORE, ATTEMPTS, DUE_AT, ODD})
+OURS = frozenset({ID, KEY, ACCEPTED_AT, PRIORITY, NOT_BEFORE, ATTEMPTS, CRASHES, DUE_AT, ODD})
 
 HIGHEST_PRIORITY = 31
 """Of a message, as the broker sorts: quorum queues have these 32 since 4.3, and classic ones are declared with them."""
@@ -39,7 +40,7 @@ class Came(msgspec.Struct, gc=False):
     Arguments:
         message: it.
         tried: attempts that were made before this copy was published.
-        crashes: deliveries of this copy whose worker did not end them.
+        crashes: times that it came back since, without a word of its worker.
         due_at: not to be delivered before, in seconds since the epoch.
         foreign: it came without an id, and got one that nobody else knows.
     """
@@ -50,9 +51,24 @@ class Came(msgspec.Struct, gc=False):
     due_at: float = 0.0
     foreign: bool = False
 
+    @property
+    def attempt(self) -> int:
+        """The number of its next delivery, from 1.
+
+        The first time that it came back is not counted: the broker takes back also what is on its way at the moment
+        when a consumer is cancelled or a connection is lost, and nobody has tried that.
+        """
+        return self.tried + 1 + max(self.crashes - 1, 0)
+
 
 def content_of(
-    message: Message, frame_max: int, *, tried: int = 0, due_at: float = 0.0, sorted_by_priority: bool = False
+    message: Message,
+    frame_max: int,
+    *,
+    tried: int = 0,
+    crashes: int = 0,
+    due_at: float = 0.0,
+    sorted_by_priority: bool = False,
 ) -> tuple[str, bytes, bytes]:
     """Return AMQP's id, the payload of the header frame, and the body of a message.
 
@@ -60,6 +76,7 @@ def content_of(
         message: it.
         frame_max: bytes of a frame; the broker takes no larger header.
         tried: attempts made so far.
+        crashes: times that it came back since.
         due_at: not to be delivered before; 0: at once.
         sorted_by_priority: whether the broker is to know the priority; newer ones sort every quorum queue by it.
 
@@ -79,6 +96,8 @@ def content_of(
         headers[NOT_BEFORE] = repr(message.not_before)
     if tried:
         headers[ATTEMPTS] = str(tried)
+    if crashes:
+        headers[CRASHES] = str(crashes)
     if due_at:
         headers[DUE_AT] = repr(due_at)
     properties = Properties(headers, id)
@@ -124,7 +143,7 @@ def came(arrival: Arrival, new_id: str) -> Came:
     return Came(
         Message(id or new_id, arrival.body, key, texts, priority, accepted_at, not_before),
         max(int(_number(ours.get(ATTEMPTS, ""), 0.0)), 0),
-        crashes,
+        crashes + max(int(_number(ours.get(CRASHES, ""), 0.0)), 0),
         max(_number(ours.get(DUE_AT, ""), 0.0), not_before),
         not id,
     )
