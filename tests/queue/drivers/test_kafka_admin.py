@@ -81,7 +81,7 @@ async def test_a_topic_as_forebay_makes_it_on_one_broker_lacks_replicas_and_noth
     assert found(examination.findings, "auto.create.topics.enable").severity is FINE
 
 
-async def test_bad_settings_of_topics_are_found_each_with_its_mend(opened, operator, client):
+async def test_bad_settings_of_topics_are_found_each_with_its_mend(opened, operator, client, kafka):
     driver, topic = await opened(), opened.topic
     await driver.publish([Message("old", b"", accepted_at=1.0)], math.inf)
     await alter(client, topic, retention_ms="3600000", cleanup_policy="compact,delete")
@@ -92,6 +92,8 @@ async def test_bad_settings_of_topics_are_found_each_with_its_mend(opened, opera
     assert found(findings, f"{topic}: retention.ms").severity is LOSES
     assert "has waited" in found(findings, f"{topic}: retention.ms").why
     assert found(findings, f"{topic}: cleanup.policy").severity is LOSES
+    mend = f"kafka-configs --bootstrap-server 127.0.0.1:{kafka.port} --alter --topic {topic} --add-config"
+    assert found(findings, f"{topic}: cleanup.policy").mend == f"{mend} cleanup.policy=delete"
     assert found(findings, f"{topic}.later: retention.ms").severity is WARNS
     assert found(findings, f"{topic}.later: retention.bytes").severity is WARNS
     assert found(findings, f"{topic}.retry: unclean.leader.election.enable").severity is LOSES

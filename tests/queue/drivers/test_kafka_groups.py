@@ -90,7 +90,7 @@ async def test_members_that_join_and_leave_every_second_under_load_lose_nothing(
 
 
 async def test_in_order_the_attempts_survive_a_hand_over_and_a_message_that_kills_comes_to_its_end(opened):
-    await (await opened(partitions=1)).publish(messages(2, key="a"), math.inf)
+    [reference, _] = await (await opened(partitions=1)).publish(messages(2, key="a"), math.inf)
     seen = []
     for end in (lambda owner: owner.close(), leave_without_a_word, leave_without_a_word, leave_without_a_word):
         owner = await opened(order="key")
@@ -99,6 +99,8 @@ async def test_in_order_the_attempts_survive_a_hand_over_and_a_message_that_kill
             await owner.settle([Settlement(first, Ending.RETRY, headers={"story": "told"})])
             [first] = await take(owner, 1)
             assert first.message.headers == {"story": "told"}
+            found = await owner.find(reference)
+            assert (found.state, found.attempts) == (State.IN_WORK, 2)
         seen.append(first.attempt)
         assert first.message.body == b"0"
         await end(owner)

@@ -165,10 +165,10 @@ def test_a_retry_is_ready_when_it_is_due_and_not_before():
     holdings.bring([(Delivery(Message("a", b""), 2, lease), 10.0)], 5.0)
     holdings.wake_due(9.9)
     assert holdings.take(1) == []
-    assert holdings.where(PART, 0)[0] == "later"
+    assert holdings.where(PART, 0).state == "later"
     holdings.wake_due(10.0)
     assert len(holdings.take(1)) == 1
-    assert holdings.where(PART, 0)[0] == "in hand"
+    assert holdings.where(PART, 0).state == "in hand"
 
 
 def test_a_position_is_offered_for_commit_once_until_it_moves():

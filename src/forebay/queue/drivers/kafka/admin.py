@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import msgspec
 from confluent_kafka import KafkaException
 
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
 from forebay.errors import Unavailable, UsageError
-from forebay.queue.admin import Examination, Lag, TopicInfo
+from forebay.queue.admin import Examination, Finding, Lag, TopicInfo
 from forebay.queue.drivers.kafka.address import DEAD, RETRY, Address, read_address
 from forebay.queue.drivers.kafka.cluster import Cluster
 from forebay.queue.drivers.kafka.examination import (
+    HERE,
     examine_broker,
     examine_partitions,
     examine_topic,
@@ -56,7 +58,9 @@ class KafkaAdmin:
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        self._cluster = Cluster(read_address(url).client)
+        client = read_address(url).client
+        self._servers: str = client["bootstrap.servers"]
+        self._cluster = Cluster(client)
         self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._background = ThreadPoolExecutor(1, thread_name_prefix="forebay-kafka-admin")
         self._closed = False
@@ -187,8 +191,11 @@ class KafkaAdmin:
             version=self._cluster.version(),
             durability=min((durability_of(one) for one in topics), key=list(Durability).index, default=Durability.OS),
             proof=proof_of(topics) if topics else "there is no topic yet whose settings could prove more",
-            findings=worst_first(_each_once(findings)),
+            findings=worst_first(_each_once(self._addressed(one) for one in findings)),
         )
+
+    def _addressed(self, finding: Finding) -> Finding:
+        return msgspec.structs.replace(finding, mend=finding.mend.replace(HERE, self._servers))
 
     async def _ask(self, question: Callable[[], T]) -> T:
         if self._closed:

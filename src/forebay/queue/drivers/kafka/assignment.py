@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.kafka.marks import Marks
@@ -67,6 +68,20 @@ class Tally:
         self.in_hand = one.in_hand
         self.delayed = one.delayed
         self.due = one.watermark.unfinished - one.in_hand - one.delayed
+
+
+class Whereabouts(NamedTuple):
+    """Where a message is in one process.
+
+    Arguments:
+        state: ``ready``, ``later``, ``in hand``, ``ended`` or, where the process cannot say, nothing.
+        delivery: of one that is ready or comes later; its story may be known nowhere else.
+        before: attempts at one in hand that are counted beside its record, that under way not included.
+    """
+
+    state: str = ""
+    delivery: Delivery | None = None
+    before: int = 0
 
 
 class Lease:

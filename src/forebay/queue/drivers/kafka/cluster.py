@@ -12,7 +12,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from forebay.errors import UsageError
 from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.soundness import TopicSettings
-from forebay.queue.drivers.kafka.surveyor import ASK, HAS_MEMBERS, OPEN_SECONDS, value_of
+from forebay.queue.drivers.kafka.surveyor import ASK, HAS_MEMBERS, OPEN_SECONDS, described, described_topics, value_of
 
 admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
@@ -37,17 +37,12 @@ class Cluster:
 
     def settings(self, topics: Sequence[str]) -> list[TopicSettings]:
         """Return the settings of topics, and on how many brokers they are."""
-        values = self._described(admin.ConfigResource.Type.TOPIC, topics)
-        known = self._admin.list_topics(timeout=OPEN_SECONDS).topics
-        return [
-            TopicSettings(name, min((len(one.replicas) for one in known[name].partitions.values()), default=0), told)
-            for name, told in values.items()
-        ]
+        return described_topics(self._admin, topics)
 
     def brokers(self) -> list[Mapping[str, str | None]]:
         """Return the settings of each broker."""
         ids = [str(id) for id in self._admin.list_topics(timeout=OPEN_SECONDS).brokers]
-        return list(self._described(admin.ConfigResource.Type.BROKER, ids).values())
+        return list(described(self._admin, admin.ConfigResource.Type.BROKER, ids).values())
 
     def version(self) -> str:
         """Return the version of the brokers; since 4.0 they have no setting that tells it."""
@@ -95,14 +90,6 @@ class Cluster:
         deadline = time.monotonic() + OPEN_SECONDS
         while set(topics) & self.topics().keys() and time.monotonic() < deadline:
             time.sleep(0.05)
-
-    def _described(self, kind: Any, names: Sequence[str]) -> dict[str, Mapping[str, str | None]]:
-        resources = [admin.ConfigResource(kind, name) for name in names]
-        futures = self._admin.describe_configs(resources, **ASK) if resources else {}
-        return {
-            resource.name: {name: entry.value for name, entry in value_of(future).items()}
-            for resource, future in futures.items()
-        }
 
     def _offsets(self, parts: Sequence[TopicPartition], which: Any) -> dict[tuple[str, int], int]:
         asked = self._admin.list_offsets(dict.fromkeys(parts, which), **ASK) if parts else {}

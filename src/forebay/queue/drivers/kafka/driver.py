@@ -82,6 +82,7 @@ class Kafka:
         self._wanted = False
         self._later = address.later
         self._published = 0
+        self._purger, self._purged = new_id(), 0
         self._lag = (-math.inf, 0.0)
         self._closed = False
 
@@ -151,8 +152,8 @@ class Kafka:
             for one, held in zip(settlements, answers, strict=True)
             if held and one.ending is Ending.RELEASE
         ]
-        if back:
-            self._arrival.set()
+        if back or (self._poller.holdings.in_place and self._poller.holdings.ready):
+            self._arrival.set()  # another may be ready: one that came back, or the next of its lane
         if any(assignment.gated and not assignment.withdrawn for assignment in back):
             await self._poller.take_back()  # before another message begins that may kill us
         return answers
@@ -205,7 +206,8 @@ class Kafka:
         else:
             count = await self._ask(self._ledger.skip_to_end)
         if count:
-            await self._send_all([purge_note(self._address.dead, new_id(), count)])
+            self._purged += count  # one note for each process: it must not grow with the purges
+            await self._send_all([purge_note(self._address.dead, self._purger, self._purged)])
         return count
 
     async def close(self) -> None:

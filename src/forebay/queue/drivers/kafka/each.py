@@ -9,7 +9,7 @@ from forebay.clock import Clock
 from forebay.durability import Durability
 from forebay.queue.driver import Counts, DeadLetter, Ending, Found, Settlement
 from forebay.queue.drivers.kafka.address import Address
-from forebay.queue.drivers.kafka.assignment import Part
+from forebay.queue.drivers.kafka.assignment import Part, Whereabouts
 from forebay.queue.drivers.kafka.driver import Kafka
 from forebay.queue.drivers.kafka.ledger import progress_of
 from forebay.queue.drivers.kafka.listener import Listener
@@ -119,8 +119,8 @@ class KafkaEach(Kafka):
         id, part, offset = self._ledger.place_of(reference)
         if part not in self._first or not self._first[part] <= offset < self._surveyor.ends()[part]:
             return None
-        here, local = self._holdings.where(part, offset) if self._holdings is not None else ("", None)
-        came = None if here == "ended" else self._surveyor.record(part, offset)
+        here = self._holdings.where(part, offset) if self._holdings is not None else Whereabouts()
+        came = None if here.state == "ended" else self._surveyor.record(part, offset)
         if came is None or came.message.id != id:
             return None
-        return self._ledger.found(came, here, local)
+        return self._ledger.found(came, here)

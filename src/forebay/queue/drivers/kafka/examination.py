@@ -10,6 +10,9 @@ from forebay.queue.admin import Finding, Severity
 from forebay.queue.drivers.kafka.address import DEAD, LARGEST
 from forebay.queue.drivers.kafka.soundness import TopicSettings, durability_of
 
+HERE = "HOST:9092"
+"""Stands in the mends for the address of the brokers."""
+
 WEEK = 7 * 24 * 60
 """Minutes."""
 
@@ -68,7 +71,8 @@ def examine_broker(values: Mapping[str, str | None]) -> list[Finding]:
             "message.max.bytes",
             values.get("message.max.bytes"),
             "Topics that are made without a limit of their own refuse larger messages.",
-            f"kafka-configs --alter --entity-type brokers --entity-default --add-config message.max.bytes={LARGEST}",
+            f"kafka-configs --bootstrap-server {HERE} --alter --entity-type brokers --entity-default "
+            f"--add-config message.max.bytes={LARGEST}",
         ),
     ]
 
@@ -95,9 +99,9 @@ def examine_partitions(partitions: Mapping[str, int]) -> list[Finding]:
     counts = sorted(set(partitions.values()))
     told = ", ".join(f"{name}: {count}" for name, count in sorted(partitions.items()))
     why = "With order=key, a message that was delayed or returned can be worked on beside others of its key."
-    mend = (
-        f"kafka-topics --alter --topic ... --partitions {counts[-1]} for those that have fewer, with the workers away"
-    )
+    fewer = [name for name, count in sorted(partitions.items()) if count < counts[-1]]
+    alter = [f"kafka-topics --bootstrap-server {HERE} --alter --topic {name}" for name in fewer]
+    mend = "; ".join(f"{one} --partitions {counts[-1]}" for one in alter) + ", while nothing waits"
     return [_judged(len(counts) > 1, "partitions", told if len(counts) > 1 else str(counts[0]), why, mend)]
 
 
@@ -110,8 +114,8 @@ def _replication(topic: TopicSettings) -> list[Finding]:
             str(topic.replicas),
             "It is on one machine only"
             + (": with its disk, all is gone." if synced else ", and there in memory at first: a power cut takes it."),
-            "kafka-reassign-partitions to three brokers; where there is one only: "
-            + _alter(topic, "flush.messages=1").removeprefix("kafka-configs "),
+            "move it to three brokers with kafka-reassign-partitions; where there is one only: "
+            + _alter(topic, "flush.messages=1"),
             Severity.WARNS if synced else Severity.LOSES,
         ),
         _judged(
@@ -209,7 +213,7 @@ def _log_retention(broker: TopicSettings) -> tuple[int, str]:
 
 
 def _alter(topic: TopicSettings, setting: str) -> str:
-    return f"kafka-configs --alter --entity-type topics --entity-name {topic.name} --add-config {setting}"
+    return f"kafka-configs --bootstrap-server {HERE} --alter --topic {topic.name} --add-config {setting}"
 
 
 def _judged(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from forebay.disciplines import Order
 from forebay.queue.driver import Delivery, Ending, Settlement
-from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part, Tally, Waiting
+from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part, Tally, Waiting, Whereabouts
 from forebay.queue.drivers.kafka.lanes import Lanes
 
 REMEMBERED = 2_000
@@ -297,25 +297,23 @@ class Holdings:
         with self._changed:
             return {part: Tally(one) for part, one in self._assignments.items()}
 
-    def where(self, part: Part, offset: int) -> tuple[str, Delivery | None]:
-        """Return ``ready``, ``later``, ``in hand``, ``ended`` or, where this process cannot say, nothing.
-
-        With what is ready or comes later goes its delivery: its attempts may be known nowhere else.
-        """
+    def where(self, part: Part, offset: int) -> Whereabouts:
+        """Return where a message is in this process."""
         with self._changed:
             assignment = self._assignments.get(part)
             if assignment is None or assignment.watermark.position is None:
-                return "", None
+                return Whereabouts()
             if not assignment.watermark.holds(offset):
-                return ("ended" if offset < (assignment.watermark.following or 0) else ""), None
+                return Whereabouts("ended" if offset < (assignment.watermark.following or 0) else "")
             behind = self.lanes.waiting() if self.lanes is not None else ()
             for delivery in (*self._ready, *self._gated, *behind):
                 if delivery.handle.offset == offset and delivery.handle.assignment is assignment:
-                    return "ready", delivery
+                    return Whereabouts("ready", delivery)
             for _, _, delivery in self._later:
                 if delivery.handle.offset == offset and delivery.handle.assignment is assignment:
-                    return "later", delivery
-            return "in hand", None
+                    return Whereabouts("later", delivery)
+            before = 0 if assignment.marks is None else assignment.marks.before(offset)
+            return Whereabouts("in hand", None, before)
 
     def _drop_withdrawn(self) -> None:
         """Forget what waits of assignments that are leaving; those behind it in their lanes go on."""

@@ -18,9 +18,9 @@ import msgspec
 
 from forebay.clock import Clock
 from forebay.queue.admin import Lag
-from forebay.queue.driver import Counts, DeadLetter, Delivery, Found, State
+from forebay.queue.driver import Counts, DeadLetter, Found, State
 from forebay.queue.drivers.kafka.address import Address
-from forebay.queue.drivers.kafka.assignment import Part, Tally
+from forebay.queue.drivers.kafka.assignment import Part, Tally, Whereabouts
 from forebay.queue.drivers.kafka.holdings import Holdings
 from forebay.queue.drivers.kafka.letters import Letters
 from forebay.queue.drivers.kafka.records import Arrival, read
@@ -219,35 +219,35 @@ class Ledger:
         """Return the message at a place if it is there and has not ended there."""
         if part not in extents:
             return None
-        here, local = holdings.where(part, offset) if holdings is not None else ("", None)
-        if here == "ended" or not (here or extents[part].holds(offset)):
+        here = holdings.where(part, offset) if holdings is not None else Whereabouts()
+        if here.state == "ended" or not (here.state or extents[part].holds(offset)):
             return None
         came = self._surveyor.record(part, offset)
         if came is None or came.message.id != id:
             return None
-        return self.found(came, here, local)
+        return self.found(came, here)
 
     def _retrying(self, id: str, extents: Mapping[Part, Extent], holdings: Holdings | None) -> Found | None:
         self._follow_retries(extents)
         part, offset, came = self._retries.get(id, (("", 0), 0, None))
         if came is None or not extents[part].holds(offset):
             return None
-        here, local = holdings.where(part, offset) if holdings is not None else ("", None)
-        return None if here == "ended" else self.found(came, here, local)
+        here = holdings.where(part, offset) if holdings is not None else Whereabouts()
+        return None if here.state == "ended" else self.found(came, here)
 
-    def found(self, came: Arrival, here: str, local: Delivery | None) -> Found:
+    def found(self, came: Arrival, here: Whereabouts) -> Found:
         """Return the state of a message that has not ended.
 
         Arguments:
             came: its record.
-            here, local: where it is in this process, and its delivery: its story may be known nowhere else.
+            here: where it is in this process.
         """
-        message, attempt = came.message, came.attempt
-        if local is not None:
-            message, attempt = local.message, local.attempt
-        if here == "in hand":
+        message, attempt = came.message, came.attempt + here.before
+        if here.delivery is not None:
+            message, attempt = here.delivery.message, here.delivery.attempt
+        if here.state == "in hand":
             return Found(State.IN_WORK, message.accepted_at, attempt, message.headers)
-        retrying = attempt > 1 or here == "later" or came.due_at > self._clock.time()
+        retrying = attempt > 1 or here.state == "later" or came.due_at > self._clock.time()
         return Found(State.RETRYING if retrying else State.WAITING, message.accepted_at, attempt - 1, message.headers)
 
     def _follow_retries(self, extents: Mapping[Part, Extent]) -> None:

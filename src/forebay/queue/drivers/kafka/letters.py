@@ -153,7 +153,7 @@ def dropped_note(topic: str, id: str, returns: int) -> Record:
 
 
 def purge_note(topic: str, id: str, count: int) -> Record:
-    """Return the record that says so many waiting messages were removed."""
+    """Return the record that says how many waiting messages one process has removed; it replaces the one before."""
     return Record(topic, _id(PURGE + id), None, [(ENDED, PURGED.encode()), (COUNT, str(count).encode())])
 
 

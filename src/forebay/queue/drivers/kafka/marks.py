@@ -47,6 +47,10 @@ class Marks:
         self._in_hand.add(offset)
         return self._begun.get(offset, 0)
 
+    def before(self, offset: int) -> int:
+        """Return how often a message was begun before the delivery under way."""
+        return self._begun.get(offset, 0)
+
     def take_back(self, offset: int) -> None:
         """Note that a message was not begun after all; an interruption is not an attempt."""
         self._in_hand.discard(offset)

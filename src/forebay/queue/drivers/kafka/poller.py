@@ -26,6 +26,8 @@ POLL = 500
 MOST_READY = 4_000
 WINDOW = 20_000
 """Messages of one partition above its position: what a crash would repeat at most."""
+ORDERED_WINDOW = 5_000
+"""The same where messages wait for their turn, in memory: a key that stands still stops its partition after so many."""
 IDLE_SECONDS = 0.05
 CARE_SECONDS = 0.002
 """How long a poll may take while messages wait to be noted before they are handed out."""
@@ -184,7 +186,8 @@ class Poller:
     def _hold_back(self, full: bool) -> None:
         """Pause partitions while there is no room for their records; polling goes on."""
         assignments = self.holdings.assignments()
-        wanted = {one.part for one in assignments if full or one.watermark.window >= WINDOW}
+        window = WINDOW if self.holdings.lanes is None else ORDERED_WINDOW
+        wanted = {one.part for one in assignments if full or one.watermark.window >= window}
         held = {one.part for one in assignments}
         if pause := wanted - self._paused:
             self._consumer.pause([TopicPartition(*part) for part in pause])

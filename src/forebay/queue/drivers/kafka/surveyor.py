@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -95,7 +95,7 @@ class Surveyor:
             self._create(missing, found)
         self.look()
         self.survey()  # the new partitions answer
-        settings = [self.settings(name) for name in self._address.topics]
+        settings = described_topics(self._admin, list(self._address.topics))
         warn_of_loss(settings[:2] + [one for one in settings if one.name == self._address.retry])
         return min((durability_of(one) for one in settings), key=list(Durability).index)
 
@@ -232,14 +232,6 @@ class Surveyor:
             time.sleep(0.05)
         raise Unavailable(f"Kafka: the topic {self._address.topic} has no leader")
 
-    def settings(self, topic: str) -> TopicSettings:
-        """Return how many replicas a topic has, and its settings as the broker tells them."""
-        resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic)
-        found = value_of(next(iter(self._admin.describe_configs([resource], **ASK).values())))
-        described = self._admin.list_topics(topic, timeout=OPEN_SECONDS).topics[topic]
-        replicas = min((len(one.replicas) for one in described.partitions.values()), default=0)
-        return TopicSettings(topic, replicas, {name: entry.value for name, entry in found.items()})
-
 
 def value_of(future: Future[T]) -> T:
     """Return what the broker answered."""
@@ -251,3 +243,25 @@ def value_of(future: Future[T]) -> T:
 
 def _is_end(record: Any) -> bool:
     return bool(record.error().code() == KafkaError._PARTITION_EOF)
+
+
+def described(client: Any, kind: Any, names: Sequence[str]) -> dict[str, Mapping[str, str | None]]:
+    """Return the settings of topics or brokers, as the brokers tell them in one answer."""
+    resources = [admin.ConfigResource(kind, name) for name in names]
+    futures = client.describe_configs(resources, **ASK) if resources else {}
+    return {
+        resource.name: {name: entry.value for name, entry in value_of(future).items()}
+        for resource, future in futures.items()
+    }
+
+
+def described_topics(client: Any, names: Sequence[str]) -> list[TopicSettings]:
+    """Return the settings of topics, and on how many brokers the worst partition of each is."""
+    values = described(client, admin.ConfigResource.Type.TOPIC, names)
+    known = client.list_topics(timeout=OPEN_SECONDS).topics
+    replicas = {
+        name: min((len(one.replicas) for one in known[name].partitions.values()), default=0)
+        for name in values
+        if name in known
+    }
+    return [TopicSettings(name, replicas.get(name, 0), values[name]) for name in names]
