@@ -110,7 +110,8 @@ class NATS:
         try:
             while True:
                 if not group.fetcher.found and group.intake.parked < MOST_PARKED:
-                    await group.fetcher.fetch(limit, min(left, TURN_SECONDS) if group.intake.parked else left)
+                    longest = TURN_SECONDS if group.intake.parked else group.leases.seconds / 4
+                    await group.fetcher.fetch(limit, min(left, longest))  # leases run from the moment of the request
                 elif not group.fetcher.found:
                     await asyncio.sleep(min(left, TURN_SECONDS))
                 taken = await self._take_in(limit)

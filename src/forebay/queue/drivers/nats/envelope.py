@@ -61,13 +61,15 @@ def read_headers(block: bytes) -> tuple[dict[str, str], dict[str, str]]:
     theirs: dict[str, str] = {}
     for line in block.decode(errors="replace").split("\r\n")[1:]:
         name, colon, value = line.partition(":")
-        if colon:
-            (ours if name in OURS else theirs)[name] = value.strip()
+        if colon and name in OURS:
+            ours[name] = value.strip()
+        elif colon and not name.startswith("Nats-"):  # those are the server's
+            theirs[name] = value.strip()
     if ODD in ours:
         odd, apart = _odd(ours.pop(ODD))
         ours |= odd
         theirs |= apart
-    return ours, {name: value for name, value in theirs.items() if not name.startswith("Nats-")} if theirs else {}
+    return ours, theirs
 
 
 def _odd(text: str) -> tuple[dict[str, str], dict[str, str]]:

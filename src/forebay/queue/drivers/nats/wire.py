@@ -152,7 +152,7 @@ class Wire:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await client.connect(**options)
         except (OSError, NatsError, TimeoutError) as error:
-            await client.close()
+            await self._let_go()
             raise self._refusal(error) from None  # the client's error would show the URL with its password
         client.options |= {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.25}
         self._inbox = client.new_inbox()
@@ -269,10 +269,17 @@ class Wire:
     async def close(self) -> None:
         """Let go of the broker."""
         self._lasting.clear()
-        with contextlib.suppress(NatsError, OSError, TimeoutError):
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._client.close()
+        await self._let_go()
         self._forget_asked()
+
+    async def _let_go(self) -> None:
+        """Close the client; in a task of its own, for it may end as cancelled when the server has gone meanwhile."""
+        closing = asyncio.get_running_loop().create_task(self._client.close())
+        _, late = await asyncio.wait({closing}, timeout=CONNECT_SECONDS)
+        for task in late:
+            task.cancel()
+        if not late and not closing.cancelled() and (error := closing.exception()) is not None:
+            log.debug("%s: %s", self.address.url, error)
 
     async def _note_error(self, error: Exception) -> None:
         why = str(error) or type(error).__name__

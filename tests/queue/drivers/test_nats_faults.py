@@ -1,0 +1,311 @@
+"""NATS when it is killed, stands still, or has its streams taken away; and workers in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
+from forebay.lab.servers import NATS as Broker
+from forebay.message import Message, new_id
+from forebay.queue.driver import Counts, Delivery, Driver, Ending, Settlement
+from forebay.queue.drivers import nats as driver_of_nats
+from forebay.queue.drivers.nats.api import Api
+from forebay.queue.drivers.nats.wire import Frame
+from forebay.queue.topic import Topic
+from forebay.url import parse
+
+Open = Callable[..., Awaitable[Driver]]
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Open]:
+    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
+    topic, drivers = f"t{new_id()}", []
+
+    async def open_one(broker: Broker, **options: str) -> Driver:
+        url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "2s", **options})
+        drivers.append(await driver_of_nats.connect(url))
+        return drivers[-1]
+
+    open_one.topic = topic
+    yield open_one
+    for driver in drivers:
+        await driver.close()
+
+
+def messages(count: int) -> list[Message]:
+    return [Message(new_id(), b"%d" % n) for n in range(count)]
+
+
+async def take(driver: Driver, count: int) -> list[Delivery]:
+    taken: list[Delivery] = []
+    async with asyncio.timeout(20):
+        while len(taken) < count:
+            taken += await driver.receive(count - len(taken), 1.0)
+    return taken
+
+
+async def until_counts(driver: Driver, **expected: int) -> Counts:
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(ForebayError):  # a broker that has just come back
+                counts = await driver.counts()
+                if all(getattr(counts, name) == value for name, value in expected.items()):
+                    return counts
+            await asyncio.sleep(0.05)
+
+
+class Worker:
+    """Takes and settles until it is told to stop; remembers what it has ended, and what it has heard."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.ended: list[str] = []
+        self.heard: list[str] = []
+        self.stopped = False
+        self.task = asyncio.create_task(self.work())
+
+    async def work(self) -> None:
+        while not self.stopped:
+            try:
+                taken = await self.driver.receive(50, 0.2)
+                kept = await self.driver.settle([Settlement(one) for one in taken])
+            except ForebayError as error:
+                self.heard.append(str(error))
+                await asyncio.sleep(0.05)
+                continue
+            self.ended += [one.message.id for one, held in zip(taken, kept, strict=True) if held]
+
+    async def stop(self) -> None:
+        self.stopped = True
+        await self.task
+
+
+async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(opened, own_server):
+    broker = own_server(Broker)
+    driver, publisher = await opened(broker), await opened(broker)
+    worker, accepted, unknown, refused = Worker(driver), [], [], []
+
+    async def publish(count: int) -> None:
+        batch = messages(count)
+        for one, answer in zip(batch, await publisher.publish(batch, math.inf), strict=True):
+            kind = accepted if isinstance(answer, str) else unknown if isinstance(answer, Unknown) else refused
+            kind.append(one.id)
+
+    for _ in range(10):
+        await publish(50)
+    under_way = [asyncio.create_task(publish(50)) for _ in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(broker.kill)
+    await asyncio.gather(*under_way)
+    await publish(50)
+    assert len(refused) >= 50  # certainly nothing happened: it is down
+    await asyncio.to_thread(broker.restart)
+    async with asyncio.timeout(30):
+        while len(accepted) < 1000:
+            await publish(50)
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(40):
+        while not set(accepted) <= set(worker.ended):
+            await asyncio.sleep(0.05)
+    counts = await until_counts(driver, waiting=0, in_work=0)
+    await worker.stop()
+    assert set(worker.ended) <= set(accepted) | set(unknown)
+    assert counts.lost == 0
+
+
+async def test_a_broker_that_stands_still_leaves_no_publish_without_an_answer(opened, own_server):
+    broker = own_server(Broker)
+    driver = await opened(broker)
+    topic = Topic("t", driver, deadline=1.0, owned=False)
+    before = await topic.publish(Message(new_id(), b"x"))
+    assert before
+    broker.pause()
+    loop, batch = asyncio.get_running_loop(), messages(300)
+    begin = loop.time()
+    answers = await asyncio.gather(*(topic.publish(one) for one in batch), return_exceptions=True)
+    assert loop.time() - begin < 4.0
+    assert {type(answer) for answer in answers} <= {Unknown, Unavailable}
+    broker.resume()
+    async with asyncio.timeout(20):
+        while True:
+            again = await asyncio.gather(*(topic.publish(one) for one in batch), return_exceptions=True)
+            if all(isinstance(answer, str) for answer in again):
+                break
+            await asyncio.sleep(0.1)
+    await topic.close()
+    taken = await take(driver, 301)  # each was stored once, though it was published again
+    assert len({one.message.id for one in taken}) == 301
+    assert all(await driver.settle([Settlement(one) for one in taken]))
+    assert (await until_counts(driver, done=301, waiting=0)).accepted == 301
+
+
+async def test_while_there_is_no_connection_a_publish_is_refused_at_once_and_never_sent(opened, own_server):
+    broker = own_server(Broker)
+    driver = await opened(broker)
+    await asyncio.to_thread(broker.kill)
+    async with asyncio.timeout(5):
+        while not isinstance((await driver.publish(messages(1), math.inf))[0], Unavailable):
+            await asyncio.sleep(0.01)
+    answers = await driver.publish(messages(5), math.inf)
+    assert {type(answer) for answer in answers} == {Unavailable}
+    await asyncio.to_thread(broker.restart)
+    await until_counts(driver, waiting=0, accepted=0)
+
+
+async def remove(driver: Driver, what: str) -> None:
+    await Api(driver._wire).ask(what)
+
+
+async def test_a_consumer_that_is_removed_under_a_worker_is_made_anew_and_nothing_is_lost(opened, nats):
+    driver = await opened(nats)
+    worker = Worker(driver)
+    first = messages(20)
+    await driver.publish(first, math.inf)
+    await until_counts(driver, done=20)
+    await remove(driver, f"CONSUMER.DELETE.{opened.topic}.{opened.topic}")
+    second = messages(20)
+    await driver.publish(second, math.inf)
+    async with asyncio.timeout(20):
+        while not {one.id for one in second} <= set(worker.ended):
+            await asyncio.sleep(0.05)
+    await worker.stop()
+    assert any("made anew" in words for words in worker.heard)
+
+
+async def test_a_stream_that_is_removed_under_a_worker_is_made_anew_and_it_says_so(opened, nats):
+    driver, publisher = await opened(nats), await opened(nats)
+    worker = Worker(driver)
+    await publisher.publish(messages(5), math.inf)
+    await until_counts(driver, done=5)
+    await remove(driver, f"STREAM.DELETE.{opened.topic}")
+    batch = messages(20)
+    answers = await publisher.publish(batch, math.inf)
+    assert all(isinstance(answer, str) for answer in answers), answers
+    async with asyncio.timeout(20):
+        while not {one.id for one in batch} <= set(worker.ended):
+            await asyncio.sleep(0.05)
+    await worker.stop()
+
+
+async def test_what_somebody_else_has_published_is_a_message_or_a_dead_letter(opened, nats):
+    driver = await opened(nats)
+    headers = b"NATS/1.0\r\nforebay-priority: many\r\ncolour: red\r\n\r\n"
+    frames = [Frame(f"{opened.topic}.now.x", b"plain"), Frame(f"{opened.topic}.now.y", b"", headers)]
+    assert None not in await driver._wire.ask(frames)
+    plain, other = await take(driver, 2)
+    assert (plain.message.id, plain.message.body, plain.attempt) == (f"{opened.topic}-1", b"plain", 1)
+    assert plain.message.accepted_at > 1_600_000_000
+    assert other.message.headers == {"colour": "red"}
+    story = {"reason": "what is it?"}
+    assert await driver.settle([Settlement(plain), Settlement(other, Ending.DEAD, 0.0, story)]) == [True, True]
+    [letter] = await driver.dead_letters()
+    assert (letter.message.id, letter.message.headers) == (f"{opened.topic}-2", story)
+    assert await driver.return_dead([letter.message.id]) == 1
+    [again] = await take(driver, 1)
+    assert again.message.id == f"{opened.topic}-2"
+
+
+async def test_a_stream_of_somebody_else_is_not_taken_for_a_topic(opened, nats):
+    driver = await opened(nats)
+    name = f"t{new_id()}"
+    await Api(driver._wire).ask(f"STREAM.CREATE.{name}", {"name": name, "subjects": [f"elsewhere.{name}"]})
+    with pytest.raises(UsageError, match="belongs to somebody else"):
+        await driver_of_nats.connect(parse(f"{nats.url}/{name}"))
+
+
+WORKER = """
+import asyncio, sys
+from forebay.queue.drivers.nats import connect
+from forebay.queue.driver import Settlement
+from forebay.url import parse
+
+async def main():
+    driver = await connect(parse(sys.argv[1]))
+    while True:
+        taken = await driver.receive(10, 1.0)
+        half = taken[: len(taken) // 2]
+        kept = await driver.settle([Settlement(one) for one in half])
+        for one, held in zip(half, kept):
+            if held:
+                print(one.message.id, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing_and_ends_nothing_twice(opened, nats):
+    driver = await opened(nats)
+    batch = messages(200)
+    await driver.publish(batch, math.inf)
+    url = f"{nats.url}/{opened.topic}?lease=2s"
+    victim = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER, url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert victim.stdout is not None
+    async with asyncio.timeout(30):
+        ended = [(await victim.stdout.readline()).decode().strip() for _ in range(20)]
+    victim.send_signal(signal.SIGKILL)
+    ended += (await victim.stdout.read()).decode().split()
+    await victim.wait()
+    worker = Worker(driver)
+    counts = await until_counts(driver, done=200, waiting=0, in_work=0)
+    await worker.stop()
+    assert counts.lost == 0
+    assert set(ended) | set(worker.ended) == {one.id for one in batch}
+    assert len(set(ended) & set(worker.ended)) == 0
+
+
+async def test_a_worker_that_stood_still_beyond_its_lease_ends_nothing(opened, nats):
+    driver = await opened(nats)
+    await driver.publish(messages(1), math.inf)
+    url = f"{nats.url}/{opened.topic}?lease=2s"
+    program = WORKER.replace(
+        "half = taken[: len(taken) // 2]", "half = taken; print('got', flush=True) if taken else 0"
+    )
+    program = program.replace("kept =", "await asyncio.sleep(1) if taken else None; kept =")
+    slow = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert slow.stdout is not None
+    async with asyncio.timeout(30):
+        assert await slow.stdout.readline() == b"got\n"
+    slow.send_signal(signal.SIGSTOP)
+    [delivery] = await take(driver, 1)
+    assert delivery.attempt == 2
+    slow.send_signal(signal.SIGCONT)
+    for _ in range(3):
+        await driver.extend([delivery])
+        await asyncio.sleep(0.4)  # meanwhile the other works on, and settles too late
+    assert await driver.settle([Settlement(delivery)]) == [True]
+    slow.kill()
+    assert (await slow.stdout.read()) == b""
+    await slow.wait()
+    assert (await until_counts(driver, done=1, in_work=0, waiting=0)).lost == 0
+
+
+async def test_a_wrong_password_is_refused_and_never_printed(own_server, required):
+    required(Broker)
+    with Broker(settings="authorization { user: me, password: right-one }") as broker:
+        place = f"127.0.0.1:{broker.port}/orders"
+        driver = await driver_of_nats.connect(parse(f"nats://me:right-one@{place}"))
+        await driver.close()
+        with pytest.raises(UsageError, match="does not let us in") as caught:
+            await driver_of_nats.connect(parse(f"nats://me:wrong-one@{place}"))
+    told = f"{caught.value} {caught.value.hint} {caught.value.__cause__!r} {caught.value.__context__ and ''}"
+    assert "wrong-one" not in told
+
+
+async def test_a_server_that_is_not_there_is_unavailable_and_the_next_one_is_taken(nats):
+    with pytest.raises(Unavailable, match="cannot reach"):
+        await driver_of_nats.connect(parse("nats://127.0.0.1:1/orders"))
+    driver = await driver_of_nats.connect(parse(f"nats://127.0.0.1:1,127.0.0.1:{nats.port}/t{new_id()}"))
+    assert isinstance((await driver.publish(messages(1), math.inf))[0], str)
+    await driver.close()
