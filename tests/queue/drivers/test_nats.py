@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-
 import pytest
 
-from forebay.lab.servers import NATS as Broker
+from forebay.lab.servers import NATS
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.drivers.nats.driver import FEATURES
 from forebay.url import URL, parse
@@ -14,9 +13,10 @@ class TestNATS(ConformanceSuite):
     lease = 1.5
     too_large = 9_000_000
     moment = 0.1
+    at_once = 4
 
     @pytest.fixture(autouse=True)
-    def _broker(self, nats: Broker) -> None:
+    def _broker(self, nats: NATS) -> None:
         self.broker = nats
 
     def url(self, topic: str, **options: str) -> URL:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
-from forebay.lab.servers import NATS as Broker
+from forebay.lab.servers import NATS
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, Delivery, Driver, Ending, Settlement
 from forebay.queue.drivers import nats as driver_of_nats
@@ -29,7 +29,7 @@ async def opened() -> AsyncIterator[Open]:
     """Open the topic of this test, as often as it is called; each time as a process of its own would."""
     topic, drivers = f"t{new_id()}", []
 
-    async def open_one(broker: Broker, **options: str) -> Driver:
+    async def open_one(broker: NATS, **options: str) -> Driver:
         url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "2s", **options})
         drivers.append(await driver_of_nats.connect(url))
         return drivers[-1]
@@ -89,7 +89,7 @@ class Worker:
 
 
 async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(opened, own_server):
-    broker = own_server(Broker)
+    broker = own_server(NATS)
     driver, publisher = await opened(broker), await opened(broker)
     worker, accepted, unknown, refused = Worker(driver), [], [], []
 
@@ -122,7 +122,7 @@ async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(open
 
 
 async def test_a_broker_that_stands_still_leaves_no_publish_without_an_answer(opened, own_server):
-    broker = own_server(Broker)
+    broker = own_server(NATS)
     driver = await opened(broker)
     topic = Topic("t", driver, deadline=1.0, owned=False)
     before = await topic.publish(Message(new_id(), b"x"))
@@ -148,7 +148,7 @@ async def test_a_broker_that_stands_still_leaves_no_publish_without_an_answer(op
 
 
 async def test_while_there_is_no_connection_a_publish_is_refused_at_once_and_never_sent(opened, own_server):
-    broker = own_server(Broker)
+    broker = own_server(NATS)
     driver = await opened(broker)
     await asyncio.to_thread(broker.kill)
     async with asyncio.timeout(5):
@@ -292,8 +292,8 @@ async def test_a_worker_that_stood_still_beyond_its_lease_ends_nothing(opened, n
 
 
 async def test_a_wrong_password_is_refused_and_never_printed(own_server, required):
-    required(Broker)
-    with Broker(settings="authorization { user: me, password: right-one }") as broker:
+    required(NATS)
+    with NATS(settings="authorization { user: me, password: right-one }") as broker:
         place = f"127.0.0.1:{broker.port}/orders"
         driver = await driver_of_nats.connect(parse(f"nats://me:right-one@{place}"))
         await driver.close()

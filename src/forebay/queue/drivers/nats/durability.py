@@ -36,16 +36,13 @@ async def proved(stream: Json, info: Json, monitor: str) -> tuple[Durability, st
     told = await asyncio.to_thread(varz, monitor)
     if told is None:
         return Durability.OS, f"storage file; {monitor}/varz does not answer"
-    leader = (stream.get("cluster") or {}).get("leader") or told.get("server_name")
-    if told.get("server_name") != leader or (leader == info.get("server_name") and not _same(told, info)):
+    leader = (stream.get("cluster") or {}).get("leader") or info.get("server_name")
+    ours = leader != info.get("server_name") or told.get("server_id") == info.get("server_id")
+    if told.get("server_name") != leader or not ours:
         return Durability.OS, f"storage file; {monitor} is not the server that leads the stream"
     if syncs(told):
         return Durability.FSYNC, "storage file, sync_interval always"
     return Durability.OS, f"storage file, {interval_of(told)}"
-
-
-def _same(told: Json, info: Json) -> bool:
-    return told.get("server_id") == info.get("server_id")
 
 
 def varz(monitor: str) -> Json | None:

@@ -164,11 +164,11 @@ CONSUMER = (
         0,
     ),
     Check(
-        "pause_until",
-        lambda config: _if(bool(config.get("pause_until")), WARNS),
-        "nothing is delivered before that time",
+        "paused",
+        lambda config: _if(bool(config.get("paused")), WARNS),
+        "nothing is delivered until it goes on",
         "nats consumer resume {name} {consumer}",
-        "never",
+        False,
     ),
 )
 
@@ -189,8 +189,9 @@ def of_stream(stream: Json, whole: bool) -> Iterator[Finding]:
 def of_consumer(consumer: Json) -> Iterator[Finding]:
     """Yield what is found in the consumer of a group."""
     stream, name = consumer["stream_name"], consumer["name"]
+    config = {**consumer["config"], "paused": bool(consumer.get("paused"))}
     for check in CONSUMER:
-        yield check.look(consumer["config"], f"consumer {stream}/{name}", name=stream, consumer=name)
+        yield check.look(config, f"consumer {stream}/{name}", name=stream, consumer=name)
 
 
 def of_server(info: Json, told: Json | None, account: Json) -> Iterator[Finding]:
