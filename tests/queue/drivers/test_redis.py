@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from forebay.clock import ManualClock
 from forebay.queue.conformance import ConformanceSuite
@@ -13,6 +14,7 @@ class TestRedis(ConformanceSuite):
 
     features = driver_of_redis.FEATURES
     clock = ManualClock()
+    search = settings(ConformanceSuite.search, max_examples=12)  # each step is a few turns to a server and back
 
     @pytest.fixture(autouse=True)
     def _server(self, redis):
@@ -27,6 +29,7 @@ class TestRedisByItsOwnTime(ConformanceSuite):
 
     features = driver_of_redis.FEATURES
     lease = 1.5
+    at_once = 4
 
     @pytest.fixture(autouse=True)
     def _server(self, redis):

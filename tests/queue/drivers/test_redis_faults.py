@@ -166,6 +166,25 @@ async def test_a_server_that_keeps_silent_is_unknown_by_the_timeout_and_answers_
     assert (await driver.counts()).accepted == 1
 
 
+async def test_a_server_that_comes_back_with_less_accepts_nothing_of_those_who_ask_for_more(opened, own_server):
+    server = own_server(Redis)
+    strict, easy = await opened(server.url, durability="fsync"), await opened(server.url)
+    await published(strict, messages(1))
+    admin = client.Redis(port=server.port)
+    await admin.config_set("appendfsync", "everysec")
+    await admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    told = ""
+    async with asyncio.timeout(10):
+        while "fsync is asked for" not in told:  # first of all it hears that its connection broke
+            with pytest.raises((Unavailable, Unknown)) as caught:
+                await published(strict, messages(1))
+            told = str(caught.value)
+    await insist(lambda: published(easy, messages(1)))
+    assert (strict.durability, easy.durability) == (Durability.OS, Durability.OS)
+    assert (await insist(easy.counts)).accepted == 2
+    await admin.aclose()
+
+
 async def test_a_server_that_is_not_there_accepts_nothing(opened):
     with pytest.raises(Unavailable, match="reached"):
         await opened(f"redis://127.0.0.1:{free_port()}")
@@ -333,7 +352,7 @@ async def test_rediss_is_encrypted_and_trusts_only_whom_it_shall(opened, own_ser
 
 
 async def test_a_topic_lies_in_one_slot_of_a_cluster(opened, own_server):
-    server = own_server(server_with(cluster_enabled="yes"))
+    server = own_server(server_with(cluster_enabled="yes", cluster_port=str(free_port())))
     admin = client.Redis(port=server.port)
     await admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
     async with asyncio.timeout(10):
@@ -439,10 +458,14 @@ async def test_large_messages_go_and_come_in_parts(opened):
 
 async def test_a_message_that_cannot_be_written_is_refused_and_the_others_are_accepted(opened):
     driver = await opened()
-    good, huge, bad = messages(3)
-    results = await driver.publish([huge.replace(priority=2**63), good, bad.replace(key="\ud800")], math.inf)
-    assert [isinstance(result, UsageError) for result in results] == [True, False, True]
-    assert ids(await take(driver, 1)) == [good.id]
+    good, huge, bad, worse = messages(4)
+    batch = [huge.replace(priority=2**63), good, bad.replace(key="\ud800"), worse.replace(id="\ud800")]
+    results = await driver.publish(batch, math.inf)
+    assert [isinstance(result, UsageError) for result in results] == [True, False, True, True]
+    [delivery] = await take(driver, 1)
+    assert delivery.message.id == good.id
+    assert list(await driver.settle([Settlement(delivery, Ending.DEAD, headers={"why": "\ud800"})])) == [True]
+    assert [letter.message.headers for letter in await driver.dead_letters()] == [{"why": "\\ud800"}]
 
 
 async def test_an_extreme_priority_is_sorted_with_the_most_extreme(opened):

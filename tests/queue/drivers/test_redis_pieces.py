@@ -13,7 +13,7 @@ from forebay.errors import QueueFull, Unavailable, Unknown, Unsupported, UsageEr
 from forebay.message import Message
 from forebay.queue.drivers.redis.address import Address, read_address, read_topic
 from forebay.queue.drivers.redis.failures import broken, no_entry, refusal
-from forebay.queue.drivers.redis.payload import FOREIGN, pack, unpack
+from forebay.queue.drivers.redis.payload import FOREIGN, pack, readable, unpack
 from forebay.queue.drivers.redis.proof import Proof
 from forebay.queue.drivers.redis.scripts import bell_of, key_of
 from forebay.queue.opening import queue_url
@@ -89,9 +89,14 @@ times = st.floats(min_value=1, max_value=1e12)
     )
 )
 def test_a_message_is_read_as_it_was_written(message):
-    assert unpack(message.id, pack(message, 5.0)) == message
-    assert unpack(message.id, pack(message, 5.0, {"a": "b"})) == message.replace(headers={"a": "b"})
-    assert unpack(message.id, pack(message.replace(accepted_at=0.0), 5.0)).accepted_at == 5.0
+    name, value = pack(message, 5.0)
+    assert unpack(name.decode(), value) == message
+    _, value = pack(message.replace(accepted_at=0.0), 5.0)
+    assert unpack(message.id, value).accepted_at == 5.0
+
+
+def test_a_story_that_quotes_what_is_no_unicode_is_told_in_escapes():
+    assert readable({"reason": "no \ud800 here", "щ": "é"}) == {"reason": "no \\ud800 here", "щ": "é"}
 
 
 @given(st.binary())

@@ -21,7 +21,7 @@ from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features,
 from forebay.queue.drivers.redis import scripts
 from forebay.queue.drivers.redis.address import Address, read_topic
 from forebay.queue.drivers.redis.bell import Bell
-from forebay.queue.drivers.redis.payload import id_of, pack, unpack
+from forebay.queue.drivers.redis.payload import id_of, pack, readable, unpack
 from forebay.queue.drivers.redis.proof import prove
 from forebay.queue.drivers.redis.scripts import GroupGone, Script
 from forebay.queue.drivers.redis.wire import Wire
@@ -95,11 +95,23 @@ class RedisQueue:
 
     async def open(self) -> None:
         """Prove the durability, make topic and group."""
-        proof = await prove(self._writing)
-        self.durability = proof.durability
+        await self._prove()
         await self._make()
         if self._asked.ephemeral:
             self._heart = asyncio.get_running_loop().create_task(self._beat())
+
+    async def _prove(self) -> None:
+        """Ask anew with each connection: it may lead to a server that was restarted with other settings."""
+        proof = await prove(self._writing)
+        self._proved_for = self._writing.current
+        self.durability = proof.durability
+
+    async def _prove_again(self) -> None:
+        await self._prove()
+        asked = self._asked.durability
+        if not self.durability.covers(asked):
+            what = f"Redis gives the durability {self.durability} since it was restarted, and {asked} is asked for"
+            raise Unavailable(what, "forebay doctor says which settings are to blame")
 
     async def _make(self) -> None:
         asked = self._asked
@@ -120,49 +132,34 @@ class RedisQueue:
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
         """Accept messages for all groups in one step; the reference of a message is its id."""
         self._check()
-        now, size = self._clock.time(), 0
+        if self._writing.current != self._proved_for:
+            await self._prove_again()
         results: list[str | ForebayError] = [message.id for message in messages]
-        part, values = [], []
+        part, now = _Part(), self._clock.time()
         for n, message in enumerate(messages):
             try:
-                value = pack(message, now)
+                part.add(n, message, now)
             except UsageError as error:
                 results[n] = error
-                continue
-            part.append(n)
-            values.append(value)
-            size += len(value)
-            if size > MOST_BYTES:
-                await self._publish(messages, part, values, places, results)
-                part, values, size = [], [], 0
-        await self._publish(messages, part, values, places, results)
+            if part.size > MOST_BYTES:
+                await self._publish(part, places, results)
+                part = _Part()
+        if part.numbers:
+            await self._publish(part, places, results)
         return results
 
-    async def _publish(
-        self,
-        messages: Sequence[Message],
-        part: Sequence[int],
-        values: Sequence[bytes],
-        places: float,
-        results: list[str | ForebayError],
-    ) -> None:
-        """Publish these of the messages, in one step, and put the errors into the results."""
-        if not part:
-            return
-        plain = "" if any(messages[n].not_before for n in part) else "1"
-        words: list[str | bytes] = [""] * (2 * len(part))
-        words[::2] = [messages[n].id for n in part]
-        words[1::2] = values
+    async def _publish(self, part: _Part, places: float, results: list[str | ForebayError]) -> None:
+        """Publish a part in one step, and put the errors into the results."""
         room = "" if math.isinf(places) else repr(places)
         try:
-            refused = await self._run_again(scripts.PUBLISH, room, plain, _seed(), *words)
+            refused = await self._run_again(scripts.PUBLISH, room, part.plain, _seed(), *part.words)
         except ForebayError as error:
-            for n in part:
+            for n in part.numbers:
                 results[n] = error
             return
         for number in refused:
             full = QueueFull(f"all waiting places of {self._asked.topic!r} are taken", "try again later")
-            results[part[number - 1]] = full
+            results[part.numbers[number - 1]] = full
 
     async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
         """Lease messages; while there are none, wait for the bell or for the next that is due."""
@@ -251,7 +248,8 @@ class RedisQueue:
     def _words(self, settlement: Settlement) -> tuple[bytes, str, str, bytes]:
         ending, delivery, value = settlement.ending, settlement.delivery, b""
         if settlement.headers is not None and ending is not Ending.RELEASE:
-            value = pack(delivery.message, self._clock.time(), settlement.headers)
+            message = delivery.message.replace(headers=readable(settlement.headers))
+            _, value = pack(message, self._clock.time())
         return delivery.handle, ending.value, repr(float(settlement.delay)), value
 
     async def extend(self, deliveries: Iterable[Delivery]) -> None:
@@ -364,6 +362,25 @@ class RedisQueue:
     def _check(self) -> None:
         if self._closed:
             raise Unavailable(f"the queue {self._asked.topic!r} is closed")
+
+
+class _Part:
+    """Messages that are published in one step."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []  # within the call
+        self.words: list[bytes] = []
+        self.size = 0
+        self.plain = "1"  # empty where some message has a time of its own
+
+    def add(self, number: int, message: Message, now: float) -> None:
+        """Add a message that was accepted now; raises UsageError where it cannot be written."""
+        name, value = pack(message, now)
+        self.words += (name, value)
+        self.numbers.append(number)
+        self.size += len(value)
+        if message.not_before:
+            self.plain = ""
 
 
 def _seed() -> int:

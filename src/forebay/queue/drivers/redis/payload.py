@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from forebay.errors import UsageError
@@ -22,25 +20,33 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Packed).decode
 
 
-def pack(message: Message, now: float, headers: dict[str, str] | None = None) -> bytes:
-    """Return the value of a message.
+def pack(message: Message, now: float) -> tuple[bytes, bytes]:
+    """Return the id and the value of a message.
 
     Arguments:
-        message: its id stays outside.
+        message: what is to be written; its id stays outside of the value.
         now: when it was accepted, where it does not say so itself.
-        headers: to be kept instead of its own.
 
     Raises:
         UsageError: a text of it is no Unicode, or its priority has more than 64 bits.
     """
     m = message
-    kept = m.headers if headers is None else headers
     try:
         if m.priority and not -FAR <= m.priority < FAR:
             raise OverflowError("its priority has more than 64 bits")
-        return _encode((m.key, m.not_before, m.priority, m.accepted_at or now, kept, m.body))
+        value = _encode((m.key, m.not_before, m.priority, m.accepted_at or now, m.headers, m.body))
+        return m.id.encode(), value
     except (UnicodeEncodeError, OverflowError) as error:
-        raise UsageError(f"the message {m.id} cannot be written: {error}") from error
+        raise UsageError(f"the message {m.id!r} cannot be written: {error}") from error
+
+
+def readable(headers: dict[str, str]) -> dict[str, str]:
+    """Return headers that can be written: a story may quote what is no Unicode."""
+    return {_readable(name): _readable(text) for name, text in headers.items()}
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def unpack(id: str, value: bytes) -> Message:
@@ -55,8 +61,3 @@ def unpack(id: str, value: bytes) -> Message:
 def id_of(member: bytes) -> str:
     """Return the id at the end of a member."""
     return member[PLACE:].decode("utf-8", "replace")
-
-
-def text_of(answer: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Return names and values that a server answered as text."""
-    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in answer.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis import exceptions
 
+from forebay.errors import Unavailable
 from forebay.queue.drivers.redis.failures import GONE, first_word, refusal
 from forebay.queue.drivers.redis.wire import Wire
 
@@ -15,8 +16,11 @@ _FOLDER = resources.files("forebay.queue.drivers.redis") / "lua"
 _SHARED = (_FOLDER / "shared.lua").read_text("utf-8")
 
 
-class GroupGone(Exception):
+class GroupGone(Unavailable):
     """The server does not know the topic or the group any more; nothing has happened."""
+
+    def __init__(self) -> None:
+        super().__init__("the topic or the group is gone from Redis", "was it flushed, or removed?")
 
 
 class Script:
@@ -44,7 +48,7 @@ class Script:
                 return await wire.call("EVAL", self.text, 1, topic, *arguments)
         except exceptions.RedisError as error:
             if first_word(error) == GONE:
-                raise GroupGone from error
+                raise GroupGone() from error
             raise refusal(error) from error
 
 

@@ -53,6 +53,7 @@ class Wire:
         self._watch: asyncio.TimerHandle | None = None
         self._breaking: asyncio.Task[None] | None = None
         self._closed = False
+        self._opened = 0
 
     async def call(self, *words: str | bytes | float) -> Any:
         """Return the answer to a command.
@@ -66,6 +67,11 @@ class Wire:
         self._unsent.append((connection.pack_command(*words), answer))
         self._write_soon()
         return await answer
+
+    @property
+    def current(self) -> int:
+        """The number of the connection that is open; 0: none is."""
+        return self._opened if self._connection is not None else 0
 
     async def close(self) -> None:
         """Break the connection; whoever waits for an answer hears that it is unknown."""
@@ -102,6 +108,7 @@ class Wire:
         finally:
             self._opening = None
         self._connection = connection
+        self._opened += 1
         self._reader = asyncio.get_running_loop().create_task(self._read(connection))
         return connection
 
