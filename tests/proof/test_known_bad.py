@@ -45,7 +45,8 @@ def test_what_a_redis_without_a_file_acknowledged_is_gone_when_it_was_killed(ser
         witness.kill()
         promised = witness.durability
         broker.start()
-        lost = witness.acknowledged() - set(asyncio.run(still_there(url)))
+        acknowledged = witness.acknowledged()
+        lost = acknowledged - set(asyncio.run(still_there(url, acknowledged)))
     assert (not lost) == kept
     assert promised is (Durability.FSYNC if kept else Durability.MEMORY)
 

@@ -121,7 +121,7 @@ async def test_of_a_settlement_the_work_is_over_and_nothing_is_lost(broker, prox
 async def test_replies_that_come_too_late_leave_nobody_waiting(broker, proxy):
     """One direction is cut: requests arrive, replies do not; when the cut is healed everything is as it should be."""
     url = broker.topic()
-    topic = await open_topic(broker.through(proxy, url), deadline=1.0)
+    topic = await open_topic(broker.through(proxy, url), deadline=3.0)
     batch = messages()
     before = await heard_of(topic, batch[:10])
     with proxy.spoiled(Timeout(), Stream.DOWNSTREAM):

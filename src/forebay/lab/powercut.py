@@ -17,14 +17,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError
 from forebay.lab.disk import Disk
-from forebay.lab.servers import PostgreSQL, Redis, Server
-from forebay.lab.witness import TOPIC, Witness, still_there
+from forebay.lab.servers import NATS, PostgreSQL, RabbitMQ, Redis, Server
+from forebay.lab.witness import TOPIC, Witness, make, still_there
 
 SECONDS = 4.0
 
@@ -35,14 +36,18 @@ class Trial(msgspec.Struct, frozen=True):
     Arguments:
         system: its name.
         setting: what is special about it.
-        url: of the queue or store, given the folder of the data and the server's URL.
+        url: of the queue or store, given the folder of the data and the server.
         server: makes the server on a folder; None: there is none, the publisher writes.
+        fresh: the queue is made right before the cut, not long ago.
+        loses: it is known to lose; where it does not, the experiment proves nothing.
     """
 
     system: str
     setting: str
-    url: Callable[[Path, str], str]
+    url: Callable[[Path, Any], str]
     server: Callable[[Path], Server] | None = None
+    fresh: bool = False
+    loses: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -112,7 +117,10 @@ def cut(trial: Trial, folder: Path, seconds: float = SECONDS) -> Outcome:
             stack.callback(server.stop)
             server.start()
             disk.sync()
-        url = trial.url(data, server.url if server else "")
+        url = trial.url(data, server)
+        if not trial.fresh:
+            asyncio.run(make(url))
+            disk.sync()
         witness = stack.enter_context(Witness(url, folder))
         time.sleep(seconds)  # the load has no event to be awaited
         (server or witness).pause()
@@ -129,48 +137,72 @@ def _count(trial: Trial, witness: Witness, server: Server | None, url: str) -> O
     try:
         if server is not None:
             server.start()
-        found = set(asyncio.run(still_there(url)))
+        found = set(asyncio.run(still_there(url, acknowledged)))
     except (ForebayError, OSError) as error:
         return Outcome(trial, promised, len(acknowledged), len(acknowledged), trouble=str(error))
     return Outcome(trial, promised, len(acknowledged), len(acknowledged - found), len(found - acknowledged))
 
 
-def _started_with(kind: type[Server], *arguments: str) -> Callable[[Path], Server]:
+def _postgres(*arguments: str) -> Callable[[Path], Server]:
     """Return a server that takes further arguments on its command line, where the last one counts."""
 
-    class Changed(kind):  # type: ignore[valid-type,misc]
+    class Changed(PostgreSQL):
         def _command(self) -> Sequence[str]:
             return [*super()._command(), *arguments]
 
     return Changed
 
 
-def _topic(data: Path, server: str) -> str:
-    return f"{server}/{TOPIC}"
+def _redis(**changes: str) -> Callable[[Path], Server]:
+    class Changed(Redis):
+        settings = changes
+
+    return Changed
 
 
-def _file(data: Path, server: str) -> str:
+def _topic(data: Path, server: Server) -> str:
+    return f"{server.url}/{TOPIC}"
+
+
+def _priorities(data: Path, server: Server) -> str:
+    return f"{_topic(data, server)}?discipline=priority"
+
+
+def _watched(data: Path, server: NATS) -> str:
+    return f"{_topic(data, server)}?monitor={server.monitor}"  # there it can prove that it syncs
+
+
+def _file(data: Path, server: None) -> str:
     return f"sqlite:///{data}/queue.db"
 
 
-def _database(data: Path, server: str) -> str:
-    return server
+def _hasty_file(data: Path, server: None) -> str:
+    return f"{_file(data, server)}?synchronous=normal"
+
+
+def _database(data: Path, server: Server) -> str:
+    return server.url
 
 
 TRIALS = [
     Trial("sqlite", "synchronous=full", _file),
-    Trial("sqlite", "synchronous=normal", lambda data, server: f"{_file(data, server)}?synchronous=normal"),
+    Trial("sqlite", "synchronous=normal", _hasty_file, loses=True),
     Trial("redis", "appendfsync always", _topic, Redis),
-    Trial("redis", "appendfsync everysec", _topic, _started_with(Redis, "--appendfsync", "everysec")),
-    Trial("redis", "appendonly no", _topic, _started_with(Redis, "--appendonly", "no")),
+    Trial("redis", "appendfsync everysec", _topic, _redis(appendfsync="everysec"), loses=True),
+    Trial("redis", "appendonly no", _topic, _redis(appendonly="no"), loses=True),
+    Trial("nats", "sync_interval always", _watched, NATS),
+    Trial("nats", "sync_interval 2m, the default", _watched, lambda folder: NATS(folder, jetstream=""), loses=True),
+    Trial("rabbitmq", "quorum queue", _topic, RabbitMQ),
+    Trial("rabbitmq", "quorum queue made just now", _topic, RabbitMQ, fresh=True),
+    Trial("rabbitmq", "classic queue (priorities)", _priorities, RabbitMQ),
     Trial("postgresql", "synchronous_commit on", _database, PostgreSQL),
     Trial(
         "postgresql",
         "synchronous_commit off (turned on)",
         _database,
-        _started_with(PostgreSQL, "--synchronous_commit=off"),
+        _postgres("--synchronous_commit=off"),
     ),
-    Trial("postgresql", "fsync off", _database, _started_with(PostgreSQL, "--fsync=off")),
+    Trial("postgresql", "fsync off", _database, _postgres("--fsync=off"), loses=True),
 ]
 """Every setting, the safe one of each system first."""
 

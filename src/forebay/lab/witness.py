@@ -12,14 +12,14 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError, Unavailable
 from forebay.lab.programs import Program
 from forebay.message import Message, new_id
-from forebay.queue.driver import Driver, Settlement
+from forebay.queue.driver import Delivery, Driver, Settlement
 from forebay.queue.opening import DRIVERS, open_driver, open_topic
 from forebay.queue.topic import Topic
 from forebay.stores.opening import open_store
@@ -29,6 +29,7 @@ IN_FLIGHT = 256
 BODY = b'"' + b"x" * 510 + b'"'
 TOPIC = "witnessed"
 QUIET_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
 PAGE = 1_000
 
 
@@ -65,11 +66,19 @@ class Witness(Program):
         return self.output.read_text().split()[:1] == ["promised"] and bool(self.acknowledged())
 
 
-async def still_there(url: str) -> Counter[str]:
-    """Take out everything that a queue or a store still has; return how often it gave each id."""
+async def make(url: str) -> None:
+    """Open a queue or a store once, so that it is there, with all that it needs."""
+    await (await (open_store(url) if _is_store(url) else open_driver(url, TOPIC))).close()
+
+
+async def still_there(url: str, wanted: Collection[str] = ()) -> Counter[str]:
+    """Take out everything that a queue or a store still has; return how often it gave each id.
+
+    A queue that is recovering may say for seconds that it is empty: who looks for certain ids waits for them longer.
+    """
     if _is_store(url):
         return await _stored(await open_store(url))
-    return await _drained(await open_driver(url, TOPIC))
+    return await _drained(await open_driver(url, TOPIC), set(wanted))
 
 
 def _is_store(url: str) -> bool:
@@ -86,18 +95,33 @@ async def _stored(store: Store) -> Counter[str]:
     return Counter(found)
 
 
-async def _drained(driver: Driver) -> Counter[str]:
+async def _drained(driver: Driver, wanted: set[str]) -> Counter[str]:
     found: Counter[str] = Counter()
+    patience = 0.0 if driver.features.totals else PATIENCE_SECONDS
+    quiet_since = time.monotonic()
     try:
         while True:
-            deliveries = await driver.receive(PAGE, QUIET_SECONDS)
+            deliveries = await _taken(driver)
             found.update(delivery.message.id for delivery in deliveries)
             if deliveries:
-                await driver.settle([Settlement(delivery) for delivery in deliveries])
-            elif not (await driver.counts()).unfinished:
+                quiet_since = time.monotonic()
+                continue
+            at_its_end = wanted <= found.keys() or time.monotonic() > quiet_since + patience
+            if at_its_end and not (await driver.counts()).unfinished:
                 return found
     finally:
         await driver.close()
+
+
+async def _taken(driver: Driver) -> Sequence[Delivery]:
+    """Take what there is and end it; a broker that has just started may not be up to that yet."""
+    try:
+        deliveries = await driver.receive(PAGE, QUIET_SECONDS)
+        await driver.settle([Settlement(delivery) for delivery in deliveries])
+    except ForebayError:
+        await asyncio.sleep(QUIET_SECONDS)
+        return []
+    return deliveries
 
 
 class _Notes:
