@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import at_once
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.registry import DRIVERS
 
@@ -28,6 +29,11 @@ noted: dict[str, dict[str, bool]] = defaultdict(dict)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-conformance", action="store_true", help=f"write what was observed to {RECORD.name}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    return at_once.run(pyfuncitem) or None
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -45,6 +51,7 @@ def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    at_once.give_up()
     if session.config.getoption("--record-conformance", False):
         known = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
         for driver, results in observed.items():

@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -73,12 +74,20 @@ class Harness:
     async def joined(self, *drivers: Driver) -> None:
         """Return when all these take part; for brokers that hand messages out anew whenever a worker comes."""
 
+    @asynccontextmanager
+    async def topic_of_its_own(self) -> AsyncIterator[None]:
+        """Have a topic for one test; what it opened is closed at the end."""
+        self.topic, self.drivers = f"t{new_id()}", []
+        try:
+            yield
+        finally:
+            for driver in self.drivers:
+                await driver.close()
+
     @pytest.fixture(autouse=True)
     async def _a_topic_of_its_own(self) -> AsyncIterator[None]:
-        self.topic, self.drivers = f"t{new_id()}", []
-        yield
-        for driver in self.drivers:
-            await driver.close()
+        async with self.topic_of_its_own():
+            yield
 
     async def opened(self, suffix: str = "", /, **options: str) -> Driver:
         """Open the topic of this test, or with a suffix another one; it is closed at the end of the test."""
