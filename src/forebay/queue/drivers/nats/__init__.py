@@ -2,6 +2,7 @@
 
 from forebay.queue.drivers.nats.address import OPTIONS
 from forebay.queue.drivers.nats.admin import administer
-from forebay.queue.drivers.nats.driver import FEATURES, connect
+from forebay.queue.drivers.nats.connecting import connect
+from forebay.queue.drivers.nats.driver import FEATURES
 
 __all__ = ["FEATURES", "OPTIONS", "administer", "connect"]

@@ -14,12 +14,14 @@ from forebay.queue.drivers.nats.api import Api, ApiError, Missed, refusal, store
 from forebay.queue.drivers.nats.envelope import header_block, lines_of
 from forebay.queue.drivers.nats.notes import is_place, place_of
 from forebay.queue.drivers.nats.structures import Structures
-from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, Frame, Wire
+from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, LARGER, Frame, Wire
 
 LARGEST_BATCH = 500
 """Messages stored as one; the server takes twice as many."""
 LAG_SECONDS = 0.1
 """How old the known number of waiting messages may be when places are limited."""
+ROOM_FOR_STORY = 4_096
+"""Bytes that every message leaves free, for the headers that its batch adds, or its story as a dead letter."""
 Place = int | ForebayError | ApiError | Missed
 
 
@@ -66,7 +68,7 @@ class Publisher:
 
     async def _store(self, frames: Sequence[Frame]) -> list[int | ForebayError]:
         """Store frames; once more after the stream has been made anew, for where there is none nothing is stored."""
-        largest = self._wire.largest
+        largest = self._wire.largest - ROOM_FOR_STORY
         fitting = [frame for frame in frames if len(frame.data) + len(frame.headers) <= largest]
         try:
             places = await self._send(fitting)
@@ -79,7 +81,7 @@ class Publisher:
         return [
             _told(next(told))
             if len(frame.data) + len(frame.headers) <= largest
-            else TooLarge(f"a message of {len(frame.data)} bytes; NATS takes {largest}", "max_payload of the server")
+            else TooLarge(f"a message of {len(frame.data)} bytes; NATS takes {largest}", LARGER)
             for frame in frames
         ]
 

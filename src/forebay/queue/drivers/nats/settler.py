@@ -49,6 +49,7 @@ class Settler:
             held.append(lease.holds(now) and id(lease) not in ours)
             if held[-1]:
                 ours[id(lease)] = one
+        self._leases.let_go(one.delivery.handle for one in settlements if one.delivery.handle.over)
         if ours:
             await self._end(list(ours.values()))
         return held

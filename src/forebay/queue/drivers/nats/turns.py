@@ -59,12 +59,14 @@ class Turns:
         marks, floors = await asyncio.gather(self._marks(lines), self._floors())
         firsts = await asyncio.gather(*(self._first(line, marks[line], floors) for line in lines))
         for (line, waiting), first in zip(lines.items(), firsts, strict=True):
+            passed = False
             for one in waiting:
                 seq = one.handle.seq
-                if seq == first:
+                if seq <= marks[line]:
+                    finished.append(one)  # its end was marked, and the server has not heard of it
+                elif not passed and (first is None or seq <= first):
                     going.append(one)
-                elif seq <= marks[line] or first is None:
-                    finished.append(one)
+                    passed = True
                 else:
                     staying.append(one)
         return going, finished, staying

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from forebay.errors import Unavailable, UsageError
+from forebay.errors import TooLarge, Unavailable, UsageError
 from forebay.queue.drivers.nats.address import Address
 
 log = logging.getLogger("forebay.queue.nats")
@@ -28,6 +28,7 @@ SETTLE_SECONDS = 2
 STRAGGLERS_SECONDS = 2.0
 """How long what comes for an ear that was closed is still heard: it was under way."""
 NO_RESPONDERS = 503
+LARGER = "raise max_payload in the server's configuration"
 
 
 class Heard(NamedTuple):
@@ -203,10 +204,13 @@ class Wire:
             silent: how many of the first are not answered; their answers are None.
 
         Raises:
-            Unavailable: the connection is down; nothing was written.
+            Unavailable: the connection is down; nothing was written. TooLarge: nor was it here.
         """
         if not frames:
             return []
+        for frame in frames:
+            if len(frame.data) + len(frame.headers) > self.largest:  # the server would end the connection
+                raise TooLarge(f"{len(frame.data)} bytes and headers; NATS takes {self.largest}", LARGER)
         asked = _Asked(len(frames) - silent, asyncio.get_running_loop().create_future())
         tokens = [b"%x" % next(self._numbers) for _ in frames[silent:]]
         written = [frame.written() for frame in frames[:silent]]
