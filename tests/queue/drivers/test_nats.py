@@ -10,7 +10,7 @@ from forebay.url import URL, parse
 
 class TestNATS(ConformanceSuite):
     features = FEATURES
-    lease = 1.5
+    lease = 2.0
     too_large = 9_000_000
     moment = 0.1
     at_once = 4
