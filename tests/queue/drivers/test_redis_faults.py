@@ -314,7 +314,10 @@ async def test_an_account_that_may_not_ask_for_settings_gets_the_lower_class(ope
     await driver.settle([Settlement(one) for one in await take(driver, 1)])
     await take(driver, 1)
     assert (await opened(server.url.replace("//", "//half:secret@"))).durability is Durability.OS
-    assert (await opened(server.url)).durability is Durability.FSYNC
+    await admin.execute_command(
+        "ACL", "SETUSER", "whole", *rights.split(), "+@connection", "+time", "+info", "+config|get"
+    )
+    assert (await opened(server.url.replace("//", "//whole:secret@"))).durability is Durability.FSYNC
     await admin.execute_command("ACL", "SETUSER", "worker", "resetchannels")
     with pytest.raises(Unavailable) as caught:
         await opened(account)

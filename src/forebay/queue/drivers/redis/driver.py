@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.disciplines import Discipline, Order
+from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
 from forebay.message import Message
 from forebay.queue.bell import rung
@@ -92,6 +93,8 @@ class RedisQueue:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._heart: asyncio.Task[None] | None = None
         self._closed = False
+        self._proved_for = 0
+        self.durability = Durability.MEMORY  # nothing is proved yet
 
     async def open(self) -> None:
         """Prove the durability, make topic and group."""
@@ -107,25 +110,18 @@ class RedisQueue:
         self.durability = proof.durability
 
     async def _prove_again(self) -> None:
-        await self._prove()
+        try:
+            await self._prove()
+        except Unknown as error:  # of the settings: nothing was published
+            raise Unavailable(error.what, error.hint) from error
         asked = self._asked.durability
         if not self.durability.covers(asked):
             what = f"Redis gives the durability {self.durability} since it was restarted, and {asked} is asked for"
             raise Unavailable(what, "forebay doctor says which settings are to blame")
 
     async def _make(self) -> None:
-        asked = self._asked
-        try:
-            answer = await self._run(
-                scripts.OPEN, asked.topic, asked.discipline or "", self._order, self._keep, self._discipline
-            )
-        except Unavailable as error:
-            if "KEPT" not in error.what:
-                raise
-            raise UsageError(
-                f"the topic {asked.topic!r} is {error.what.rpartition(' ')[2]}, and not empty",
-                "leave the discipline out, or drain it first",
-            ) from None
+        wish = self._asked.discipline or ""
+        answer = await self._run(scripts.OPEN, self._asked.topic, wish, self._order, self._keep, self._discipline)
         self._discipline, order = (text.decode() for text in answer)
         self._order = self._order or order.replace("none", "")  # should all be erased, they are made as they were
 
@@ -173,9 +169,9 @@ class RedisQueue:
             return deliveries
         with self._bell.listening() as bell:
             while True:
+                self._check()
                 await self._bell.open()
                 bell.clear()
-                self._check()
                 deliveries, due = await self._claim(limit)
                 pause = min(due, end - loop.time())
                 if deliveries or end <= loop.time():
@@ -196,8 +192,7 @@ class RedisQueue:
 
     async def _claim_as(self, token: str, limit: int) -> tuple[list[Delivery], float]:
         if self._doubtful:
-            await self._run(scripts.RELEASE, _seed(), *self._doubtful, wire=self._reading)
-            self._doubtful.clear()
+            await self._release_doubtful()
         lease = repr(self._asked.lease)
         try:
             answer = await self._run(scripts.CLAIM, token, lease, limit, _seed(), self._keep, wire=self._reading)
@@ -216,6 +211,15 @@ class RedisQueue:
         found = zip(members, values, begun, strict=False)
         deliveries = [Delivery(unpack(id_of(m), value), n + 1, held + m) for m, value, n in found]
         return deliveries, float(due) if due else math.inf
+
+    async def _release_doubtful(self) -> None:
+        """Give back what came under tokens that we never heard of: nobody would work on it until its lease ends."""
+        tokens, self._doubtful = self._doubtful, []
+        try:
+            await self._run(scripts.RELEASE, _seed(), *tokens, wire=self._reading)
+        except BaseException:
+            self._doubtful += tokens
+            raise
 
     async def _give_back(self, claim: asyncio.Task[tuple[list[Delivery], float]]) -> None:
         with suppress(ForebayError):
@@ -322,10 +326,10 @@ class RedisQueue:
         await self._bell.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        with suppress(ForebayError, GroupGone):  # the leases end by themselves, the group is removed by others
+        with suppress(ForebayError):  # the leases end by themselves, the group is removed by others
             if self._asked.ephemeral:
                 await self._run(scripts.REMOVE)
-            elif next(self._claims):
+            elif next(self._claims):  # not the first one: something was claimed
                 await self._run(scripts.RELEASE, _seed(), self._name, wire=self._reading)
         await self._writing.close()
         await self._reading.close()
@@ -350,7 +354,7 @@ class RedisQueue:
         """Tell that this subscriber of its own is there, also while nobody receives."""
         while True:
             await asyncio.sleep(KEEP_SECONDS / 4)
-            with suppress(ForebayError, GroupGone):  # the next receive says so
+            with suppress(ForebayError):  # the next receive says so
                 await self._run(scripts.EXTEND, repr(self._asked.lease), self._keep)
 
     def _begin(self, work: Any) -> asyncio.Task[Any]:

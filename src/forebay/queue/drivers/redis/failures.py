@@ -46,6 +46,8 @@ def refusal(error: Exception) -> ForebayError:
         return QueueFull(
             "the memory of Redis is full; nothing was accepted", "raise maxmemory, or let workers drain it"
         )
+    if word == "KEPT":
+        return UsageError(str(error).removeprefix("KEPT "), "leave the discipline out, or drain it first")
     if word == "FOREIGN":
         return UsageError(f"{str(error).removeprefix('FOREIGN ')}, which is not one of ours", HINTS[word])
     if "unknown command" in str(error).lower():

@@ -59,7 +59,7 @@ if not discipline then
 elseif wish ~= '' and wish ~= discipline then
   for _, other in ipairs(call('ZRANGE', groups, 0, -1)) do
     if call('EXISTS', group_of(other).messages) == 1 then
-      return redis.error_reply('KEPT ' .. discipline)
+      return redis.error_reply('KEPT the topic ' .. name .. ' is ' .. discipline .. ', and not empty')
     end
   end
   discipline = wish
