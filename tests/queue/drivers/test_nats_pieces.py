@@ -14,7 +14,6 @@ from forebay.queue.drivers.nats.leases import Lease, nak
 from forebay.queue.drivers.nats.notes import Note, is_place, place_of
 from forebay.queue.drivers.nats.publisher import group_of
 from forebay.queue.drivers.nats.structures import Way, version_of, ways_of
-from forebay.queue.drivers.nats.trimming import floor_of
 from forebay.queue.drivers.nats.wire import Frame, status_of
 from forebay.url import parse
 
@@ -95,21 +94,6 @@ def test_names_of_places_groups_and_ways_are_told_apart():
     assert not is_place("discarded")
     ways = ways_of(read_address(parse("nats://h/orders")).names, "audit")
     assert {group_of(way.consumer) for way in ways} == {"audit"}
-
-
-@pytest.mark.parametrize(
-    ("pending", "unacknowledged", "expected"),
-    [(0, 0, 99), (3, 0, 50), (3, 2, 20), (0, 2, 20)],
-    ids=["all done", "rest not delivered", "in work", "all delivered"],
-)
-def test_a_stream_is_trimmed_below_all_that_a_consumer_may_still_want(pending, unacknowledged, expected):
-    consumer = {
-        "num_pending": pending,
-        "num_ack_pending": unacknowledged,
-        "ack_floor": {"stream_seq": 20},
-        "delivered": {"stream_seq": 50},
-    }
-    assert floor_of(consumer, 99) == expected
 
 
 def test_times_versions_frames_and_statuses_are_read_as_the_server_writes_them():

@@ -40,20 +40,18 @@ class Trimmer:
         state, retention = stream["state"], stream["config"]["retention"]
         if retention != "limits" or not consumers:
             return
-        floor = min(floor_of(consumer, int(state["last_seq"])) for consumer in consumers)
+        floor = min(await asyncio.gather(*(self._floor(consumer, int(state["last_seq"])) for consumer in consumers)))
         if floor >= int(state["first_seq"]) and int(state["messages"]):
             await self._api.ask(f"STREAM.PURGE.{self._stream}", {"seq": floor + 1})
 
+    async def _floor(self, consumer: Json, last: int) -> int:
+        """Return the place up to which a consumer has acknowledged all that is meant for it.
 
-def floor_of(consumer: Json, last: int) -> int:
-    """Return the place up to which a consumer has acknowledged all that is meant for it.
-
-    Arguments:
-        consumer: as the server tells it.
-        last: the last place of the stream, asked before the consumer was.
-    """
-    if consumer["num_ack_pending"]:
-        return int(consumer["ack_floor"]["stream_seq"])
-    if consumer["num_pending"]:
-        return int(consumer["delivered"]["stream_seq"])
-    return last
+        What it has not been given yet is looked for in the stream itself: to trust a count here could lose messages.
+        """
+        if consumer["num_ack_pending"]:
+            return int(consumer["ack_floor"]["stream_seq"])
+        given = int(consumer["delivered"]["stream_seq"])
+        subject = consumer["config"].get("filter_subject") or ">"
+        following = await self._api.message(self._stream, seq=given + 1, next_by_subj=subject)
+        return last if following is None else min(last, following.seq - 1)

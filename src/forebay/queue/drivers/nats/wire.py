@@ -164,7 +164,7 @@ class Wire:
         why = f"{self._why or error}"
         if "uthorization" in why or "uthentication" in why:
             return UsageError(f"{self.address.url}: the server does not let us in", "wrong user, password or creds=?")
-        hint = "is it up? nats-server -js"
+        hint = "name who vouches for it: ?cafile=" if "certificate" in why else "is it up? nats-server -js"
         return Unavailable(f"cannot reach {self.address.url} ({why or type(error).__name__})", hint)
 
     @property
