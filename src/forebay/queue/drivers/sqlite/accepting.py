@@ -28,19 +28,8 @@ _INSERTS: Final = {
 }
 
 
-class Row(NamedTuple):
-    """A message as it is inserted for each group."""
-
-    id: str
-    state: int
-    due: float | None
-    lane: str | None
-    priority: int
-    accepted_at: float
-    not_before: float
-    key: str | None
-    headers: str | None
-    body: bytes
+Row = tuple[str, int, float | None, str | None, int, float, float, str | None, str | None, bytes]
+"""A message as it is inserted for each group: the values of the columns behind that of the group."""
 
 
 class Receiver(NamedTuple):
@@ -55,7 +44,7 @@ class Receiver(NamedTuple):
 def row_of(message: Message, now: float) -> Row:
     """Return the row of a message that was accepted now."""
     late = message.not_before > now
-    return Row(
+    return (
         message.id,
         2 if late else 0,
         message.not_before if late else None,
@@ -94,7 +83,7 @@ def accept(
 
     The fullest group decides; those who belong to no group take no place.
     """
-    results: list[str | ForebayError] = [row.id for row in rows]
+    results: list[str | ForebayError] = [row[0] for row in rows]
     durable = [group for group in groups if group.heard_at is None]
     if not math.isinf(places) and places - max(group.waiting for group in durable) < len(rows):
         results = _what_fits(connection, durable, rows, places)
@@ -108,17 +97,18 @@ def _what_fits(
     connection: apsw.Connection, durable: Sequence[Receiver], rows: Sequence[Row], places: float
 ) -> list[str | ForebayError]:
     room = {group.number: places - group.waiting for group in durable}
-    there = {group.number: _known(connection, group.number, (row.id for row in rows)) for group in durable}
+    there = {group.number: _known(connection, group.number, (row[0] for row in rows)) for group in durable}
     results: list[str | ForebayError] = []
     for row in rows:
-        lacking = [number for number, known in there.items() if row.id not in known]
+        id = row[0]
+        lacking = [number for number, known in there.items() if id not in known]
         if any(room[number] < 1 for number in lacking):
             results.append(QueueFull("all waiting places are taken", "try again later"))
             continue
         for number in lacking:
             room[number] -= 1
-            there[number].add(row.id)
-        results.append(row.id)
+            there[number].add(id)
+        results.append(id)
     return results
 
 
@@ -131,8 +121,8 @@ def _insert(connection: apsw.Connection, group: Receiver, rows: Sequence[Row], n
     """Insert the rows that this group does not have yet, and let those that need not wait be claimed."""
     lanes: set[str | None] = set()
     if group.kept_order != Order.NONE:
-        rows = [_behind(row, group.kept_order) for row in rows]
-        lanes = {row.lane for row in rows}
+        behind = [_behind(row, group.kept_order) for row in rows]
+        rows, lanes = [row for row, _ in behind], {lane for _, lane in behind}
     new = begin = 0
     while begin < len(rows):
         size = min(LARGEST_INSERT, 1 << (len(rows) - begin).bit_length() - 1)
@@ -146,7 +136,10 @@ def _insert(connection: apsw.Connection, group: Receiver, rows: Sequence[Row], n
         advance(connection, group.number, lanes, now)
 
 
-def _behind(row: Row, kept_order: str) -> Row:
-    """Return the row for a group that keeps an order: behind its lane until it comes to the front."""
-    lane = row.key if kept_order == Order.KEY else ""
-    return row if lane is None else row._replace(lane=lane, state=4)
+def _behind(row: Row, kept_order: str) -> tuple[Row, str | None]:
+    """Return the row for a group that keeps an order, behind its lane until it comes to the front; and the lane."""
+    id, _, due, _, priority, accepted_at, not_before, key, headers, body = row
+    lane = key if kept_order == Order.KEY else ""
+    if lane is None:
+        return row, None
+    return (id, 4, due, lane, priority, accepted_at, not_before, key, headers, body), lane
