@@ -141,6 +141,18 @@ async def test_a_subscriber_that_was_silent_for_too_long_is_told_so_and_listens_
     assert ids(await sleeper.receive(9, 0)) == ["heard"]
 
 
+async def test_a_subscriber_that_finds_itself_gone_in_several_calls_at_once_takes_one_new_place(
+    tmp_path: Path, opened: Open, clock: ManualClock
+) -> None:
+    sleeper = await opened(group="each")
+    clock.advance(groups.SILENCE + 1)
+    calls = [sleeper.publish([Message(str(n), b"")], math.inf) for n in range(5)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert len(rows(tmp_path, f"SELECT 1 FROM worker_group WHERE heard_at >= {clock.time()}")) == 1
+    assert list(await sleeper.publish([Message("1", b"")], math.inf)) == ["1"]
+
+
 async def test_a_subscriber_that_is_heard_of_lives_however_long_nothing_comes(opened: Open, clock: ManualClock) -> None:
     publisher, subscriber = await opened(), await opened(group="each")
     for _ in range(3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -98,6 +98,7 @@ class SQLiteQueue:
         self._found_nothing = False
         self._sweeping: asyncio.Future[bool] | None = None
         self._beat: asyncio.TimerHandle | None = None
+        self._joining = asyncio.Lock()
         self._closed = False
 
     async def join(self) -> None:
@@ -108,7 +109,7 @@ class SQLiteQueue:
         """
         own, now = secrets.token_hex(8), self._clock.time()
         self._place = await self._file.write(lambda connection: groups.open_group(connection, self._asked, own, now))
-        if self._asked.ephemeral and not self._closed:
+        if self._asked.ephemeral:
             self._beat_later()
 
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
@@ -282,6 +283,8 @@ class SQLiteQueue:
             self._sweeping.add_done_callback(_heard)
 
     def _beat_later(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
         self._beat = asyncio.get_running_loop().call_later(groups.SILENCE / 4, self._beat_now)
 
     def _beat_now(self) -> None:
@@ -293,28 +296,28 @@ class SQLiteQueue:
         self._file.ring(self._asked.topic)
 
     async def _write(self, operation: Operation[T]) -> T:
-        self._check()
-        try:
-            return await self._file.write(operation)
-        except groups.Removed as error:
-            raise await self._removed() from error
+        return await self._run(self._file.write, operation)
 
     async def _read(self, operation: Operation[T]) -> T:
-        self._check()
-        try:
-            return await self._file.read(operation)
-        except groups.Removed as error:
-            raise await self._removed() from error
+        return await self._run(self._file.read, operation)
 
-    async def _removed(self) -> Unavailable:
+    async def _run(self, run: Callable[[Operation[T]], Awaitable[T]], operation: Operation[T]) -> T:
+        self._check()
+        place = self._place
+        try:
+            return await run(operation)
+        except groups.Removed as error:
+            raise await self._removed_from(place) from error
+
+    async def _removed_from(self, place: groups.Place) -> Unavailable:
         """Return what to say to whoever finds the group gone; a subscriber of its own begins anew."""
         if not self._asked.ephemeral:
             return Unavailable(
                 f"{self._asked.group!r} of {self._asked.topic!r} was removed by an operator", "open it anew"
             )
-        if self._beat is not None:
-            self._beat.cancel()
-        await self.join()
+        async with self._joining:
+            if self._place == place and not self._closed:
+                await self.join()
         return Unavailable("this subscriber was silent for too long, and missed messages; it listens again")
 
     def _check(self) -> None:
