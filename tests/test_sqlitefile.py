@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from forebay.errors import Unavailable, Unknown, UsageError
-from forebay.sqlitefile import SQLiteFile
+from forebay.sqlitefile import SQLiteFile, look
 from forebay.sqlitefile.checkpoints import Checkpoints
 from forebay.sqlitefile.connections import check_version, explained
 from forebay.sqlitefile.threads import LOOK_SECONDS
@@ -324,3 +324,21 @@ async def test_a_loop_that_is_never_idle_does_not_starve_the_writer(file: SQLite
         for _ in range(100):
             await file.write(add)
     busy.cancel()
+
+
+async def test_to_look_needs_no_open_file_and_makes_none(path: str) -> None:
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        await look(path, count)
+    assert not Path(path).exists()
+
+
+async def test_to_look_changes_nothing_not_even_the_mode(path: str) -> None:
+    plain = apsw.Connection(path)
+    plain.execute(SCHEMA)
+    before = Path(path).read_bytes()
+    assert await look(path, count) == 0
+    with pytest.raises(Unavailable, match="cannot be written"):
+        await look(path, add)
+    assert Path(path).read_bytes() == before
+    assert plain.pragma("journal_mode") == "delete"
+    plain.close()
