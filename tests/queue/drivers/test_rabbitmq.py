@@ -7,6 +7,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter
@@ -223,6 +224,39 @@ async def test_a_broker_that_stands_still_is_given_up_and_found_again(own_broker
                 sent = [one for one in sent if one.id not in {each.message.id for each in taken}]
                 if not sent or {one.id for one in sent} <= {one.message.id for one in held}:
                     return
+
+
+KILLED = """
+import asyncio, sys
+from forebay.queue.drivers import rabbitmq
+from forebay.url import URL, parse
+
+async def main():
+    driver = await rabbitmq.connect(parse(sys.argv[1]).with_options(topic=sys.argv[2]))
+    taken = []
+    while len(taken) < 3:
+        taken += await driver.receive(3 - len(taken), 1.0)
+    print("taken", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_a_killed_process_had_in_hand_goes_to_another(broker):
+    driver = await broker.open()
+    sent = messages(5)
+    await driver.publish(sent, math.inf)
+    words = [sys.executable, "-c", KILLED, f"{broker.server.url}/", broker.topic]
+    victim = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
+    async with asyncio.timeout(20):
+        assert await victim.stdout.readline() == b"taken\n"
+    assert len(await take(driver, 2)) == 2
+    victim.kill()
+    await victim.wait()
+    again = await take(driver, 3)
+    assert {one.message.id for one in again} == {one.id for one in sent[:3]}
+    assert {one.attempt for one in again} == {1}
 
 
 async def test_a_queue_that_is_deleted_under_its_worker_is_made_anew_and_served(broker):

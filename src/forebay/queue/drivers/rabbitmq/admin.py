@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 
 from pamqp import commands
@@ -52,11 +53,12 @@ class RabbitMQAdmin:
         """Return all topics, by name."""
         queues = {queue.name: queue for queue in await self._management.queues()}
         exchanges = [one for one in await self._management.exchanges() if f"{one.name}.later" in queues]
-        async with self._link.asking() as channel:
-            return [
-                await self._info(channel, one, _of_topic(one.name, queues.values()))
-                for one in sorted(exchanges, key=lambda one: one.name)
-            ]
+        found = []
+        for one in sorted(exchanges, key=lambda one: one.name):
+            with contextlib.suppress(Missing):  # removed while we looked: the API may be a moment late
+                async with self._link.asking() as channel:
+                    found.append(await self._info(channel, one, _of_topic(one.name, queues.values())))
+        return found
 
     async def _info(self, channel: Channel, exchange: Exchange, queues: Sequence[Queue]) -> TopicInfo:
         holding = [queue for queue in queues if not queue.name.endswith((".dead", ".retry", ".later", ".lock"))]

@@ -12,51 +12,26 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import msgspec
-from pamqp import commands
-
-from forebay.errors import ForebayError, Unavailable, Unknown
+from forebay.errors import ForebayError, Unavailable
 from forebay.message import Message, new_id
-from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.driver import Delivery, Settlement
 from forebay.queue.drivers.rabbitmq.channel import Channel
 from forebay.queue.drivers.rabbitmq.copies import Copies
 from forebay.queue.drivers.rabbitmq.frames import Arrival
+from forebay.queue.drivers.rabbitmq.holdings import Holding, Holdings
 from forebay.queue.drivers.rabbitmq.link import Link, answered, failure
 from forebay.queue.drivers.rabbitmq.publisher import Letter
 from forebay.queue.drivers.rabbitmq.records import Came, came
 
 NEARLY_DUE = 0.05
 """Seconds that a message which came early is waited for, rather than sent away again."""
+PAUSE = 1.0
+"""Seconds until the broker, which would not take a message, is asked again."""
 MOST_AT_ONCE = 65_535
 IDLE_SECONDS = 0.1
 """After which credit is taken back, should no other call of `receive` have come."""
-
-
-class Holding(msgspec.Struct, gc=False, eq=False):
-    """The lease of one delivery.
-
-    Arguments:
-        channel: that it came over; with it the lease ends.
-        tag: by which the channel knows it.
-        came: what came.
-        returned: it came back, and the broker would not remember: it must be published anew.
-        settling: an end of it is under way, or has been told.
-        copied: the copy that its end needs is safe.
-    """
-
-    channel: Channel
-    tag: int
-    came: Came
-    returned: bool = False
-    settling: bool = False
-    copied: bool = False
-
-    @property
-    def lives(self) -> bool:
-        """Whether the broker still knows the delivery as ours."""
-        return self.channel.closed is None
 
 
 class Credit:
@@ -69,13 +44,12 @@ class Credit:
         counts_returns: whether the broker counts how often a message came back; else it only says that it did.
 
     Attributes:
-        done, dropped: deliveries that ended well here, and that were given up and are kept nowhere.
+        dropped: deliveries that were given up and are kept nowhere: none, of such a group.
     """
 
-    dropped = 0
-
     def __init__(self, link: Link, queue: str, copies: Copies, counts_returns: bool) -> None:
-        self.done = 0
+        self.dropped = 0
+        self._holdings = Holdings(copies)
         self._link = link
         self._queue = queue
         self._copies = copies
@@ -85,7 +59,6 @@ class Credit:
         self._credits: dict[str, int] = {}  # what each consumer may still be sent
         self._here: deque[Holding] = deque()  # fetched, and in nobody's hand
         self._nearly_due: set[Holding] = set()
-        self._held: dict[int, Holding] = {}
         self._bells: set[asyncio.Future[bool]] = set()
         self._calls = 0
         self._parting: asyncio.TimerHandle | None = None
@@ -95,7 +68,12 @@ class Credit:
     @property
     def in_work(self) -> list[Message]:
         """What this process has in hand."""
-        return [holding.came.message for holding in self._held.values() if holding.lives]
+        return self._holdings.messages
+
+    @property
+    def done(self) -> int:
+        """Deliveries that ended well here."""
+        return self._holdings.done
 
     @property
     def waiting(self) -> int:
@@ -118,7 +96,7 @@ class Credit:
         try:
             while limit > 0:
                 if ready := await self._fit(limit):
-                    return [self._hand(holding) for holding in ready]
+                    return [self._holdings.hand(holding) for holding in ready]
                 await self._ask_for(limit)
                 if not self._here and not await self._heard(end):
                     return []
@@ -220,7 +198,7 @@ class Credit:
                 for answer in cancelled:
                     await answered(answer)
         if not self._calls:
-            await self._put_back(self._take_here(len(self._here)))
+            await self._holdings.put_back(self._take_here(len(self._here)))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -249,20 +227,23 @@ class Credit:
         for holding in filter(self._must_go_again, holdings):
             holding.settling = True
             if 0 < (soon := holding.came.due_at - self._now()) <= NEARLY_DUE:
-                self._nearly_due.add(holding)
-                asyncio.get_running_loop().call_later(soon, self._is_due, holding)
+                self._wait_for(holding, soon)
             else:
                 again.append(holding)
         with contextlib.suppress(ForebayError):
-            await self._copy(again, [await self._anew(holding.came) for holding in again])
-        self._acknowledge(holding for holding in again if holding.copied)
+            await self._holdings.copy(again, [await self._anew(holding.came) for holding in again])
+        self._holdings.acknowledge(holding for holding in again if holding.copied)
         for holding in again:
             if not holding.copied and holding.came.due_at > self._now():
-                holding.channel.requeue([holding.tag])
+                self._wait_for(holding, PAUSE)  # the broker takes nothing now
             elif not holding.copied:
                 holding.settling = False
 
-    def _is_due(self, holding: Holding) -> None:
+    def _wait_for(self, holding: Holding, seconds: float) -> None:
+        self._nearly_due.add(holding)
+        asyncio.get_running_loop().call_later(seconds, self._look_again, holding)
+
+    def _look_again(self, holding: Holding) -> None:
         if holding in self._nearly_due:
             self._nearly_due.remove(holding)
             holding.settling = False
@@ -275,10 +256,6 @@ class Credit:
             return await self._copies.due(one.message, one.tried, one.due_at, one.crashes)
         return self._copies.put_back(one)
 
-    def _hand(self, holding: Holding) -> Delivery:
-        self._held[id(holding)] = holding
-        return Delivery(holding.came.message, holding.came.attempt, holding)
-
     def _take_here(self, limit: int) -> list[Holding]:
         taken: list[Holding] = []
         while self._here and len(taken) < limit:
@@ -287,87 +264,15 @@ class Credit:
                 taken.append(holding)
         return taken
 
-    async def _put_back(self, holdings: Sequence[Holding]) -> None:
-        """Give messages back without having counted; when the broker takes no copies, as they are."""
-        with contextlib.suppress(ForebayError):
-            await self._copy(holdings, [self._copies.put_back(holding.came) for holding in holdings])
-        self._acknowledge(holding for holding in holdings if holding.copied)
-        for holding in holdings:
-            if not holding.copied:
-                holding.channel.requeue([holding.tag])
-
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """End deliveries: first the copies are made safe, then all are acknowledged in one write.
-
-        Raises:
-            Unavailable, Unknown: a copy is not known to be safe, or the broker may not have heard; to settle again
-                mends it.
-        """
-        held = [self._begin(settlement) for settlement in settlements]
-        going = [s for s, ours in zip(settlements, held, strict=True) if ours]
-        moving = [s for s in going if s.ending is not Ending.DONE and not s.delivery.handle.copied]
-        try:
-            if moving:
-                await self._copy([s.delivery.handle for s in moving], [await self._letter(s) for s in moving])
-        except BaseException:
-            for settlement in going:
-                settlement.delivery.handle.settling = False
-            raise
-        channels = self._acknowledge(s.delivery.handle for s in going)
-        self.done += sum(s.ending is Ending.DONE for s in going)
-        await self._told(channels)
-        return held
-
-    async def _told(self, channels: Iterable[Channel]) -> None:
-        """Wait until the broker has read all acknowledgements; a channel answers in the order of asking."""
-        for answer in [channel.ask(commands.Basic.Qos()) for channel in channels]:
-            try:
-                await answered(answer)
-            except ForebayError as error:
-                raise Unknown(f"RabbitMQ may not have heard what has ended: {error.what}") from error
-
-    def _begin(self, settlement: Settlement) -> bool:
-        holding: Holding = settlement.delivery.handle
-        if holding.settling or not holding.lives:
-            self._held.pop(id(holding), None)
-            return False
-        holding.settling = True
-        return True
-
-    async def _letter(self, settlement: Settlement) -> Letter:
-        message, attempt = settlement.delivery.message, settlement.delivery.attempt
-        if settlement.headers is not None and settlement.ending is not Ending.RELEASE:
-            message = message.replace(headers=settlement.headers)
-        if settlement.ending is Ending.RETRY:
-            return await self._copies.retry(message, attempt, settlement.delay)
-        if settlement.ending is Ending.DEAD:
-            return self._copies.dead(message, attempt)
-        return self._copies.put_back(settlement.delivery.handle.came)
-
-    async def _copy(self, holdings: Sequence[Holding], letters: Sequence[Letter]) -> None:
-        """Publish copies; raise the first error, once it is noted which of them are safe."""
-        first: ForebayError | None = None
-        for holding, error in zip(holdings, await self._copies.publisher.send(letters), strict=True):
-            holding.copied = error is None
-            first = first or error
-        if first is not None:
-            raise first
-
-    def _acknowledge(self, holdings: Iterable[Holding]) -> Iterable[Channel]:
-        """Acknowledge in one write for each channel; return the channels."""
-        tags: dict[Channel, list[int]] = {}
-        for holding in holdings:
-            self._held.pop(id(holding), None)
-            tags.setdefault(holding.channel, []).append(holding.tag)
-        for channel, those in tags.items():
-            channel.ack(those)
-        return tags
+        """End deliveries; see `Holdings.settle`."""
+        return await self._holdings.settle(settlements)
 
     def purge(self) -> int:
         """Remove what lies here in nobody's hand; return how much."""
         here = [*self._take_here(len(self._here)), *self._nearly_due]
         self._nearly_due.clear()
-        self._acknowledge(here)
+        self._holdings.acknowledge(here)
         return len(here)
 
     async def close(self) -> None:
@@ -380,8 +285,8 @@ class Credit:
             await asyncio.wait(self._tasks)
         self._calls = 0
         await self._part()
-        held = [holding for holding in self._held.values() if holding.lives and not holding.settling]
-        await self._put_back([*held, *self._nearly_due])
+        await self._holdings.put_back(list(self._nearly_due))
+        await self._holdings.close()
 
 
 def _answer(bell: asyncio.Future[bool], heard: bool) -> None:

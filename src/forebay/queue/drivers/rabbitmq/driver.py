@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -19,11 +20,13 @@ from forebay.queue.drivers.rabbitmq import topology
 from forebay.queue.drivers.rabbitmq.address import Address, address_of
 from forebay.queue.drivers.rabbitmq.copies import Copies
 from forebay.queue.drivers.rabbitmq.credit import Credit
+from forebay.queue.drivers.rabbitmq.examination import durability_of
 from forebay.queue.drivers.rabbitmq.frames import publish_method
 from forebay.queue.drivers.rabbitmq.ladder import Ladder, Target
 from forebay.queue.drivers.rabbitmq.lanes import Lanes
 from forebay.queue.drivers.rabbitmq.letters import Letters
 from forebay.queue.drivers.rabbitmq.link import Link, answered, count_of
+from forebay.queue.drivers.rabbitmq.management import Management
 from forebay.queue.drivers.rabbitmq.publisher import Letter, Publisher
 from forebay.queue.drivers.rabbitmq.records import content_of
 from forebay.url import URL
@@ -46,11 +49,15 @@ class Source(Protocol):
     """Where this process has its deliveries from: by credit, or in lanes.
 
     Attributes:
-        done, dropped: deliveries that ended well here, and that were given up and are kept nowhere.
+        dropped: deliveries that were given up and are kept nowhere.
     """
 
-    done: int
     dropped: int
+
+    @property
+    def done(self) -> int:
+        """Deliveries that ended well here."""
+        ...
 
     @property
     def in_work(self) -> list[Message]:
@@ -131,7 +138,7 @@ class RabbitMQQueue:
         """Make or find what the topic is made of, and begin to listen where nothing is kept for us."""
         found = await topology.declare(self._consuming, self._address)
         await self._publishing.channel("publish", confirming=True)
-        self.durability = found.durability
+        self.durability = await self._proved(found.durability)
         self._sorted = found.discipline is Discipline.PRIORITY
         copies = Copies(self._address, self._publisher, self._retries, self._clock, self._sorted)
         asked = self._address.asked
@@ -143,6 +150,18 @@ class RabbitMQQueue:
         else:
             self._source = Credit(self._consuming, self._address.queue, copies, found.durability is Durability.FSYNC)
         self._letters = Letters(self._consuming, self._address.dead, copies)
+
+    async def _proved(self, durability: Durability) -> Durability:
+        """Return the class; that messages are on several machines only the HTTP API can prove, where it is told."""
+        address = self._address
+        if durability is not Durability.FSYNC or not address.management:
+            return durability
+        try:
+            queues = await Management(address.management, address.account).queues()
+        except ForebayError:
+            return durability
+        ours = [queue for queue in queues if queue.name in {address.topic, address.queue}]
+        return durability_of(ours) if ours else durability
 
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
         """Accept messages once the broker has confirmed them; the reference of a message is its id."""
@@ -165,8 +184,7 @@ class RabbitMQQueue:
         for place, error in zip(sent, await self._publisher.send(letters), strict=True):
             if error is not None:
                 answers[place] = error
-        if self._publisher.unroutable:
-            await self._repair()
+        await self._mend()
         return answers
 
     async def _letter(self, message: Message) -> Letter:
@@ -197,12 +215,22 @@ class RabbitMQQueue:
             return waiting, 0
         return waiting, await self._later.count() + await self._retries.count()
 
+    async def _mend(self) -> None:
+        """Make anew what somebody has deleted, if that was seen; where it fails, the next call tries again."""
+        if self._publisher.unroutable:
+            with contextlib.suppress(ForebayError):
+                await self._repair()
+
     async def _repair(self) -> None:
-        """Somebody has deleted what the topic is made of: make it anew."""
-        self._publisher.unroutable = False
+        """Make the topic and the group anew.
+
+        Raises:
+            Unavailable: the broker cannot be reached. UsageError: somebody else has taken the names meanwhile.
+        """
         self._later.forget()
         self._retries.forget()
         await topology.declare(self._consuming, self._address)
+        self._publisher.unroutable = False
 
     async def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
         """Lease up to `limit` messages."""
@@ -217,8 +245,7 @@ class RabbitMQQueue:
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """End deliveries; what is not done is published anew and confirmed before it is acknowledged."""
         held = await self._check().settle(settlements)
-        if self._publisher.unroutable:
-            await self._repair()
+        await self._mend()
         return held
 
     async def extend(self, deliveries: Iterable[Delivery]) -> None:
@@ -298,11 +325,9 @@ class RabbitMQQueue:
 
     async def _vanish(self) -> None:
         """Delete the queue of a subscriber of its own; where that fails, it expires."""
-        try:
+        with contextlib.suppress(ForebayError):
             async with self._consuming.asking() as channel:
                 await answered(channel.ask(commands.Queue.Delete(queue=self._address.queue)))
-        except ForebayError:
-            pass
 
     def _check(self) -> Source:
         if self._closed or self._source is None:

@@ -44,7 +44,9 @@ def durability_of(queues: Iterable[Queue]) -> Durability:
 def _class_of(queue: Queue) -> Durability:
     if not queue.durable:
         return Durability.MEMORY
-    return Durability.FSYNC if queue.type == "quorum" else Durability.OS
+    if queue.type != "quorum":
+        return Durability.OS
+    return Durability.REPLICATED if len(queue.members) > 1 else Durability.FSYNC
 
 
 def findings_of_queue(queue: Queue, machines: int) -> list[Finding]:

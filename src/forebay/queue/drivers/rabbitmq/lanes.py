@@ -82,6 +82,7 @@ class Lanes:
         self._ready: deque[Entry] = deque()
         self._bell = asyncio.Event()
         self._subscribing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     @property
@@ -191,25 +192,37 @@ class Lanes:
         return Delivery(entry.message, entry.attempt, (entry, entry.lease))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """End deliveries; dead letters are made safe first.
+        """End deliveries; dead letters are made safe first. A cancelled call is finished all the same.
 
         Raises:
-            Unavailable, Unknown: a dead letter is not known to be safe; nothing of this batch was ended.
+            Unavailable, Unknown: a dead letter is not known to be safe, or the broker may not have heard.
         """
         held = [self._begin(settlement) for settlement in settlements]
-        going = [s for s, ours in zip(settlements, held, strict=True) if ours]
-        dying = [s for s in going if s.ending is Ending.DEAD] if self._keeps_dead else []
+        going = [settlement for settlement, ours in zip(settlements, held, strict=True) if ours]
+        if going:
+            ending = asyncio.get_running_loop().create_task(self._finish(going))
+            self._tasks.add(ending)
+            ending.add_done_callback(self._finished)
+            await asyncio.shield(ending)
+        return held
+
+    def _finished(self, ending: asyncio.Task[None]) -> None:
+        self._tasks.discard(ending)
+        if not ending.cancelled():
+            ending.exception()  # whoever began it may have been cancelled
+
+    async def _finish(self, settlements: Sequence[Settlement]) -> None:
+        dying = [s for s in settlements if s.ending is Ending.DEAD] if self._keeps_dead else []
         try:
             for error in await self._copies.publisher.send([self._letter(s) for s in dying]):
                 if error is not None:
                     raise error
         except BaseException:
-            for settlement in going:
+            for settlement in settlements:
                 settlement.delivery.handle[0].lease -= 1
             raise
-        self._end(going)
+        self._end(settlements)
         await self._told()
-        return held
 
     async def _told(self) -> None:
         """Wait until the broker has read all acknowledgements; a channel answers in the order of asking."""
@@ -288,6 +301,8 @@ class Lanes:
 
     async def close(self) -> None:
         """Give back all that this process holds, in its order: the broker does it when the channel ends."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         if self._channel is not None:
             self._channel.close()
         self._forget()
