@@ -129,7 +129,7 @@ async def test_a_commit_without_fsync_is_found_and_refused_where_fsync_is_asked_
         await open_driver(f"sqlite:///{path}?topic=t&synchronous=normal&durability=fsync")
 
 
-async def test_a_file_that_all_may_read_or_that_cannot_be_written_is_found(path: Path) -> None:
+async def test_a_file_that_all_may_write_is_found(path: Path) -> None:
     await filled(path)
     path.chmod(0o666)
     finding = await found(path, "permissions")

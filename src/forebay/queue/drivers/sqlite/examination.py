@@ -150,8 +150,8 @@ def _access(path: Path) -> Iterator[Finding]:
         return
     status = path.stat()
     mode = stat.filemode(status.st_mode)
-    if status.st_mode & 0o006:
-        why = "every account of this machine can read the messages, or change them"
+    if status.st_mode & stat.S_IWOTH:
+        why = "every account of this machine can change or remove the messages"
         yield Finding(severity=Severity.WARNS, setting="permissions", value=mode, why=why, mend=f"chmod o= {path}")
     else:
         yield _fine("permissions", mode)
