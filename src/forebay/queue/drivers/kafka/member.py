@@ -100,12 +100,17 @@ class Member(Poller):
             raise
 
     def _committed(self, failure: Any, partitions: list[Any]) -> None:
-        """A commit has succeeded or failed; what failed is committed again."""
+        """A commit has succeeded or failed; what failed is committed again.
+
+        So is what was overtaken: a commit that had to wait for a connection may arrive after a later one, and undo it.
+        """
         for partition in partitions:
-            if failure is not None or partition.error is not None:
-                assignment = self.holdings.assignment((partition.topic, partition.partition))
-                if assignment is not None:
-                    assignment.committed = None
+            assignment = self.holdings.assignment((partition.topic, partition.partition))
+            if assignment is None or assignment.committed is None:
+                continue
+            failed = failure is not None or partition.error is not None
+            if failed or (partition.offset, partition.metadata or "") != assignment.committed:
+                assignment.committed = None
 
     def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
         parts = [(one.topic, one.partition) for one in partitions]
