@@ -42,7 +42,7 @@ async def administer(url: URL) -> KafkaAdmin:
     """
     admin = KafkaAdmin(url)
     try:
-        await admin.topics()
+        await admin.reach()
     except BaseException:
         await admin.close()
         raise
@@ -64,6 +64,14 @@ class KafkaAdmin:
         self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._background = ThreadPoolExecutor(1, thread_name_prefix="forebay-kafka-admin")
         self._closed = False
+
+    async def reach(self) -> None:
+        """Ask the brokers whether they are there.
+
+        Raises:
+            Unavailable: none answers.
+        """
+        await self._ask(self._cluster.topics)
 
     async def topics(self) -> Sequence[TopicInfo]:
         """Return all topics that forebay has made, or has made its own, by name."""

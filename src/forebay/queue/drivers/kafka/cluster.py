@@ -12,7 +12,15 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from forebay.errors import UsageError
 from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.soundness import TopicSettings
-from forebay.queue.drivers.kafka.surveyor import ASK, HAS_MEMBERS, OPEN_SECONDS, described, described_topics, value_of
+from forebay.queue.drivers.kafka.surveyor import (
+    ASK,
+    HAS_MEMBERS,
+    OPEN_SECONDS,
+    described,
+    described_topics,
+    patiently,
+    value_of,
+)
 
 admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
@@ -92,8 +100,14 @@ class Cluster:
             time.sleep(0.05)
 
     def _offsets(self, parts: Sequence[TopicPartition], which: Any) -> dict[tuple[str, int], int]:
-        asked = self._admin.list_offsets(dict.fromkeys(parts, which), **ASK) if parts else {}
-        return {(part.topic, part.partition): value_of(future).offset for part, future in asked.items()}
+        if not parts:
+            return {}
+        answered = patiently(self._admin, lambda: self._asked_offsets(parts, which))
+        return {(part.topic, part.partition): offset for part, offset in answered.items()}
+
+    def _asked_offsets(self, parts: Sequence[TopicPartition], which: Any) -> dict[TopicPartition, int]:
+        asked = self._admin.list_offsets(dict.fromkeys(parts, which), **ASK)
+        return {part: value_of(future).offset for part, future in asked.items()}
 
     def _positions(self, group: str) -> dict[tuple[str, int], int]:
         asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], **ASK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -114,15 +114,7 @@ class Surveyor:
         Raises:
             KafkaException, Unavailable: the broker does not answer, or has not found its leaders for a while.
         """
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            try:
-                return self._survey()
-            except KafkaException as failure:
-                if failure.args[0].code() not in MOVING or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.05)
-            self._admin.list_topics(timeout=ANSWER_SECONDS)  # the client asks by the leaders that it last heard of
+        return patiently(self._admin, self._survey)
 
     def _survey(self) -> dict[Part, Extent]:
         ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()), **ASK)
@@ -231,6 +223,23 @@ class Surveyor:
                 return [TopicPartition(topic.topic, one) for topic in waiting for one in topic.partitions]
             time.sleep(0.05)
         raise Unavailable(f"Kafka: the topic {self._address.topic} has no leader")
+
+
+def patiently(client: Any, question: Callable[[], T]) -> T:
+    """Ask until the partitions have leaders that the client knows of, for a while.
+
+    Raises:
+        KafkaException: the last answer, or one that patience does not mend.
+    """
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            return question()
+        except KafkaException as failure:
+            if failure.args[0].code() not in MOVING or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+        client.list_topics(timeout=ANSWER_SECONDS)  # the client asks by the leaders that it last heard of
 
 
 def value_of(future: Future[T]) -> T:
