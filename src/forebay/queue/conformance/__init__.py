@@ -1,15 +1,17 @@
-"""The suite that every driver passes. A driver's test file says how to open it, and nothing else:
+"""The suite that every driver passes. A driver's test file says where its broker is, and nothing else:
 
-    class TestMemory(ConformanceSuite):
-        features = memory.FEATURES
+    class TestShelf(ConformanceSuite):
+        features = shelf.FEATURES
         clock = ManualClock()
 
-        async def open(self, topic: str, **options: str) -> Driver:
-            return await memory.connect(parse(f"memory://{topic}").with_options(**options), clock=self.clock)
+        def url(self, topic: str, **options: str) -> URL:
+            return parse("shelf:///").with_options(topic=topic, **options)
 
 It needs pytest, pytest-asyncio (``asyncio_mode = auto``) and hypothesis. What a driver does not declare is skipped;
 what it declares is proved. A broker whose time cannot be moved leaves `clock` at None, and says in `patience` how long
 its answers may take and in `die` how one of its processes dies.
+
+Each part is a module with one theme; docs/explanation/conformance.md tells where its behaviours come from.
 """
 
 from __future__ import annotations

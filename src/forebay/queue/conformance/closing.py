@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from forebay.errors import Unavailable
-from forebay.queue.conformance.harness import INF, Harness, accepted, assert_same, done, message
+from forebay.errors import ForebayError, Unavailable
+from forebay.queue.conformance.harness import INF, Harness, accepted, assert_same, done, ids, message
 from forebay.queue.conformance.receiving import ODD_HEADERS
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement
 
@@ -59,11 +59,23 @@ class Closing(Harness):
 
     async def test_what_was_accepted_is_there_though_its_publisher_closes_at_once(self) -> None:
         publisher, worker = await self.opened(), await self.opened()
-        batches = [[message() for _ in range(20)] for _ in range(5)]
-        publishing = [asyncio.create_task(accepted(publisher, batch)) for batch in batches]
-        await asyncio.gather(*publishing)
+        sent = [message() for _ in range(60)]
+        publishing = [asyncio.create_task(publisher.publish([one], INF)) for one in sent]
+        for _ in range(3):
+            await asyncio.sleep(0)
         await publisher.close()
-        assert_same(await self.take(worker, 100), [one for batch in batches for one in batch])
+        answers = await asyncio.gather(*publishing, return_exceptions=True)
+        results = [answer if isinstance(answer, BaseException) else answer[0] for answer in answers]
+        assert [result for result in results if not isinstance(result, str | ForebayError)] == []
+        accepted_ids = {one.id for one, result in zip(sent, results, strict=True) if isinstance(result, str)}
+        refused_ids = {one.id for one, result in zip(sent, results, strict=True) if isinstance(result, Unavailable)}
+        [last] = await accepted(worker, [message()])
+        came: list[str] = []
+        while not {*accepted_ids, last.id} <= set(came):
+            came += ids(await self.take(worker, 1))
+        came += ids(await worker.receive(100, self.moment))
+        assert len(came) == len(set(came))
+        assert refused_ids.isdisjoint(came)
 
     async def test_many_close_at_once_and_who_stays_gets_it_all(self) -> None:
         staying, *leaving = [await self.opened() for _ in range(10)]

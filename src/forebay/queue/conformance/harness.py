@@ -120,19 +120,6 @@ class Harness:
         """Receive nothing for a moment."""
         assert list(await driver.receive(10, self.moment)) == []
 
-    async def take_rest(self, *drivers: Driver) -> list[Delivery]:
-        """Receive and settle all that there is, until for a moment nothing more comes to any of these."""
-        taken: list[Delivery] = []
-        empty = 0
-        while empty < len(drivers):
-            driver = drivers[0]
-            drivers = (*drivers[1:], driver)
-            got = await driver.receive(100, self.moment)
-            empty = 0 if got else empty + 1
-            taken += got
-            await driver.settle([done(delivery) for delivery in got])
-        return taken
-
     async def assert_comes_when_due(self, driver: Driver, due: float) -> Delivery:
         """Receive one message, and not before its time."""
         if self.clock is not None:
