@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from pamqp import commands
 
 from forebay.durability import Durability
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
+from forebay.errors import ForebayError, QueueFull, TooLarge, Unavailable, Unknown, UsageError
 from forebay.lab.servers import RabbitMQ
 from forebay.lab.servers.process import free_port
 from forebay.message import Message, new_id
@@ -120,6 +121,47 @@ async def own_broker(own_server):
     broker = Broker(own_server(RabbitMQ))
     yield broker
     await broker.close()
+
+
+@pytest.fixture(scope="module")
+def narrow_server(rabbitmq, tmp_path_factory):
+    """A broker that speaks TLS on one more port, and takes messages of 1 MiB at most."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificates")
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    places = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "ca.pem")]
+    subprocess.run([*words.split(), *places], check=True, capture_output=True)
+    tls_port = free_port()
+    settings = {"listeners.ssl.1": f"127.0.0.1:{tls_port}", "max_message_size": "1048576"}
+    settings |= {"ssl_options.certfile": str(folder / "ca.pem"), "ssl_options.keyfile": str(folder / "key.pem")}
+    with RabbitMQ(settings=settings) as server:
+        server.tls = f"amqps://guest:guest@127.0.0.1:{tls_port}/?topic=orders"
+        server.cafile = str(folder / "ca.pem")
+        yield server
+
+
+async def test_a_connection_may_be_encrypted_and_its_certificate_must_be_trusted(narrow_server):
+    driver = await rabbitmq_driver.connect(parse(narrow_server.tls).with_options(cafile=narrow_server.cafile))
+    [sent] = messages(1, body=b"x" * 500_000)
+    assert await driver.publish([sent], math.inf) == [sent.id]
+    [delivery] = await take(driver, 1)
+    assert delivery.message == sent
+    await driver.close()
+    with pytest.raises(UsageError, match="not trusted"):
+        await rabbitmq_driver.connect(parse(narrow_server.tls))
+
+
+async def test_a_message_that_is_larger_than_the_broker_takes_is_refused_alone(narrow_server):
+    driver = await rabbitmq_driver.connect(parse(narrow_server.url + "/").with_options(topic=new_id()))
+    small, large = messages(2)
+    large = large.replace(body=b"x" * 1_048_577)
+    for _ in range(2):  # the first time the broker says so by closing the channel
+        [accepted, refused] = await driver.publish([small, large], math.inf)
+        assert isinstance(refused, TooLarge)
+    assert accepted == small.id
+    assert list(await driver.publish([small], math.inf)) == [small.id]
+    await driver.close()
 
 
 def messages(count: int, **fields: object) -> list[Message]:

@@ -95,9 +95,13 @@ class Connection(asyncio.Protocol):
         self._number = next(n for n in range(1, 65_536) if n not in self._channels)
         channel = self._channels[self._number] = Channel(self, self._number)
         opened = channel.ask(commands.Channel.Open())
-        if confirming:
-            await channel.ask(commands.Confirm.Select())
-        await opened
+        try:
+            if confirming:
+                await channel.ask(commands.Confirm.Select())
+            await opened
+        except BaseException:
+            channel.close()
+            raise
         return channel
 
     def write(self, data: bytes) -> None:

@@ -7,6 +7,7 @@ cannot be alive and idle beside a broker that has come back.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
@@ -95,6 +96,11 @@ class Link:
             raise self._refusal(error) from error
         except TimeoutError as error:
             raise Unavailable(f"RabbitMQ at {self._account!r} does not answer") from error
+        except ssl.SSLCertVerificationError as error:
+            raise UsageError(
+                f"the certificate of RabbitMQ at {self._account!r} is not trusted: {error.verify_message}",
+                "name those to trust: ?cafile=ca.pem",
+            ) from error
         except OSError as error:
             raise Unavailable(f"RabbitMQ at {self._account!r} cannot be reached: {error}", "is it running?") from error
 
