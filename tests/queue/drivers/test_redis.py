@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import pytest
 from hypothesis import settings
 
 from forebay.clock import ManualClock
+from forebay.lab.servers import Redis
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.drivers import redis as driver_of_redis
 from forebay.url import URL, parse
+
+
+class Everysec(Redis):
+    """Syncs once a second: a search through many histories need not wait for the disk at each step."""
+
+    settings: ClassVar[Mapping[str, str]] = {"appendfsync": "everysec"}
+
+
+@pytest.fixture(scope="module")
+def everysec(own_servers):
+    return own_servers(Everysec)
 
 
 class TestRedis(ConformanceSuite):
@@ -17,11 +32,11 @@ class TestRedis(ConformanceSuite):
     search = settings(ConformanceSuite.search, max_examples=12)  # each step is a few turns to a server and back
 
     @pytest.fixture(autouse=True)
-    def _server(self, redis):
-        self.server = redis
+    def _server(self, everysec):
+        self.server = everysec
 
     def url(self, topic: str, **options: str) -> URL:
-        return parse(f"{self.server.url}/{topic}").with_options(**options)
+        return parse(f"{self.server.url}/{topic}?timeout=30s").with_options(**options)
 
 
 class TestRedisByItsOwnTime(ConformanceSuite):
@@ -36,4 +51,4 @@ class TestRedisByItsOwnTime(ConformanceSuite):
         self.server = redis
 
     def url(self, topic: str, **options: str) -> URL:
-        return parse(f"{self.server.url}/{topic}").with_options(**options)
+        return parse(f"{self.server.url}/{topic}?timeout=30s").with_options(**options)
