@@ -126,3 +126,17 @@ def test_the_slowest_message_holds_the_position_whatever_ends_behind_it():
     assert watermark.finished_beyond == 89
     watermark.finish(10)
     assert watermark.position == 100
+
+
+def test_what_has_ended_beyond_the_position_is_told_from_the_lowest_on():
+    watermark = Watermark()
+    for offset in (3, 4, 7, 8, 9):
+        watermark.begin(offset)
+    assert watermark.ended_beyond(9) == []
+    for offset in (9, 4, 8):
+        watermark.finish(offset)
+    assert watermark.ended_beyond(9) == [4, 8, 9]
+    assert watermark.ended_beyond(4) == [4, 8]
+    watermark.finish(3)
+    assert watermark.position == 7
+    assert watermark.ended_beyond(9) == [8, 9]

@@ -256,3 +256,21 @@ def test_what_must_be_noted_is_handed_out_only_when_it_was_asked_for_and_noted()
     assert [one.attempt for one in holdings.take(3)] == [1, 2]
     assert holdings.moved([assignment]) == [(PART, 0, f"forebay:open:{REACH}:0=1,1=2")]
     assert holdings.moved([assignment], closed=True) == [(PART, 0, f"forebay:closed:{REACH}:1=1")]
+
+
+@given(st.integers(0, 10**12), st.sets(st.integers(1, 20_000), max_size=60))
+def test_what_ended_above_a_position_is_known_to_the_next_owner(position, distances):
+    ended = {position + distance for distance in distances}
+    left = Marks().text(True, position, sorted(ended))
+    assert read_marks(position, left).ended == ended
+
+
+def test_of_what_ended_above_a_position_as_much_is_told_as_the_broker_keeps():
+    first = 10**18
+    marks = Marks(first, dict.fromkeys(range(first, first + 4 * MOST, 4), 99))
+    ended = range(first + 1, first + 20_000, 2)
+    left = marks.text(False, first, ended)
+    assert len(left) < 4096
+    told = sorted(read_marks(first, left).ended)
+    assert told == list(ended)[: len(told)]
+    assert len(told) > 100

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import msgspec
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
@@ -75,7 +75,7 @@ class KafkaAdmin:
 
     async def topics(self) -> Sequence[TopicInfo]:
         """Return all topics that forebay has made, or has made its own, by name."""
-        return await self._ask(lambda: [self._told(name, groups) for name, groups in self._queues().items()])
+        return await self._ask(self._all)
 
     async def create(self, name: str) -> TopicInfo:
         """Make a topic with all that lies beside it, and the group that the URL names."""
@@ -130,14 +130,24 @@ class KafkaAdmin:
         wanted = {topic for group in groups for topic in self._address(name, group).topics}
         return {topic: count for topic, count in self._cluster.topics().items() if topic in wanted}
 
+    def _all(self) -> list[TopicInfo]:
+        told = []
+        for name, groups in self._queues().items():
+            try:
+                told.append(self._told(name, groups))
+            except KafkaException as failure:
+                if failure.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # it was removed meanwhile
+                    raise
+        return told
+
     def _told(self, name: str, groups: list[str]) -> TopicInfo:
-        working = [topic for topic in self._beside(name, groups) if not topic.endswith(DEAD)]
+        working = [name, *(one for one in self._beside(name, groups) if one != name and not one.endswith(DEAD))]
         settings = self._cluster.settings(working)
         kept = [one.number("retention.ms") / 1000 for one in settings if one.number("retention.ms") >= 0]
         return TopicInfo(
             name=name,
             groups=groups,
-            partitions=self._cluster.topics()[name],
+            partitions=settings[0].partitions,
             replication=min(one.replicas for one in settings),
             retention_seconds=min(kept, default=None),
             messages=self._cluster.held(working, [self._address(name, group) for group in groups]),
@@ -190,7 +200,9 @@ class KafkaAdmin:
         for queue, groups in queues.items():
             partitions = self._beside(queue, groups)
             settings = self._cluster.settings(list(partitions))
-            oldest = max((lag.oldest_seconds or 0.0 for group in groups for lag in self._lags(queue, group)), default=0)
+            whole = [group for group in groups if self._address(queue, group).topics.keys() <= partitions.keys()]
+            lags = [lag for group in whole for lag in self._lags(queue, group)]
+            oldest = max((lag.oldest_seconds or 0.0 for lag in lags), default=0.0)
             findings += [finding for one in settings for finding in examine_topic(one, oldest)]
             findings += examine_partitions(_working(partitions))
             topics += settings

@@ -11,6 +11,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 
 from forebay.errors import UsageError
 from forebay.queue.drivers.kafka.address import Address
+from forebay.queue.drivers.kafka.assignment import Part
 from forebay.queue.drivers.kafka.soundness import TopicSettings
 from forebay.queue.drivers.kafka.surveyor import (
     ASK,
@@ -59,11 +60,7 @@ class Cluster:
 
     def held(self, topics: Sequence[str], groups: Sequence[Address]) -> int:
         """Return how many messages some topics hold that one of the groups that read them has not worked off."""
-        parts = [
-            TopicPartition(name, n) for name, count in self.topics().items() if name in topics for n in range(count)
-        ]
-        ends = self._offsets(parts, admin.OffsetSpec.latest())
-        starts = self._offsets(parts, admin.OffsetSpec.earliest())
+        starts, ends = patiently(self._admin, lambda: self._extents(topics))
         lowest = dict(ends)
         for group in groups:
             positions = self._positions(group.members)
@@ -99,17 +96,18 @@ class Cluster:
         while set(topics) & self.topics().keys() and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _offsets(self, parts: Sequence[TopicPartition], which: Any) -> dict[tuple[str, int], int]:
-        if not parts:
-            return {}
-        answered = patiently(self._admin, lambda: self._asked_offsets(parts, which))
-        return {(part.topic, part.partition): offset for part, offset in answered.items()}
+    def _extents(self, topics: Sequence[str]) -> tuple[dict[Part, int], dict[Part, int]]:
+        """Return the starts and the ends of the partitions of those topics that are there now."""
+        parts = [
+            TopicPartition(name, n) for name, count in self.topics().items() if name in topics for n in range(count)
+        ]
+        return self._offsets(parts, admin.OffsetSpec.earliest()), self._offsets(parts, admin.OffsetSpec.latest())
 
-    def _asked_offsets(self, parts: Sequence[TopicPartition], which: Any) -> dict[TopicPartition, int]:
-        asked = self._admin.list_offsets(dict.fromkeys(parts, which), **ASK)
-        return {part: value_of(future).offset for part, future in asked.items()}
+    def _offsets(self, parts: Sequence[TopicPartition], which: Any) -> dict[Part, int]:
+        asked = self._admin.list_offsets(dict.fromkeys(parts, which), **ASK) if parts else {}
+        return {(part.topic, part.partition): value_of(future).offset for part, future in asked.items()}
 
-    def _positions(self, group: str) -> dict[tuple[str, int], int]:
+    def _positions(self, group: str) -> dict[Part, int]:
         asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], **ASK)
         try:
             found = value_of(next(iter(asked.values()))).topic_partitions

@@ -22,11 +22,13 @@ class TopicSettings(msgspec.Struct, frozen=True):
         name: of the topic.
         replicas: on how many brokers the worst of its partitions is.
         values: of its settings, by name.
+        partitions: how many it has.
     """
 
     name: str
     replicas: int
     values: Mapping[str, str | None]
+    partitions: int = 0
 
     def number(self, setting: str) -> int:
         """Return a setting that is a number; 0 when the broker does not tell it."""

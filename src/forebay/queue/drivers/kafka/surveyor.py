@@ -265,12 +265,18 @@ def described(client: Any, kind: Any, names: Sequence[str]) -> dict[str, Mapping
 
 
 def described_topics(client: Any, names: Sequence[str]) -> list[TopicSettings]:
-    """Return the settings of topics, and on how many brokers the worst partition of each is."""
+    """Return the settings of topics, and how they are divided and replicated.
+
+    Raises:
+        KafkaException: one of them is not there.
+    """
     values = described(client, admin.ConfigResource.Type.TOPIC, names)
     known = client.list_topics(timeout=OPEN_SECONDS).topics
-    replicas = {
-        name: min((len(one.replicas) for one in known[name].partitions.values()), default=0)
-        for name in values
-        if name in known
-    }
-    return [TopicSettings(name, replicas.get(name, 0), values[name]) for name in names]
+    topics = []
+    for name in names:
+        if name not in known:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"there is no topic {name}"))
+        partitions = known[name].partitions.values()
+        replicas = min((len(one.replicas) for one in partitions), default=0)
+        topics.append(TopicSettings(name, replicas, values[name], len(partitions)))
+    return topics
