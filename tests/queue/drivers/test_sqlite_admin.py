@@ -86,6 +86,8 @@ async def test_a_topic_is_made_with_what_the_url_asks(path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(UsageError, match="already"):
         await admin.create("orders")
+    for_all = await sqlite.administer(parse(f"sqlite:///{path}?group=each"))
+    assert (await for_all.create("news")).groups == ["news"]
 
 
 async def test_a_topic_tells_its_messages_and_bytes_of_all_groups(path: Path) -> None:

@@ -104,6 +104,7 @@ async def test_the_fullest_durable_group_decides_whether_there_is_room(opened: O
     results = await own.publish([Message("2", b""), Message("3", b"")], 2)
     assert results[0] == "2"  # the full group has it already
     assert isinstance(results[1], QueueFull)
+    assert "'t'" in str(results[1])
     assert [(await queue.counts()).accepted for queue in (own, audit, each)] == [3, 2, 2]
     await audit.receive(9, 0)
     assert list(await own.publish([Message("3", b"")], 2)) == ["3"]  # what `each` has not read takes no place

@@ -158,10 +158,9 @@ def test_no_statement_of_the_hot_path_reads_a_table_from_end_to_end(
     seen: dict[str, object] = {}
     connection.exec_trace = lambda _, statement, values: seen.update({statement: values}) is None
     place = places["keys"]
-    living, _ = accepting.receivers(connection, place, 1.0)
     rows = [accepting.row_of(Message(str(n), b"", key="k", not_before=5.0 * (n % 2)), 1.0) for n in range(6)]
-    accepting.accept(connection, living, rows, 100.0, 1.0)
-    accepting.accept(connection, living, rows, 3.0, 1.0)
+    accepting.accept(connection, place, rows, 100.0, 1.0)
+    accepting.accept(connection, place, rows, 3.0, 1.0)
     for now in (2.0, 9.0, 30.0):
         leasing.promote(connection, place.group, now)
         held = leasing.claim(connection, place.group, 1, int(now), now + 10)
@@ -180,8 +179,7 @@ def test_without_an_order_no_row_stands_in_an_index_of_lanes(
     connection: apsw.Connection, places: dict[str, groups.Place]
 ) -> None:
     place = places["t"]
-    living, _ = accepting.receivers(connection, place, 1.0)
-    accepting.accept(connection, living, [accepting.row_of(Message("1", b"", key="k"), 1.0)], math.inf, 1.0)
+    accepting.accept(connection, place, [accepting.row_of(Message("1", b"", key="k"), 1.0)], math.inf, 1.0)
     lanes = connection.execute("SELECT g.name, lane, state FROM message JOIN worker_group AS g ON of_group = g.number")
     assert sorted(lanes) == [("each:me", None, 0), ("keys", "k", 0), ("t", None, 0)]
 
@@ -202,8 +200,7 @@ def test_under_random_old_and_new_messages_have_the_same_chance(connection: apsw
     ages: Counter[int] = Counter()
 
     def publish(n: int) -> None:
-        living, _ = accepting.receivers(connection, place, 1.0)
-        accepting.accept(connection, living, [accepting.row_of(Message(str(n), b""), 1.0)], math.inf, 1.0)
+        accepting.accept(connection, place, [accepting.row_of(Message(str(n), b""), 1.0)], math.inf, 1.0)
 
     with connection:
         for n in range(waiting):
@@ -219,8 +216,7 @@ def test_under_random_old_and_new_messages_have_the_same_chance(connection: apsw
 def test_ranks_that_grow_too_large_are_counted_anew_and_keep_their_order(connection: apsw.Connection) -> None:
     place = groups.open_group(connection, asked_of(parse("sqlite:///x?topic=t&discipline=random")), "", 0.0)
     connection.execute("UPDATE worker_group SET floor = ?", (leasing.FARTHEST_RANK,))
-    living, _ = accepting.receivers(connection, place, 1.0)
-    accepting.accept(connection, living, [accepting.row_of(Message(id, b""), 1.0) for id in "abcd"], math.inf, 1.0)
+    accepting.accept(connection, place, [accepting.row_of(Message(id, b""), 1.0) for id in "abcd"], math.inf, 1.0)
     order = [id for (id,) in connection.execute("SELECT id FROM ready JOIN message USING (seq) ORDER BY rank")]
     assert draw(connection, place, 1) == order[0]
     assert connection.execute("SELECT floor FROM worker_group").fetchone() == (0,)

@@ -58,12 +58,30 @@ def row_of(message: Message, now: float) -> Row:
     )
 
 
-def receivers(connection: apsw.Connection, place: Place, now: float) -> tuple[list[Receiver], bool]:
-    """Return the groups of a topic that live, and whether there are others that wait to be swept away.
+def accept(
+    connection: apsw.Connection, place: Place, rows: Sequence[Row], places: float, now: float
+) -> tuple[list[str | ForebayError], bool]:
+    """Insert what there is room for into all groups of the topic.
+
+    The fullest group decides; those who belong to no group take no place. Returns for each row its id, or that the
+    queue is full; and whether there are groups that wait to be swept away.
 
     Raises:
-        Removed: the group of this place is not among those that live.
+        Removed: the group of this place does not live any more.
     """
+    groups, gone = _receivers(connection, place, now)
+    results: list[str | ForebayError] = [row[0] for row in rows]
+    durable = [group for group in groups if group.heard_at is None]
+    if not math.isinf(places) and places - max(group.waiting for group in durable) < len(rows):
+        results = _what_fits(connection, place, durable, rows, places)
+        rows = [row for row, result in zip(rows, results, strict=True) if isinstance(result, str)]
+    for group in groups:
+        _insert(connection, group, rows, now)
+    return results, gone
+
+
+def _receivers(connection: apsw.Connection, place: Place, now: float) -> tuple[list[Receiver], bool]:
+    """Return the groups of a topic that live, and whether there are others that wait to be swept away."""
     found = connection.execute(
         """SELECT number, kept_order, heard_at, accepted - in_work - done - dead - discarded
            FROM worker_group WHERE topic = ?""",
@@ -76,25 +94,8 @@ def receivers(connection: apsw.Connection, place: Place, now: float) -> tuple[li
     return living, len(living) < len(known)
 
 
-def accept(
-    connection: apsw.Connection, groups: Sequence[Receiver], rows: Sequence[Row], places: float, now: float
-) -> list[str | ForebayError]:
-    """Insert what there is room for; return for each row its id, or that the queue is full.
-
-    The fullest group decides; those who belong to no group take no place.
-    """
-    results: list[str | ForebayError] = [row[0] for row in rows]
-    durable = [group for group in groups if group.heard_at is None]
-    if not math.isinf(places) and places - max(group.waiting for group in durable) < len(rows):
-        results = _what_fits(connection, durable, rows, places)
-        rows = [row for row, result in zip(rows, results, strict=True) if isinstance(result, str)]
-    for group in groups:
-        _insert(connection, group, rows, now)
-    return results
-
-
 def _what_fits(
-    connection: apsw.Connection, durable: Sequence[Receiver], rows: Sequence[Row], places: float
+    connection: apsw.Connection, place: Place, durable: Sequence[Receiver], rows: Sequence[Row], places: float
 ) -> list[str | ForebayError]:
     room = {group.number: places - group.waiting for group in durable}
     there = {group.number: _known(connection, group.number, (row[0] for row in rows)) for group in durable}
@@ -103,7 +104,7 @@ def _what_fits(
         id = row[0]
         lacking = [number for number, known in there.items() if id not in known]
         if any(room[number] < 1 for number in lacking):
-            results.append(QueueFull("all waiting places are taken", "try again later"))
+            results.append(QueueFull(f"all waiting places of {place.name!r} are taken", "try again later"))
             continue
         for number in lacking:
             room[number] -= 1

@@ -57,6 +57,8 @@ class SQLiteAdmin:
     async def create(self, name: str) -> TopicInfo:
         """Make a topic, and the file where it is missing."""
         asked, now = asked_of(self._url.with_options(topic=name)), time.time()
+        if asked.ephemeral:  # nobody listens yet
+            asked = asked_of(self._url.with_options(topic=name, group=name))
 
         def make(connection: apsw.Connection) -> None:
             tables.prepare(connection)

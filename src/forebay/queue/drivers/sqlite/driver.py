@@ -92,7 +92,7 @@ class SQLiteQueue:
         self._file = file
         self._asked = asked
         self._clock = clock
-        self._place = groups.Place(0, 0)
+        self._place = groups.Place(0, 0, asked.topic)
         self._first_lease = secrets.randbits(38) * LEASES_OF_ONE
         self._claims = 0
         self._found_nothing = False
@@ -117,12 +117,7 @@ class SQLiteQueue:
         now = self._clock.time()
         rows = [accepting.row_of(message, now) for message in messages]
         place = self._place
-
-        def accept(connection: apsw.Connection) -> tuple[Sequence[str | ForebayError], bool]:
-            living, gone = accepting.receivers(connection, place, now)
-            return accepting.accept(connection, living, rows, places, now), gone
-
-        results, gone = await self._write(accept)
+        results, gone = await self._write(lambda connection: accepting.accept(connection, place, rows, places, now))
         self._ring()
         if gone:
             self._sweep()
@@ -312,9 +307,7 @@ class SQLiteQueue:
     async def _removed_from(self, place: groups.Place) -> Unavailable:
         """Return what to say to whoever finds the group gone; a subscriber of its own begins anew."""
         if not self._asked.ephemeral:
-            return Unavailable(
-                f"{self._asked.group!r} of {self._asked.topic!r} was removed by an operator", "open it anew"
-            )
+            return Unavailable(f"the group {self._asked.group!r} of {self._asked.topic!r} was removed", "open it anew")
         async with self._joining:
             if self._place == place and not self._closed:
                 await self.join()

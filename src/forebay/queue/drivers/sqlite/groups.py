@@ -31,10 +31,11 @@ class Removed(ForebayError):
 
 
 class Place(NamedTuple):
-    """The numbers of a topic and of one of its groups."""
+    """A topic and one of its groups, by number, and the topic by name."""
 
     topic: int
     group: int
+    name: str
 
 
 def open_group(connection: apsw.Connection, asked: Asked, own: str, now: float) -> Place:
@@ -52,7 +53,7 @@ def open_group(connection: apsw.Connection, asked: Asked, own: str, now: float) 
     group = _make_group(connection, topic, name, heard_at)
     keep_order(connection, group, asked.order, now)
     sweep(connection, now)
-    return Place(topic, group)
+    return Place(topic, group, asked.topic)
 
 
 def _open_topic(connection: apsw.Connection, name: str, asked: Discipline | None) -> int:
