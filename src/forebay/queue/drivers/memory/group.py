@@ -44,14 +44,16 @@ class Group:
         """Work the messages off in this order from now on, whoever takes them.
 
         Raises:
-            UsageError: another order is kept, or the discipline is not FIFO.
+            UsageError: the group keeps another order and is not empty, or the discipline is not FIFO.
         """
         if order in {Order.NONE, self.order}:
             return
-        kept = f"order={self.order}" if self.order is not Order.NONE else f"discipline={self.discipline}"
-        if self.order is not Order.NONE or self.discipline is not Discipline.FIFO:
+        if self.discipline is not Discipline.FIFO:
+            raise UsageError(f"the topic is {self.discipline}, and an order needs fifo", "leave the order out")
+        if self.order is not Order.NONE and self.entries:
             raise UsageError(
-                f"the group {self.name!r} is open with {kept}", "open it with the same, or under another name"
+                f"the group {self.name!r} keeps order={self.order}, and is not empty",
+                f"take order={self.order}, or drain it first",
             )
         self.order, self.line = order, line_of(self.discipline, order)
         for entry in self.entries.values():
