@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 
@@ -23,16 +24,16 @@ class Broker:
     Arguments:
         name: of the kind.
         server: started; tests may kill it, and leave it running.
+        start_seconds: what a start takes on this machine.
 
     Attributes:
-        start_seconds: what a restart takes at most, on a machine that has other things to do.
         lease: seconds, in the URLs of its topics.
     """
 
-    def __init__(self, name, server):
+    def __init__(self, name, server, start_seconds):
         self.name = name
         self.server = server
-        self.start_seconds = 2 if name in {"redis", "nats"} else 6
+        self.start_seconds = start_seconds
         self.lease = KAFKA_LEASE_SECONDS if name == "kafka" else LEASE_SECONDS
 
     def topic(self):
@@ -54,4 +55,6 @@ class Broker:
 @pytest.fixture(scope="session", params=BROKERS)
 def broker(request, own_servers):
     """Each broker in turn, one server for all tests that want it."""
-    return Broker(request.param, own_servers(BROKERS[request.param]))
+    began = time.monotonic()
+    server = own_servers(BROKERS[request.param])
+    return Broker(request.param, server, time.monotonic() - began)

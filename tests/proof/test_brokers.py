@@ -1,7 +1,10 @@
 """What befalls a broker, and the workers on it: on every one of them nothing accepted is lost."""
 
 import asyncio
+import http.client
+import json
 import random
+import time
 
 from forebay.durability import Durability
 from forebay.lab.proof import Deployment, prove
@@ -26,11 +29,25 @@ async def under_load(deployment, accepted=20):
     await asyncio.sleep(random.uniform(0, 0.5))
 
 
+def accepts_again(intake, within=30):
+    """Order until the service accepts: the broker's death is over for it."""
+    deadline = time.monotonic() + within
+    order = {"product_id": "1", "count": "1", "username": "afterwards"}
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", intake.port, timeout=15)
+        connection.request("POST", "/orders", json.dumps(order), {"Content-Type": "application/json"})
+        status = connection.getresponse().status
+        connection.close()
+        if status == 200:
+            return
+        assert time.monotonic() < deadline, status
+
+
 def deployment_on(broker, tmp_path, options=OPTIONS, **sizes):
     return Deployment(tmp_path, broker.topic(), f"sqlite:///{tmp_path}/results.db", options=options, **sizes)
 
 
-async def assert_kept(proof, queue, at_least=50):
+async def assert_kept(proof, queue, at_least=20):
     driver = await open_driver(queue, "orders")
     features = driver.features
     await driver.close()
@@ -47,6 +64,7 @@ async def test_the_kill_of_the_broker_under_load_loses_nothing(broker, tmp_path)
 
     with deployment_on(broker, tmp_path, intakes=1) as deployment:
         proof = await prove(deployment, STEADY, 3 + broker.start_seconds, kill_and_restart, drain_seconds=60)
+        await asyncio.to_thread(accepts_again, deployment.intakes[0])
     await assert_kept(proof, deployment.queue)
 
 
@@ -59,7 +77,7 @@ async def test_a_broker_that_stands_still_keeps_nobody_waiting_beyond_the_deadli
 
     with deployment_on(broker, tmp_path, intakes=1, workers=1) as deployment:
         proof = await prove(deployment, Const(30), 2 * DEADLINE + 3, freeze, drain_seconds=60)
-    await assert_kept(proof, deployment.queue, at_least=20)
+    await assert_kept(proof, deployment.queue)
     [run] = proof.runs
     assert run.unknown == 0, run.reasons  # whoever asked was answered, with a status
     assert run.statuses[503] > 100, run.statuses

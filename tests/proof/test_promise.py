@@ -109,19 +109,3 @@ async def test_on_kafka_what_was_accepted_survives_the_kill_of_everything(tmp_pa
     with Deployment(tmp_path, queue, f"{postgres.url}?schema=killed", options=options) as deployment:
         proof = await prove(deployment, STEADY, 5, kill_and_restart, drain_seconds=90)
     assert_kept(proof)
-
-
-async def test_the_kill_of_the_broker_alone_loses_nothing(tmp_path, own_server):
-    from forebay.lab.servers import Kafka
-
-    broker = own_server(Kafka)
-
-    async def kill_and_restart(deployment):
-        await asyncio.sleep(UNDER_LOAD)
-        await asyncio.to_thread(broker.restart)
-
-    queue = f"{broker.url}/orders?partitions=4&lease=6s"
-    store = f"sqlite:///{tmp_path}/results.db"
-    with Deployment(tmp_path, queue, store, options=["--workers", "4", "--work", "5ms"]) as deployment:
-        proof = await prove(deployment, STEADY, 8, kill_and_restart, drain_seconds=90)
-    assert_kept(proof)
