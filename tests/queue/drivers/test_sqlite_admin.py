@@ -21,6 +21,7 @@ from forebay.queue.admin import Examination, Finding, Severity
 from forebay.queue.drivers import sqlite
 from forebay.queue.drivers.sqlite import disk, examination
 from forebay.queue.opening import open_driver
+from forebay.sqlitefile import SQLiteFile
 from forebay.url import parse
 
 
@@ -206,6 +207,17 @@ def test_the_file_system_is_that_of_the_nearest_mount(tmp_path: Path) -> None:
     assert disk.file_system(str(tmp_path / "a b" / "queue.db"), str(mounts)) == "tmpfs"
     assert disk.file_system(str(tmp_path / "farther.db"), str(mounts)) == "ext4"
     assert disk.file_system(str(tmp_path), str(tmp_path / "no such list")) == ""
+
+
+async def test_the_durability_is_what_the_writing_connection_itself_says(path: Path) -> None:
+    file = await SQLiteFile.open(str(path), "")
+    assert await file.write(lambda connection: connection.pragma("synchronous")) == disk.FULL
+    assert await file.write(disk.durability_of) is Durability.FSYNC
+    await file.close()
+    loose = await SQLiteFile.open(str(path), "", "normal")
+    assert await loose.write(lambda connection: connection.pragma("synchronous")) == 1
+    assert await loose.write(disk.durability_of) is Durability.OS
+    await loose.close()
 
 
 async def test_a_file_in_memory_gives_less_than_fsync() -> None:
