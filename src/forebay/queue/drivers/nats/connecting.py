@@ -68,9 +68,12 @@ async def _group(
     else:
         graveyard = Graveyard(wire, api, names, asked.group, reissued, discarded)
         ledger = Ledger(api, names, ways, notes, graveyard, reissued, discarded, clock)
+    fetcher = Fetcher(wire, ways)
+    if turns is not None:
+        turns.listen(fetcher.hurry)
     return Group(
         publisher=Publisher(wire, api, names, structures, clock),
-        fetcher=Fetcher(wire, ways),
+        fetcher=fetcher,
         intake=Intake(wire, names, leases, notes, turns, reissued, clock),
         leases=leases,
         settler=Settler(leases, notes, graveyard, turns, clock),

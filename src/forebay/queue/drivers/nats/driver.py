@@ -32,8 +32,8 @@ from forebay.queue.drivers.nats.wire import Frame, Gone, Wire
 T = TypeVar("T")
 log = logging.getLogger("forebay.queue.nats")
 
-TURN_SECONDS = 0.05
-"""How often it is looked whether another process has finished what our messages wait for."""
+TURN_SECONDS = 0.25
+"""How often it is looked whether another process has finished what our messages wait for, were its signal lost."""
 
 FEATURES = Features(
     orders=frozenset(Order),
@@ -103,16 +103,18 @@ class NATS:
         group, end = self._group, time.monotonic() + wait
         left = wait
         try:
-            while True:
-                if not group.fetcher.found and group.intake.parked < MOST_PARKED:
+            taken = await self._take_in(limit) if group.intake.parked or group.fetcher.found else []
+            while not taken:
+                if group.intake.parked < MOST_PARKED:
                     longest = TURN_SECONDS if group.intake.parked else group.leases.seconds / 4
                     await group.fetcher.fetch(limit, min(left, longest))  # leases run from the moment of the request
-                elif not group.fetcher.found:
+                else:
                     await asyncio.sleep(min(left, TURN_SECONDS))
                 taken = await self._take_in(limit)
                 left = end - time.monotonic()
-                if taken or left <= 0:
-                    return taken
+                if left <= 0:
+                    break
+            return taken
         except Gone:
             await self._mend()
             return []

@@ -86,7 +86,7 @@ class Fetcher:
         self._wire = wire
         self._told = asyncio.Event()
         self._aside_at = 0.0
-        self._closed = False
+        self._closed = self._hurried = False
 
     async def fetch(self, limit: int, wait: float) -> None:
         """Let come into `found` what there is, up to `limit` through each way, or wait for it.
@@ -99,7 +99,7 @@ class Fetcher:
         if aside:
             self._aside_at = now
         await self._run(self.ways if aside else self.ways[:1], limit, 0.0)
-        if not self.found and wait > 0:
+        if not self.found and wait > 0 and not self._hurried:
             await self._run(self.ways, limit, wait)
 
     async def _run(self, ways: Sequence[Way], limit: int, wait: float) -> None:
@@ -125,7 +125,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(wait + LATE_SECONDS):
                 while not all(pull.ended for pull in pulls):
-                    if any(pull.ended and pull.got for pull in pulls) and wait:
+                    if wait and (self._hurried or any(pull.ended and pull.got for pull in pulls)):
                         return
                     self._told.clear()
                     if self._closed or not self._wire.connected:
@@ -137,10 +137,16 @@ class Fetcher:
             raise Gone
 
     def take(self, limit: int) -> list[Raw]:
-        """Take up to so many of what has come."""
+        """Take up to so many of what has come; what hurried us is being seen to."""
+        self._hurried = False
         taken = self.found[:limit]
         del self.found[:limit]
         return taken
+
+    def hurry(self) -> None:
+        """Let a wait end: there may be something to do with what has come before."""
+        self._hurried = True
+        self._told.set()
 
     def wake(self, *, closed: bool = False) -> None:
         """Let who waits look again: the connection was lost, or the driver is closed."""

@@ -19,7 +19,8 @@ from forebay.queue.drivers.nats.envelope import (
     lines_of,
     read_message,
 )
-from forebay.queue.drivers.nats.notes import Tally, confirmed
+from forebay.queue.drivers.nats.notes import Tally
+from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.wire import Frame, Wire
 
 log = logging.getLogger("forebay.queue.nats")

@@ -13,8 +13,9 @@ import msgspec
 
 from forebay.errors import ForebayError
 from forebay.queue.drivers.nats.address import Names
-from forebay.queue.drivers.nats.api import Api, refusal, stored_at
-from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, Frame, Wire
+from forebay.queue.drivers.nats.api import Api, stored_at
+from forebay.queue.drivers.nats.storing import confirmed
+from forebay.queue.drivers.nats.wire import Frame, Wire
 
 KINDS = frozenset({"now", "back", "later"})
 
@@ -192,18 +193,3 @@ class Tally:
                 return
             if isinstance(place, ForebayError):
                 raise place
-
-
-async def confirmed(wire: Wire, frames: Sequence[Frame], what: str, seconds: float = ANSWER_SECONDS) -> list[int]:
-    """Publish, and return the places once all is stored.
-
-    Raises:
-        Unavailable, Unknown: not all of it is.
-    """
-    if not frames:
-        return []
-    places = [stored_at(heard, what) for heard in await wire.ask(frames, seconds)]
-    for place in places:
-        if not isinstance(place, int):
-            raise place if isinstance(place, ForebayError) else refusal(place)
-    return [place for place in places if isinstance(place, int)]

@@ -8,21 +8,19 @@ from collections.abc import Sequence
 
 from forebay.clock import Clock
 from forebay.errors import ForebayError, QueueFull, TooLarge, Unavailable
-from forebay.message import Message, new_id
+from forebay.message import Message
 from forebay.queue.drivers.nats.address import Names
-from forebay.queue.drivers.nats.api import Api, ApiError, Missed, refusal, stored_at
+from forebay.queue.drivers.nats.api import Api, ApiError, Missed, refusal
 from forebay.queue.drivers.nats.envelope import header_block, lines_of
 from forebay.queue.drivers.nats.notes import is_place, place_of
+from forebay.queue.drivers.nats.storing import Place, stored
 from forebay.queue.drivers.nats.structures import Structures
-from forebay.queue.drivers.nats.wire import ANSWER_SECONDS, LARGER, Frame, Wire
+from forebay.queue.drivers.nats.wire import LARGER, Frame, Wire
 
-LARGEST_BATCH = 500
-"""Messages stored as one; the server takes twice as many."""
 LAG_SECONDS = 0.1
 """How old the known number of waiting messages may be when places are limited."""
 ROOM_FOR_STORY = 4_096
 """Bytes that every message leaves free, for the headers that its batch adds, or its story as a dead letter."""
-Place = int | ForebayError | ApiError | Missed
 
 
 class Publisher:
@@ -41,7 +39,7 @@ class Publisher:
         self._names = names
         self._structures = structures
         self._clock = clock
-        self._now = f"{names.topic}."
+        self._fresh = f"{names.topic}."
         self._published = 0
         self._lag = (-math.inf, 0.0)
 
@@ -86,37 +84,9 @@ class Publisher:
         ]
 
     async def _send(self, frames: Sequence[Frame]) -> list[Place]:
-        if self._structures.atomic and len(frames) > 1 and all(f.subject.startswith(self._now) for f in frames):
-            parts = [frames[n : n + LARGEST_BATCH] for n in range(0, len(frames), LARGEST_BATCH)]
-            done = await asyncio.gather(*map(self._send_as_one, parts))
-            return [place for part in done for place in part]
-        return await self._send_singly(frames)
-
-    async def _send_singly(self, frames: Sequence[Frame]) -> list[Place]:
-        if not frames:
-            return []
-        topic = self._names.topic
-        return [stored_at(heard, topic) for heard in await self._wire.ask(frames, ANSWER_SECONDS)]
-
-    async def _send_as_one(self, frames: Sequence[Frame]) -> list[Place]:
-        """Store frames all or none; singly where the server refuses that, as it does when one was stored before."""
-        if len(frames) < 2:
-            return await self._send_singly(frames)
-        batch = f"\r\nNats-Batch-Id: {new_id()}\r\nNats-Batch-Sequence: ".encode()
-        marked = [
-            Frame(frame.subject, frame.data, b"%s%s%d\r\n%s" % (FIRST, batch, number, frame.headers[len(FIRST) + 2 :]))
-            for number, frame in enumerate(frames, 1)
-        ]
-        last = marked[-1]
-        marked[-1] = Frame(last.subject, last.data, last.headers[:-2] + b"Nats-Batch-Commit: 1\r\n\r\n")
-        answers = await self._wire.ask(marked, ANSWER_SECONDS, silent=len(marked) - 1)
-        place = stored_at(answers[-1], self._names.topic)
-        if isinstance(place, ApiError):
-            return await self._send_singly(frames)
-        if isinstance(place, int):
-            first = place - len(frames) + 1
-            return list(range(first, place + 1))
-        return [place] * len(frames)
+        """Store frames; those that wait for their time have a stream of their own, and a batch has one."""
+        as_one = self._structures.atomic and all(frame.subject.startswith(self._fresh) for frame in frames)
+        return await stored(self._wire, frames, self._names.topic, as_one=as_one)
 
     async def _room(self, places: float, wanted: int) -> int:
         """Return how many messages may still come; what other processes publish meanwhile is not known."""
@@ -127,9 +97,6 @@ class Publisher:
             waiting = await fullest(self._api, self._names) - published
             self._lag = (now, waiting)
         return max(0, min(wanted, int(places - waiting - self._published)))
-
-
-FIRST = b"NATS/1.0"
 
 
 async def fullest(api: Api, names: Names) -> int:

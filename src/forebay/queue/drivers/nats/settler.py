@@ -73,6 +73,8 @@ class Settler:
         if not await self._leases.tell([(one.handle, DONE) for one in ended]):
             raise Unknown("NATS has not confirmed that messages have ended")
         self._leases.let_go(one.handle for one in ended)
+        if self._turns is not None:
+            self._turns.tell()
         if noted := [one.handle.place for one in ended if one.handle.noted]:
             try:
                 await self._notes.tear(noted)

@@ -8,13 +8,13 @@ is leased to one process, and only the first of a key is let through.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from forebay.disciplines import Order
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.address import NO_KEY, Names, key_token
 from forebay.queue.drivers.nats.api import Api, found
-from forebay.queue.drivers.nats.notes import confirmed
+from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.structures import ways_of
 from forebay.queue.drivers.nats.wire import Frame, Wire
 
@@ -40,6 +40,7 @@ class Turns:
         self._group = group
         self._by_key = order is Order.KEY
         self._begin = begin
+        self._signal = f"forebay.turn.{names.topic}.{group}"
 
     def line(self, delivery: Delivery) -> str:
         """Return the line that a message stands in; NO_KEY: none."""
@@ -57,7 +58,7 @@ class Turns:
         if not lines:
             return going, finished, staying
         marks, floors = await asyncio.gather(self._marks(lines), self._floors())
-        firsts = await asyncio.gather(*(self._first(line, marks[line], floors) for line in lines))
+        firsts = await self._firsts(marks, floors)
         for (line, waiting), first in zip(lines.items(), firsts, strict=True):
             passed = False
             for one in waiting:
@@ -81,21 +82,19 @@ class Turns:
             for line, one in zip(names, stored, strict=True)
         }
 
-    async def _first(self, line: str, after: int, floors: Mapping[str, int]) -> int | None:
-        """Return the place of the first unfinished message of a line behind one place."""
-        token = "*" if line == ALL else line
-        subjects = {
-            "now": f"{self._names.topic}.now.{token}",
-            "back": f"{self._names.topic}.back.{self._group}.{token}",
-        }
-        firsts = await self._api.messages(
-            self._names.topic,
-            [
-                {"seq": max(after, floors.get(kind, 0)) + 1, "next_by_subj": subject}
-                for kind, subject in subjects.items()
-            ],
-        )
-        return min((one.seq for one in firsts if one is not None), default=None)
+    async def _firsts(self, marks: Mapping[str, int], floors: Mapping[str, int]) -> list[int | None]:
+        """Return the place of the first unfinished message of each line behind its mark."""
+        wheres = []
+        for line, mark in marks.items():
+            token = "*" if line == ALL else line
+            for kind, under in (("now", "now"), ("back", f"back.{self._group}")):
+                after = max(mark, floors.get(kind, 0))
+                wheres.append({"seq": after + 1, "next_by_subj": f"{self._names.topic}.{under}.{token}"})
+        found = [one.seq if one is not None else None for one in await self._api.messages(self._names.topic, wheres)]
+        return [
+            min((seq for seq in pair if seq is not None), default=None)
+            for pair in zip(found[::2], found[1::2], strict=True)
+        ]
 
     async def _floors(self) -> dict[str, int]:
         """Return up to where all is acknowledged, though there be no mark: what was purged, or taken without order."""
@@ -120,6 +119,14 @@ class Turns:
                 places[line] = max(places.get(line, 0), one.handle.seq)
         frames = [Frame(self._mark(line), str(seq).encode()) for line, seq in places.items()]
         await confirmed(self._wire, frames, "the mark of a key")
+
+    def listen(self, hear: Callable[[], None]) -> None:
+        """Let `hear` be called whenever some process has finished a message of this group."""
+        self._wire.listen(self._signal, lambda *_: hear(), lasting=True)
+
+    def tell(self) -> None:
+        """Let all processes of the group know that messages are finished; who misses it looks by and by."""
+        self._wire.send([Frame(self._signal).written()])
 
     def _mark(self, line: str) -> str:
         return self._names.note(self._group, f"mark-{line}")
