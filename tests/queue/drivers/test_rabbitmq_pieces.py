@@ -9,12 +9,16 @@ from pamqp import commands, header
 from pamqp import frame as pamqp_frame
 
 from forebay.disciplines import Discipline, Order
+from forebay.durability import Durability
 from forebay.errors import TooLarge, UsageError
 from forebay.message import Message
+from forebay.queue.admin import Severity
 from forebay.queue.drivers.rabbitmq import frames
 from forebay.queue.drivers.rabbitmq.address import CLASSIC_PRIORITY, QUORUM, address_of, arguments_of, version_of
+from forebay.queue.drivers.rabbitmq.examination import durability_of, findings_of_broker, findings_of_queue
 from forebay.queue.drivers.rabbitmq.frames import Arrival, Properties
 from forebay.queue.drivers.rabbitmq.ladder import FIRST_STEP, SLACK_SECONDS, SLACK_SHARE, STEPS, lasting, step_for
+from forebay.queue.drivers.rabbitmq.management import Flag, Node, Policy, Queue
 from forebay.queue.drivers.rabbitmq.records import came, content_of
 from forebay.url import parse
 
@@ -163,3 +167,56 @@ def test_a_url_names_the_broker_the_virtual_host_and_the_topic(text, host, port,
 def test_a_wrong_url_is_refused_with_what_is_wrong_in_it(text, names):
     with pytest.raises(UsageError, match=names):
         address_of(parse(text))
+
+
+def queue(**fields: object) -> Queue:
+    return Queue(**{"name": "orders", "type": "quorum", "members": ["a", "b", "c"], **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "durability"),
+    [
+        ({}, Durability.REPLICATED),
+        ({"members": ["a"]}, Durability.FSYNC),
+        ({"type": "classic"}, Durability.OS),
+        ({"durable": False}, Durability.MEMORY),
+    ],
+)
+def test_the_class_of_a_topic_is_that_of_its_weakest_queue(fields, durability):
+    assert durability_of([queue(), queue(**fields)]) is durability
+
+
+@pytest.mark.parametrize(
+    ("fields", "setting", "severity"),
+    [
+        ({"durable": False}, "durable", Severity.LOSES),
+        ({"auto_delete": True}, "auto-delete", Severity.LOSES),
+        ({"type": "classic"}, "type", Severity.WARNS),
+        ({"members": ["a"]}, "members", Severity.WARNS),
+        ({"arguments": {"x-max-length": 5}}, "max-length", Severity.LOSES),
+        ({"arguments": {"x-delivery-limit": 20}}, "delivery-limit", Severity.LOSES),
+    ],
+)
+def test_a_bad_setting_of_a_queue_is_named_with_its_mend(fields, setting, severity):
+    assert [one.severity for one in findings_of_queue(queue(), 3)] == [Severity.FINE]
+    [found] = findings_of_queue(queue(**fields), 3)
+    assert (found.setting, found.severity) == (f"{setting} of orders", severity)
+    assert found.why
+    assert found.mend
+
+
+def test_of_policies_the_strictest_that_concerns_a_queue_counts():
+    ours = [
+        Policy(pattern="^orders$", definition={"max-length": 10}, apply_to="exchanges"),
+        Policy(pattern="^ord", definition={"max-length": 20, "overflow": "reject-publish"}, apply_to="quorum_queues"),
+        Policy(pattern=".*", definition={"message-ttl": 5}),
+    ]
+    ruled = queue().ruled_by(ours, [Policy(pattern="", definition={"max-length": 7})])
+    assert [ruled.setting(name) for name in ("max-length", "overflow", "message-ttl")] == [7, "reject-publish", None]
+
+
+@pytest.mark.parametrize("name", ["mem_alarm", "disk_free_alarm"])
+def test_alarms_and_single_machines_and_flags_are_told(name):
+    told = findings_of_broker([Node(name="a", **{name: True})], [Flag(name="stream_queue", state="disabled")])
+    assert sum("alarm" in one.setting for one in told) == 1
+    assert {"nodes", "feature flag stream_queue"} <= {one.setting for one in told}

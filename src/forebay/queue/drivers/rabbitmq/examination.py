@@ -127,19 +127,22 @@ def _that_break(queue: Queue, machines: int) -> Iterable[Finding]:
             "what was accepted lies in the page cache: a power cut may lose it, or the whole queue",
             "leave discipline=priority out, or use RabbitMQ 4.3 or newer, whose quorum queues have priorities",
         )
-    if queue.type == "quorum" and members < 2:
+    if queue.type == "quorum" and members < 2 <= machines:
         yield _warns(
             queue,
             "members",
             str(members),
             "it lies on one machine: when that is lost, so are its messages",
-            "a cluster of three, and rabbitmq-queues grow NODE all",
+            "rabbitmq-queues grow NODE all",
         )
 
 
 def findings_of_broker(nodes: Sequence[Node], flags: Sequence[Flag]) -> list[Finding]:
     """Examine what concerns all queues."""
     found = [CONSUMER_TIMEOUT]
+    if len(nodes) == 1:
+        why = "all queues lie on one machine: when that is lost, so are the messages"
+        found.append(_of_broker(Severity.WARNS, "nodes", "1", why, "a cluster of three"))
     for node in nodes:
         found += _alarms(node)
     disabled = [flag.name for flag in flags if flag.name == "stream_queue" and flag.state == "disabled"]
