@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import click
@@ -16,14 +16,14 @@ from forebay.cli.running import Interruption, run
 from forebay.cli.topics import lag_row
 from forebay.quantity import show_seconds
 from forebay.queue.admin import Admin, Lag
-from forebay.queue.driver import Counts, Driver
+from forebay.queue.driver import Driver
 from forebay.queue.opening import open_driver, queue_url
 from forebay.url import URL
 
 EVERY_SECONDS = 1.0
 
-Reading = Mapping[str, Counts]
-"""The counts of each group."""
+Row = dict[str, Any]
+"""What is known of one group; None for what its broker does not tell."""
 
 
 @click.command()
@@ -43,17 +43,18 @@ def lag(url: str, as_json: bool, watch: bool) -> None:
 
 async def _show(url: str, as_json: bool, watch: bool) -> int:
     async with administered(url) as (full, admin), _groups(admin, full) as drivers, Interruption() as interruption:
-        before: tuple[float, Reading] | None = None
+        topic = full.options["topic"]
+        before: tuple[float, dict[str, Row]] | None = None
         while True:
-            now = asyncio.get_running_loop().time()
-            reading = {group: await driver.counts() for group, driver in drivers.items()}
-            rows = [_row(full.options["topic"], group, reading, now, before) for group in reading]
-            parts = [lag for lag in await admin.lags(full.options["topic"]) if lag.partition and lag.group in reading]
-            _print(full.options["topic"], rows, parts, as_json)
-            lost = sum(counts.lost for counts in reading.values())
+            now, lags = asyncio.get_running_loop().time(), await admin.lags(topic)
+            rows = {group: await _row(topic, group, driver, lags) for group, driver in drivers.items()}
+            moved = {g: _moved(row, before[1][g], now - before[0]) for g, row in rows.items()} if before else {}
+            parts = [lag for lag in lags if lag.partition is not None and lag.group in rows]
+            _print(topic, [row | moved.get(group, {}) for group, row in rows.items()], parts, as_json)
+            lost = sum(row["lost"] or 0 for row in rows.values())
             if not watch:
                 return lost
-            before = now, reading
+            before = now, rows
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(interruption.wished.wait(), EVERY_SECONDS)
                 return lost
@@ -72,18 +73,34 @@ async def _groups(admin: Admin, url: URL) -> AsyncIterator[dict[str, Driver]]:
         yield drivers
 
 
-def _row(topic: str, group: str, reading: Reading, now: float, before: tuple[float, Reading] | None) -> dict[str, Any]:
-    counts = reading[group]
-    fields = {"topic": topic, "group": group, **msgspec.to_builtins(counts), "lost": counts.lost}
-    if before is not None:
-        then, earlier = before[0], before[1][group]
-        into = (counts.accepted - earlier.accepted) / (now - then)
-        out = (counts.done + counts.dead - earlier.done - earlier.dead) / (now - then)
-        fields |= {"in_a_second": into, "out_a_second": out, "drains_in": _drains_in(counts.unfinished, out - into)}
-    return fields
+async def _row(topic: str, group: str, driver: Driver, lags: Sequence[Lag]) -> Row:
+    """Return where the messages of a group are."""
+    counts = await driver.counts()
+    row = {"topic": topic, "group": group, **msgspec.to_builtins(counts), "lost": counts.lost}
+    if driver.features.totals:
+        return row
+    # What each process counts for itself says nothing here, where nothing is worked off; the broker knows the rest.
+    row |= dict.fromkeys(("accepted", "in_work", "done", "discarded", "lost"))
+    told = next((lag for lag in lags if lag.group == group and lag.partition is None), None)
+    known = {} if told is None else msgspec.structs.asdict(told)
+    return row | {name: known[name] for name in ("waiting", "in_work", "oldest_seconds") if known.get(name) is not None}
 
 
-def _print(topic: str, rows: list[dict[str, Any]], parts: list[Lag], as_json: bool) -> None:
+def _moved(row: Row, earlier: Row, seconds: float) -> Row:
+    """Return what went in and out a second, and when the backlog is gone if that goes on."""
+    into = out = None
+    if row["accepted"] is not None:
+        into = (row["accepted"] - earlier["accepted"]) / seconds
+        out = (row["done"] + row["dead"] - earlier["done"] - earlier["dead"]) / seconds
+    drained = (_unfinished(earlier) - _unfinished(row)) / seconds
+    return {"in_a_second": into, "out_a_second": out, "drains_in": _drains_in(_unfinished(row), drained)}
+
+
+def _unfinished(row: Row) -> int:
+    return sum(row[name] or 0 for name in ("waiting", "in_work", "retrying"))
+
+
+def _print(topic: str, rows: list[Row], parts: list[Lag], as_json: bool) -> None:
     if as_json:
         for row in [*rows, *({"topic": topic, **msgspec.to_builtins(part)} for part in parts)]:
             json_line(row)
