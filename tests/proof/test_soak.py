@@ -51,7 +51,7 @@ async def assert_kept_through(faults, deployment, capsys):
         print(
             f"\n{faults.done} cycles in {time.monotonic() - began:.0f} s: {judgement.accepted} accepted, "
             f"{judgement.unknown} unknown, {len(judgement.lost)} lost, {len(judgement.duplicated)} duplicated, "
-            f"{proof.counts.dead} dead, {proof.deliveries - proof.counts.done} redelivered"
+            f"{proof.counts.dead} dead, {proof.deliveries - judgement.ended + proof.counts.dead} redelivered"
         )
     assert judgement.kept, judgement
     assert faults.done == faults.cycles
