@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 
 from forebay.clock import Clock
+from forebay.errors import ForebayError
 from forebay.message import Message
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.address import Names
@@ -16,7 +18,9 @@ from forebay.queue.drivers.nats.leases import DONE, Lease, Leases, nak
 from forebay.queue.drivers.nats.notes import Note, Notes, Tally
 from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.turns import Turns
-from forebay.queue.drivers.nats.wire import Frame, Wire
+from forebay.queue.drivers.nats.wire import Frame, Gone, Wire
+
+log = logging.getLogger("forebay.queue.nats")
 
 MOST_PARKED = 1_000
 """Messages in hand that wait for those before them; with more, nothing new is fetched."""
@@ -54,6 +58,7 @@ class Intake:
         self._clock = clock
         self._parked: list[Delivery] = []
         self._beat: asyncio.TimerHandle | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     @property
     def parked(self) -> int:
@@ -166,15 +171,18 @@ class Intake:
 
     def _keep_parked(self) -> None:
         if self._parked and self._beat is None:
-            loop = asyncio.get_running_loop()
-            self._beat = loop.call_later(self._leases.seconds / 3, lambda: loop.create_task(self._renew()))
+            self._beat = asyncio.get_running_loop().call_later(self._leases.seconds / 3, self._renew_soon)
+
+    def _renew_soon(self) -> None:
+        self._beat = None
+        self._renewing = asyncio.get_running_loop().create_task(self._renew())
 
     async def _renew(self) -> None:
-        self._beat = None
         try:
             await self._leases.extend([one.handle for one in self._parked])
-        finally:
-            self._keep_parked()
+        except (ForebayError, Gone) as error:
+            log.debug("%s: what waits for its turn comes again when its leases end: %s", self._names.topic, error)
+        self._keep_parked()
 
     def take_parked(self) -> list[Delivery]:
         """Return what is parked, to be given back, and park nothing."""
