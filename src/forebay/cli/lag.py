@@ -81,9 +81,10 @@ async def _row(topic: str, group: str, driver: Driver, lags: Sequence[Lag]) -> R
         return row
     # What each process counts for itself says nothing here, where nothing is worked off; the broker knows the rest.
     row |= dict.fromkeys(("accepted", "in_work", "done", "discarded", "lost"))
-    told = next((lag for lag in lags if lag.group == group and lag.partition is None), None)
-    known = {} if told is None else msgspec.structs.asdict(told)
-    return row | {name: known[name] for name in ("waiting", "in_work", "oldest_seconds") if known.get(name) is not None}
+    for lag in lags:
+        if lag.group == group and lag.partition is None:
+            row |= {"waiting": lag.waiting, "in_work": lag.in_work, "oldest_seconds": lag.oldest_seconds}
+    return row
 
 
 def _moved(row: Row, earlier: Row, seconds: float) -> Row:
