@@ -4,7 +4,8 @@
 --         and how many messages had lost their value.
 
 local FIRST_STEP, LAST_STEP, MOST_BYTES = 16, 1024, 4194304
-local token, due, limit, keep = ARGV[3], now + tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
+local token, limit, keep = ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[7])
+local due = string.format('%.17g', now + tonumber(ARGV[4]))
 math.randomseed(tonumber(ARGV[6]))
 
 local group = own_group()

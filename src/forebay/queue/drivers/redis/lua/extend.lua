@@ -1,7 +1,7 @@
 -- Let leases end later, and the group be kept.
 -- ARGV: group, time, seconds of the lease, seconds that the group is kept or nothing, the leases.
 
-local due, keep = now + tonumber(ARGV[3]), tonumber(ARGV[4])
+local due, keep = string.format('%.17g', now + tonumber(ARGV[3])), tonumber(ARGV[4])
 local group = own_group()
 if not group then
   return GONE

@@ -68,7 +68,7 @@ for n, id in ipairs(new) do
     _, _, priority = said_by(fields[2 * n])
   end
   members[n] = place_of(seq + n, priority) .. id
-  numbers[2 * n - 1] = seq + n
+  numbers[2 * n - 1] = string.format('%d', seq + n)
   numbers[2 * n] = id
 end
 for _, group in ipairs(groups) do

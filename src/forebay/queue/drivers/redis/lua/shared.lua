@@ -50,6 +50,7 @@ local function allow_when_full(group)
   call('ZREM', group.leases, '')
 end
 
+-- Many numbers are handed over as text: to write one out costs the server more than all else that is done with it.
 local function each(command, key, arguments)
   for first = 1, #arguments, CHUNK do
     call(command, key, unpack(arguments, first, math.min(first + CHUNK - 1, #arguments)))
@@ -83,13 +84,11 @@ local function said_by(value)
 end
 
 local function place_of(seq, priority)
-  local rank = FIRST_RANK
   if discipline == 'priority' then
-    rank = FIRST_RANK - math.max(math.min(priority, FIRST_RANK), 1 - FIRST_RANK)
-  elseif discipline == 'lifo' then
-    seq = LAST_SEQ - seq
+    local rank = FIRST_RANK - math.max(math.min(priority, FIRST_RANK), 1 - FIRST_RANK)
+    return string.format('%08x%012x', rank, seq)
   end
-  return string.format('%08x%012x', rank, seq)
+  return string.format('80000000%012x', discipline == 'lifo' and LAST_SEQ - seq or seq)
 end
 
 local function seq_of(place)
@@ -108,7 +107,7 @@ local function make_ready(group, members)
   local was_empty = call('EXISTS', group.ready) == 0
   local random, arguments = discipline == 'random', {}
   for n, member in ipairs(members) do
-    arguments[2 * n - 1] = random and math.random() or 0
+    arguments[2 * n - 1] = random and math.random() or '0'
     arguments[2 * n] = member
   end
   each('ZADD', group.ready, arguments)
