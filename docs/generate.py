@@ -121,8 +121,8 @@ def _notation() -> Iterator[str]:
 def _queues() -> Iterator[str]:
     yield "# Queues and stores\n"
     yield "## What each queue can do\n"
-    yield "What a driver declares is proved by the suite that all drivers pass; what is seen beyond that is noted."
-    yield "What was proved of each of them stands in [Conformance](conformance.md).\n"
+    yield "What a driver declares is proved by the suite that all drivers pass; [Conformance](conformance.md) has it by test."
+    yield "*Seen* is what one look of the suite saw beyond that; it is no promise.\n"
     observed = _observed()
     about = _arguments(Features)
     rows = [

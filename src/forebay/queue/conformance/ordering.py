@@ -41,7 +41,6 @@ class Ordering(Harness):
     @pytest.mark.parametrize("discipline", Discipline)
     async def test_a_discipline_loses_nothing_when_a_worker_dies(self, discipline: Discipline) -> None:
         self.need(discipline in self.features.disciplines, f"discipline {discipline}")
-        self.need(self.leases_end_by_time or discipline is Discipline.FIFO, "leases that end by time")
         victim, other = await self.opened(discipline=discipline), await self.opened(discipline=discipline)
         sent = await accepted(victim, [message(key="one", priority=n) for n in range(4)])
         held = await self.take(victim, 3)
