@@ -255,14 +255,14 @@ async def test_a_member_that_comes_and_goes_in_good_order_costs_no_attempt(opene
 
 async def test_a_broker_that_restarts_while_messages_are_handed_out_with_care_loses_none(opened, own_server):
     broker = own_server(Broker)
-    intake = await opened(broker, partitions=1)
+    intake = await opened(broker, partitions=1, lease="2s")
     sent = messages(400)
     await intake.publish(sent, math.inf)
     for _ in range(2):
-        victim = await opened(broker)
+        victim = await opened(broker, lease="2s")
         await take(victim, 5)
         await leave_without_a_word(victim)
-    worker = Worker(await opened(broker))
+    worker = Worker(await opened(broker, lease="2s"))
     async with asyncio.timeout(20):
         while not worker.ended:
             await asyncio.sleep(0.01)
