@@ -25,7 +25,7 @@ from forebay.queue.admin import Severity
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement
 from forebay.queue.drivers import rabbitmq as rabbitmq_driver
-from forebay.queue.drivers.rabbitmq import FEATURES, frames
+from forebay.queue.drivers.rabbitmq import FEATURES, frames, lanes
 from forebay.queue.drivers.rabbitmq.address import address_of
 from forebay.queue.drivers.rabbitmq.link import Link
 from forebay.url import URL, parse
@@ -460,6 +460,20 @@ async def test_two_processes_share_a_key_and_the_second_takes_over_in_order(brok
     with pytest.raises(Unavailable):
         await first.receive(1, 0)
     assert held.message.id == sent[0].id
+
+
+async def test_a_process_that_asks_no_more_makes_room_for_one_that_stands_by(broker, monkeypatch):
+    monkeypatch.setattr(lanes, "IDLE_SECONDS", 0.1)
+    first, second = await broker.open(order="key"), await broker.open(order="key")
+    sent = messages(4, key="a")
+    await first.publish(sent, math.inf)
+    [delivery] = await take(first, 1)
+    standing_by = asyncio.create_task(take(second, 1))
+    await asyncio.sleep(0.3)
+    assert not standing_by.done()  # as long as the first has something in hand
+    await first.settle([Settlement(delivery)])
+    [delivery] = await standing_by
+    assert delivery.message.id == sent[1].id
 
 
 async def test_a_broker_with_an_alarm_takes_nothing_and_says_so(own_broker):

@@ -28,6 +28,8 @@ from forebay.queue.drivers.rabbitmq.records import came
 
 WINDOW = 1_000
 """Messages that the broker hands over before they are settled; as many can be blocked by their keys."""
+IDLE_SECONDS = 2.0
+"""After which a process that has nothing in hand and asks for nothing makes room for one that stands by."""
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -41,7 +43,8 @@ class Entry(msgspec.Struct, gc=False):
         lane: the key that it blocks; None: nothing.
         lease: counts its deliveries; a settlement of an older one is refused.
         out: it is in somebody's hand.
-        sleeping: it waits for its time.
+        due_at: the time that it waits for, in seconds since the epoch.
+        sleeping: it waits for it.
     """
 
     channel: Channel
@@ -51,6 +54,7 @@ class Entry(msgspec.Struct, gc=False):
     lane: str | None
     lease: int = 0
     out: bool = False
+    due_at: float = 0.0
     sleeping: bool = False
 
 
@@ -82,6 +86,8 @@ class Lanes:
         self._ready: deque[Entry] = deque()
         self._bell = asyncio.Event()
         self._subscribing = asyncio.Lock()
+        self._calls = 0
+        self._parting: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
@@ -104,17 +110,35 @@ class Lanes:
         """Lease up to `limit` messages, each the first of its key; come back after at most `wait` seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + wait
-        while limit > 0:
-            await self.subscribe()
-            self._bell.clear()
-            if self._ready:
-                return [self._hand(self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
-            try:
+        self._calls += 1
+        try:
+            while limit > 0:
+                await self.subscribe()
+                self._bell.clear()
+                if self._ready:
+                    return [self._hand(self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
                 async with asyncio.timeout_at(end):
                     await self._bell.wait()
-            except TimeoutError:
-                return []
+        except TimeoutError:
+            pass
+        finally:
+            self._calls -= 1
+            self._plan_to_part()
         return []
+
+    def _plan_to_part(self) -> None:
+        """Unless somebody asks again in time, let another process have the group."""
+        if self._parting is not None:
+            self._parting.cancel()
+        if self._order is not Order.NONE:
+            self._parting = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._part)
+
+    def _part(self) -> None:
+        if self._calls or self._tasks or self.retrying or self.in_work:
+            self._plan_to_part()
+        elif self._channel is not None:
+            self._channel.close()
+            self._forget()
 
     async def subscribe(self) -> None:
         """Have a consumer that lives; after a loss nothing of what was here is ours any more.
@@ -154,9 +178,8 @@ class Lanes:
         lane = {Order.KEY: message.key, Order.PARTITION: ""}.get(self._order)
         entry = Entry(self._channel, arrival.tag, message, one.attempt, lane)
         self._entries[id(entry)] = entry
-        delay = one.due_at - self._copies.clock.time()
-        if delay > 0:
-            self._sleep(entry, delay)
+        if one.due_at > self._copies.clock.time():
+            self._sleep(entry, one.due_at)
         if lane is not None:
             line = self._lanes.setdefault(lane, deque())
             line.append(entry)
@@ -165,15 +188,18 @@ class Lanes:
         if not entry.sleeping:
             self._make_ready(entry)
 
-    def _sleep(self, entry: Entry, delay: float) -> None:
+    def _sleep(self, entry: Entry, due_at: float) -> None:
         """Let a message wait for its time; the time of a message behind another one passes meanwhile."""
-        entry.sleeping = True
-        loop = asyncio.get_running_loop()
-        self._timers[id(entry)] = loop.call_later(delay, self._awake, entry)
+        entry.sleeping, entry.due_at = True, due_at
+        delay = max(due_at - self._copies.clock.time(), 0.001)
+        self._timers[id(entry)] = asyncio.get_running_loop().call_later(delay, self._awake, entry)
 
     def _awake(self, entry: Entry) -> None:
-        self._timers.pop(id(entry), None)
+        del self._timers[id(entry)]
         if id(entry) not in self._entries:
+            return
+        if entry.due_at > self._copies.clock.time():  # timers may be a little early
+            self._sleep(entry, entry.due_at)
             return
         entry.sleeping = False
         if entry.lane is None or self._lanes[entry.lane][0] is entry:
@@ -248,6 +274,7 @@ class Lanes:
 
     def _end(self, settlements: Iterable[Settlement]) -> None:
         over: list[Entry] = []
+        released: list[Entry] = []
         for settlement in settlements:
             entry: Entry = settlement.delivery.handle[0]
             if id(entry) not in self._entries:
@@ -256,11 +283,13 @@ class Lanes:
             if settlement.ending is Ending.RETRY:
                 self._again(entry, settlement)
             elif settlement.ending is Ending.RELEASE:
-                self._make_ready(entry, first=True)
+                released.append(entry)
             else:
                 over.append(entry)
                 self.done += settlement.ending is Ending.DONE
                 self.dropped += settlement.ending is Ending.DEAD and not self._keeps_dead
+        for entry in reversed(released):
+            self._make_ready(entry, first=True)
         self._remove(over)
 
     def _again(self, entry: Entry, settlement: Settlement) -> None:
@@ -268,7 +297,7 @@ class Lanes:
         if settlement.headers is not None:
             entry.message = entry.message.replace(headers=settlement.headers)
         if settlement.delay > 0:
-            self._sleep(entry, settlement.delay)
+            self._sleep(entry, self._copies.clock.time() + settlement.delay)
         else:
             self._make_ready(entry)
 
@@ -301,6 +330,8 @@ class Lanes:
 
     async def close(self) -> None:
         """Give back all that this process holds, in its order: the broker does it when the channel ends."""
+        if self._parting is not None:
+            self._parting.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._channel is not None:

@@ -135,17 +135,24 @@ def came(arrival: Arrival, new_id: str) -> Came:
     id = texts.pop(ID, "") or arrival.properties.id
     accepted_at = _number(texts.pop(ACCEPTED_AT, ""), float(arrival.properties.timestamp))
     key = texts.pop(KEY, None)
-    ours = {name: texts.pop(name) for name in OURS if name in texts}
-    priority = int(_number(ours.get(PRIORITY, ""), arrival.properties.priority))
-    not_before = _number(ours.get(NOT_BEFORE, ""), 0.0)
+    message = Message(id or new_id, arrival.body, key, texts, arrival.properties.priority, accepted_at)
+    if OURS.isdisjoint(texts):
+        return Came(message, crashes=crashes, foreign=not id)
+    return _with_ours(message, {name: texts.pop(name) for name in OURS if name in texts}, crashes, not id)
+
+
+def _with_ours(message: Message, ours: Mapping[str, str], crashes: int, foreign: bool) -> Came:
+    """Return what came, with the rest of what stands in our own headers."""
     if ODD in ours:
-        texts |= _odd_headers(ours[ODD])
+        message = message.replace(headers=message.headers | _odd_headers(ours[ODD]))
+    not_before = _number(ours.get(NOT_BEFORE, ""), 0.0)
+    priority = int(_number(ours.get(PRIORITY, ""), message.priority))
     return Came(
-        Message(id or new_id, arrival.body, key, texts, priority, accepted_at, not_before),
+        message.replace(priority=priority, not_before=not_before),
         max(int(_number(ours.get(ATTEMPTS, ""), 0.0)), 0),
         crashes + max(int(_number(ours.get(CRASHES, ""), 0.0)), 0),
         max(_number(ours.get(DUE_AT, ""), 0.0), not_before),
-        not id,
+        foreign,
     )
 
 
