@@ -121,7 +121,7 @@ def _notation() -> Iterator[str]:
 def _queues() -> Iterator[str]:
     yield "# Queues and stores\n"
     yield "## What each queue can do\n"
-    yield "What a driver declares is proved by the suite that all drivers pass; [Conformance](conformance.md) tells how."
+    yield "What a driver declares is proved by the suite that all pass; [Conformance](conformance.md) tells how."
     yield "*Seen* is what one look of the suite saw beyond that; it is no promise.\n"
     observed = _observed()
     about = _arguments(Features)
