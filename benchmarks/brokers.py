@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -38,8 +39,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         publish_rate, work_rate: messages a second to reckon with: a measurement takes about as long as it is asked to.
         in_flight: publishes under way.
         fetched: messages that the bare client takes at once.
-        options: of our URL.
-        other_ways: further ways of publishing that the bare client has, by their names.
+        options: of our URL, given the server.
+        ways: of publishing that the bare client has, and their names; none: the one and its own.
         policies: when FastStream acknowledges; none: it has no such broker.
     """
 
@@ -49,8 +50,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     work_rate: int
     in_flight: int = 512
     fetched: int = 256
-    options: str = ""
-    other_ways: Mapping[str, str] = {}
+    options: Callable[[Any], str] = lambda server: ""
+    ways: Mapping[str, str] = {}
     policies: Sequence[str] = ("after",)
 
 
@@ -67,10 +68,11 @@ SUBJECTS = {
     "redis": Subject(server=Redis, raw=("raw_redis", "redis-py"), publish_rate=20_000, work_rate=20_000),
     "nats": Subject(
         server=NATS,
-        raw=("raw_nats", "nats-py, atomic batches"),
+        raw=("raw_nats", "nats-py"),
         publish_rate=20_000,
         work_rate=20_000,
-        other_ways={"publish-singly": "nats-py, publish_async"},
+        options=lambda server: f"?monitor={server.monitor}",  # there it proves that it syncs
+        ways={"publish": "nats-py, atomic batches", "publish-singly": "nats-py, publish_async"},
     ),
     "rabbitmq": Subject(server=RabbitMQ, raw=("raw_rabbitmq", "aiormq"), publish_rate=10_000, work_rate=10_000),
     "kafka": Subject(
@@ -78,7 +80,7 @@ SUBJECTS = {
         raw=("raw_kafka", "confluent-kafka"),
         publish_rate=60_000,
         work_rate=60_000,
-        options="?partitions=4",
+        options=lambda server: "?partitions=4",
         policies=("after", "first"),
     ),
 }
@@ -133,13 +135,13 @@ def _running(subject: Subject) -> Iterator[_Place]:
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 with contextlib.suppress(ProcessLookupError):
                     os.sched_setaffinity(int(thread.name), {LAST})
-        yield _Place(server.url, subject.options)
+        yield _Place(server.url, subject.options(server))
 
 
 def _publishers(subject: Subject, place: _Place, seconds: float) -> dict[str, Callable[[], Mapping[str, float]]]:
     count = _count(subject.publish_rate, seconds, subject.in_flight)
     contenders = {"forebay": _measure(lambda: ["forebay_publisher", place.url(), count, subject.in_flight])}
-    for way, name in {"publish": subject.raw[1], **subject.other_ways}.items():
+    for way, name in (subject.ways or {"publish": subject.raw[1]}).items():
         contenders[name] = _measure(lambda way=way: [*_raw(subject, place, way), count, subject.in_flight])
     return contenders
 
