@@ -85,19 +85,20 @@ def server_with(**settings: str) -> type[Redis]:
     return type("Other", (Redis,), {"settings": lines})
 
 
-async def test_a_server_that_is_killed_again_and_again_loses_nothing_and_repeats_nothing(opened, own_server):
+async def test_a_server_that_is_killed_again_and_again_under_load_loses_nothing(opened, own_server):
     server = own_server(Redis)
     publisher, worker = await opened(server.url), await opened(server.url)
-    sent, ended, stop = [], [], asyncio.Event()
+    sent, ended, stop, all_sent = [], [], asyncio.Event(), asyncio.Event()
 
     async def publish() -> None:
         while not stop.is_set():
             batch = messages(20)
             await insist(lambda batch=batch: published(publisher, batch))
             sent.extend(message.id for message in batch)
+        all_sent.set()
 
     async def work() -> None:
-        while not stop.is_set() or len(ended) < len(sent):
+        while not all_sent.is_set() or (await insist(worker.counts)).unfinished:
             taken = await insist(lambda: worker.receive(50, 0.1))
             await insist(lambda taken=taken: worker.settle([Settlement(one) for one in taken]))
             ended.extend(ids(taken))

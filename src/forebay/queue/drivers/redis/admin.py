@@ -13,9 +13,9 @@ from forebay.errors import Unavailable, UsageError
 from forebay.queue.admin import Examination, Lag, TopicInfo
 from forebay.queue.drivers.redis import scripts
 from forebay.queue.drivers.redis.address import OPTIONS, read_address
+from forebay.queue.drivers.redis.answers import counts_of
 from forebay.queue.drivers.redis.examination import examine_server, examine_topic, worst_first
 from forebay.queue.drivers.redis.failures import refusal
-from forebay.queue.drivers.redis.payload import unpack
 from forebay.queue.drivers.redis.proof import Proof, prove
 from forebay.queue.drivers.redis.wire import Wire
 from forebay.queue.options import asked_of
@@ -73,10 +73,14 @@ class RedisAdmin:
         """Return how far each group of a topic is behind."""
         lags = []
         for group in await self._existing(name):
-            counted = await scripts.COUNTS.run(self._wire, scripts.key_of(name), group, "")
-            *_, waiting, in_work, retrying, oldest, now = counted
-            age = max(0.0, float(now) - unpack("", oldest).accepted_at) if oldest else 0.0
-            lag = Lag(group=group, waiting=waiting, in_work=in_work, retrying=retrying, oldest_seconds=age)
+            counts = counts_of(await scripts.COUNTS.run(self._wire, scripts.key_of(name), group, ""))
+            lag = Lag(
+                group=group,
+                waiting=counts.waiting,
+                in_work=counts.in_work,
+                retrying=counts.retrying,
+                oldest_seconds=counts.oldest_seconds,
+            )
             lags.append(lag)
         return lags
 

@@ -18,11 +18,12 @@ from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
 from forebay.message import Message
 from forebay.queue.bell import rung
-from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement, State
+from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
 from forebay.queue.drivers.redis import scripts
 from forebay.queue.drivers.redis.address import Address, read_topic
+from forebay.queue.drivers.redis.answers import counts_of, deliveries_of, found_of, letters_of
 from forebay.queue.drivers.redis.bell import Bell
-from forebay.queue.drivers.redis.payload import id_of, pack, readable, unpack
+from forebay.queue.drivers.redis.payload import Part, pack, readable
 from forebay.queue.drivers.redis.proof import prove
 from forebay.queue.drivers.redis.scripts import GroupGone, Script
 from forebay.queue.drivers.redis.wire import Wire
@@ -131,7 +132,7 @@ class RedisQueue:
         if self._writing.current != self._proved_for:
             await self._prove_again()
         results: list[str | ForebayError] = [message.id for message in messages]
-        part, now = _Part(), self._clock.time()
+        part, now = Part(), self._clock.time()
         for n, message in enumerate(messages):
             try:
                 part.add(n, message, now)
@@ -139,12 +140,12 @@ class RedisQueue:
                 results[n] = error
             if part.size > MOST_BYTES:
                 await self._publish(part, places, results)
-                part = _Part()
+                part = Part()
         if part.numbers:
             await self._publish(part, places, results)
         return results
 
-    async def _publish(self, part: _Part, places: float, results: list[str | ForebayError]) -> None:
+    async def _publish(self, part: Part, places: float, results: list[str | ForebayError]) -> None:
         """Publish a part in one step, and put the errors into the results."""
         room = "" if math.isinf(places) else repr(places)
         try:
@@ -206,11 +207,7 @@ class RedisQueue:
         due, members, values, attempts, lost = answer
         if lost:
             log.error("%s: %d messages have lost their content in Redis; somebody removed it", self._asked.topic, lost)
-        begun = map(_number, attempts) if attempts else itertools.repeat(0)
-        held = token.encode()
-        found = zip(members, values, begun, strict=False)
-        deliveries = [Delivery(unpack(id_of(m), value), n + 1, held + m) for m, value, n in found]
-        return deliveries, float(due) if due else math.inf
+        return deliveries_of(token, members, values, attempts), float(due) if due else math.inf
 
     async def _release_doubtful(self) -> None:
         """Give back what came under tokens that we never heard of: nobody would work on it until its lease ends."""
@@ -266,35 +263,17 @@ class RedisQueue:
     async def counts(self) -> Counts:
         """Count the messages, and compare them with what the group has counted."""
         self._check()
-        accepted, done, discarded, dead, waiting, in_work, retrying, oldest, now = await self._run_again(scripts.COUNTS)
-        age = float(now) - unpack("", oldest).accepted_at if oldest else 0.0
-        return Counts(
-            accepted=accepted,
-            waiting=waiting,
-            in_work=in_work,
-            retrying=retrying,
-            done=done,
-            dead=dead,
-            discarded=discarded,
-            oldest_seconds=max(0.0, age),
-        )
+        return counts_of(await self._run_again(scripts.COUNTS))
 
     async def find(self, reference: str) -> Found | None:
         """Return where the message of this id is."""
         self._check()
-        answer = await self._run_again(scripts.FIND, reference)
-        if answer is None:
-            return None
-        state, attempts, value = answer
-        message = unpack(reference, value)
-        return Found(State(state.decode()), message.accepted_at, attempts, message.headers)
+        return found_of(reference, await self._run_again(scripts.FIND, reference))
 
     async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
         """Return dead letters in the order of their ids."""
         self._check()
-        ids, values, attempts = await self._run_again(scripts.DEAD, limit, after)
-        found = zip(ids, values, attempts, strict=False)
-        return [DeadLetter(unpack(id.decode(), value or b""), _number(n)) for id, value, n in found]
+        return letters_of(*await self._run_again(scripts.DEAD, limit, after))
 
     async def return_dead(self, ids: Sequence[str]) -> int:
         """Put dead letters back, to the place in the order that they had."""
@@ -368,29 +347,6 @@ class RedisQueue:
             raise Unavailable(f"the queue {self._asked.topic!r} is closed")
 
 
-class _Part:
-    """Messages that are published in one step."""
-
-    def __init__(self) -> None:
-        self.numbers: list[int] = []  # within the call
-        self.words: list[bytes] = []
-        self.size = 0
-        self.plain = "1"  # empty where some message has a time of its own
-
-    def add(self, number: int, message: Message, now: float) -> None:
-        """Add a message that was accepted now; raises UsageError where it cannot be written."""
-        name, value = pack(message, now)
-        self.words += (name, value)
-        self.numbers.append(number)
-        self.size += len(value)
-        if message.not_before:
-            self.plain = ""
-
-
 def _seed() -> int:
     """Return a number for the discipline `random`: each script would draw the same numbers without it."""
     return random.getrandbits(31)
-
-
-def _number(text: bytes | None) -> int:
-    return int(text or 0)

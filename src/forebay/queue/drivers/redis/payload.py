@@ -40,6 +40,25 @@ def pack(message: Message, now: float) -> tuple[bytes, bytes]:
         raise UsageError(f"the message {m.id!r} cannot be written: {error}") from error
 
 
+class Part:
+    """Messages that are published in one step."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []  # within the call
+        self.words: list[bytes] = []
+        self.size = 0
+        self.plain = "1"  # empty where some message has a time of its own
+
+    def add(self, number: int, message: Message, now: float) -> None:
+        """Add a message that was accepted now; raises UsageError where it cannot be written."""
+        name, value = pack(message, now)
+        self.words += (name, value)
+        self.numbers.append(number)
+        self.size += len(value)
+        if message.not_before:
+            self.plain = ""
+
+
 def readable(headers: dict[str, str]) -> dict[str, str]:
     """Return headers that can be written: a story may quote what is no Unicode."""
     return {_readable(name): _readable(text) for name, text in headers.items()}
