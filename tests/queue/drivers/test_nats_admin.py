@@ -156,6 +156,12 @@ async def test_a_group_that_acknowledges_without_working_is_found(admin, topic):
     assert severity(await admin.examine(topic), f"consumer {topic}/{topic}: ack_policy") is LOSES
 
 
+async def test_a_consumer_that_is_missing_is_found(admin, topic):
+    await admin.create(topic)
+    await admin._api.ask(f"CONSUMER.DELETE.{topic}-later._later-{topic}")
+    assert severity(await admin.examine(topic), f"consumer {topic}-later/_later-{topic}") is LOSES
+
+
 async def test_the_group_of_the_topic_cannot_be_removed_alone(admin, topic):
     await admin.create(topic)
     with pytest.raises(UsageError, match="own group"):

@@ -164,13 +164,15 @@ async def remove(driver: Driver, what: str) -> None:
     await Api(driver._wire).ask(what)
 
 
-async def test_a_consumer_that_is_removed_under_a_worker_is_made_anew_and_nothing_is_lost(opened, nats):
-    driver = await opened(nats)
+@pytest.mark.parametrize("group", ["", "audit"], ids=["of the topic", "another"])
+async def test_a_consumer_that_is_removed_under_a_worker_is_made_anew_and_nothing_is_lost(opened, nats, group):
+    group = group or opened.topic
+    driver = await opened(nats, group=group)
     worker = Worker(driver)
     first = messages(20)
     await driver.publish(first, math.inf)
     await until_counts(driver, done=20)
-    await remove(driver, f"CONSUMER.DELETE.{opened.topic}.{opened.topic}")
+    await remove(driver, f"CONSUMER.DELETE.{opened.topic}.{group}")
     second = messages(20)
     await driver.publish(second, math.inf)
     async with asyncio.timeout(20):

@@ -13,7 +13,7 @@ from forebay.queue.admin import Examination, Finding, Lag, TopicInfo
 from forebay.queue.drivers.nats.address import Address, Names, read_address
 from forebay.queue.drivers.nats.api import Api, ApiError, Json
 from forebay.queue.drivers.nats.durability import proved, varz
-from forebay.queue.drivers.nats.examining import of_consumer, of_server, of_stream, worst_first
+from forebay.queue.drivers.nats.examining import lacking, of_consumer, of_server, of_stream, worst_first
 from forebay.queue.drivers.nats.graveyard import Graveyard
 from forebay.queue.drivers.nats.ledger import Ledger
 from forebay.queue.drivers.nats.notes import StreamNotes, Tally
@@ -139,6 +139,9 @@ class NATSAdmin:
             there = await self._api.info(f"STREAM.INFO.{beside}")
             findings += list(of_stream(there, whole=False)) if there is not None else []
         consumers = await self._api.consumers(names.topic) + await self._api.consumers(names.later)
+        known = {consumer["name"] for consumer in consumers}
+        for group in await self._groups(names.topic):
+            findings += [lacking(way) for way in ways_of(names, group) if way.consumer not in known]
         for consumer in consumers:
             findings += list(of_consumer(consumer)) if consumer["config"].get("durable_name") else []
         return findings

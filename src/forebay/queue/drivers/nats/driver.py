@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
-from forebay.errors import ForebayError, Unavailable, Unknown
+from forebay.errors import ForebayError, TooLarge, Unavailable, Unknown, UsageError
 from forebay.message import Message
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
 from forebay.queue.drivers.nats.api import ApiError
@@ -22,7 +22,7 @@ from forebay.queue.drivers.nats.intake import MOST_PARKED, Intake
 from forebay.queue.drivers.nats.leases import Leases
 from forebay.queue.drivers.nats.ledger import Ledger, OwnLedger
 from forebay.queue.drivers.nats.notes import Tally
-from forebay.queue.drivers.nats.publisher import Publisher
+from forebay.queue.drivers.nats.publisher import LARGER, Publisher
 from forebay.queue.drivers.nats.purge import Purge
 from forebay.queue.drivers.nats.settler import Settler
 from forebay.queue.drivers.nats.structures import Structures, Way
@@ -215,9 +215,13 @@ class NATS:
         return inbox
 
     async def reply(self, address: str, message: Message) -> None:
-        """Send an answer to whoever listens at the address."""
+        """Send an answer to whoever listens at the address; what the server does not take would cost the connection."""
         self._check_open()
+        if not INBOX.fullmatch(address):
+            raise UsageError(f"{address[:100]!r} is no address of an answer")
         frame = Frame(address, message.body, header_block(lines_of(message), message.headers))
+        if len(frame.data) + len(frame.headers) > self._wire.largest:
+            raise TooLarge(f"an answer of {len(frame.data)} bytes; NATS takes {self._wire.largest}", LARGER)
         self._wire.send([frame.written()])
 
     async def close(self) -> None:

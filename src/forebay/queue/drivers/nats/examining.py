@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from forebay.queue.admin import Finding, Severity
 from forebay.queue.drivers.nats.api import Json
 from forebay.queue.drivers.nats.durability import ENOUGH_REPLICAS, interval_of, syncs
-from forebay.queue.drivers.nats.structures import ATOMIC_SINCE, SECOND, version_of
+from forebay.queue.drivers.nats.structures import ATOMIC_SINCE, SECOND, Way, version_of
 
 LOSES, WARNS = Severity.LOSES, Severity.WARNS
 SHORTEST_WINDOW = 60 * SECOND
@@ -192,6 +192,17 @@ def of_consumer(consumer: Json) -> Iterator[Finding]:
     config = {**consumer["config"], "paused": bool(consumer.get("paused"))}
     for check in CONSUMER:
         yield check.look(config, f"consumer {stream}/{name}", name=stream, consumer=name)
+
+
+def lacking(way: Way) -> Finding:
+    """Return what is to be said of a consumer that a group should have and has not."""
+    return Finding(
+        severity=LOSES,
+        setting=f"consumer {way.stream}/{way.consumer}",
+        value="missing",
+        why="messages that only it would deliver (delayed, or returned from the dead letters) do not reach the group",
+        mend="open the topic with this group: forebay makes it anew",
+    )
 
 
 def of_server(info: Json, told: Json | None, account: Json) -> Iterator[Finding]:

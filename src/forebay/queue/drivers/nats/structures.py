@@ -79,7 +79,7 @@ class Structures:
     Attributes:
         atomic: whether the stream takes batches that are stored as one.
         lease: seconds that the group's consumers wait for an acknowledgement.
-        begin: the place in the stream at which the group begins, or began when it was opened.
+        begin: the place in the stream at which the group begins, or began when it was opened; 0: not known yet.
         made: how many streams and consumers had to be made.
         stream: what the server has told of the topic's.
     """
@@ -92,7 +92,7 @@ class Structures:
         self._making = asyncio.Lock()
         self.atomic = False
         self.lease = address.asked.lease
-        self.begin = 1
+        self.begin = 0
         self.made = 0
         self.stream: Json = {}
 
@@ -161,7 +161,7 @@ class Structures:
             there = found(answer) or await self._make_consumer(way, group)
             if group == self._address.asked.group:
                 await self._keep_lease(way, there)
-                if way.kind == "now":
+                if way.kind == "now" and not self.begin:
                     begin = int(there["config"].get("opt_start_seq") or 1)
                     self.begin = max(begin, int(there["ack_floor"]["stream_seq"]) + 1)
 
@@ -169,7 +169,9 @@ class Structures:
         begin: Json = {"deliver_policy": "all"}
         if group != self._names.topic and way.kind != "back":
             info = await self._api.ask(f"STREAM.INFO.{way.stream}")
-            begin = {"deliver_policy": "by_start_sequence", "opt_start_seq": info["state"]["last_seq"] + 1}
+            known = self.begin if way.kind == "now" and group == self._address.asked.group else 0
+            first = known or info["state"]["last_seq"] + 1  # made anew, it begins where it was when we opened it
+            begin = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
         config = {"durable_name": way.consumer, "description": f"forebay group {group}", **begin}
         try:
             made = await self._create(way, config)
