@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,15 +23,18 @@ from forebay.queue.drivers.nats.intake import MOST_PARKED, Intake
 from forebay.queue.drivers.nats.leases import Leases
 from forebay.queue.drivers.nats.ledger import Ledger, OwnLedger
 from forebay.queue.drivers.nats.notes import Tally
-from forebay.queue.drivers.nats.publisher import LARGER, Publisher
+from forebay.queue.drivers.nats.publisher import Publisher
 from forebay.queue.drivers.nats.purge import Purge
 from forebay.queue.drivers.nats.settler import Settler
 from forebay.queue.drivers.nats.structures import Structures, Way
 from forebay.queue.drivers.nats.trimming import Trimmer
-from forebay.queue.drivers.nats.wire import Frame, Gone, Wire
+from forebay.queue.drivers.nats.wire import LARGER, Frame, Gone, Wire
 
 T = TypeVar("T")
 log = logging.getLogger("forebay.queue.nats")
+
+INBOX = re.compile(r"_INBOX(\.[A-Za-z0-9_-]{1,100}){1,3}")
+"""What an address of answers looks like: it comes in with a message, and goes into a line of the protocol."""
 
 TURN_SECONDS = 0.25
 """How often it is looked whether another process has finished what our messages wait for, were its signal lost."""
