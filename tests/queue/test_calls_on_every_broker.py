@@ -9,7 +9,10 @@ from string import ascii_lowercase
 
 import pytest
 
-from forebay import App, Dead, Failed, Unknown, open_asker, open_queue
+from forebay import App, Dead, Failed, Unknown, UsageError, open_asker, open_queue
+from forebay.message import Message
+from forebay.queue.opening import open_driver, queue_url
+from forebay.queue.request_reply import REPLY_FROM, REPLY_TO, Answer, Replier
 
 pytestmark = pytest.mark.server
 
@@ -67,3 +70,29 @@ async def test_a_request_that_nobody_answers_is_unknown_and_stays(url):
             await asker.ask("anybody?", timeout=0.5)
     async with open_queue(url) as queue:
         assert await queue.pop(30) == b"anybody?"
+
+
+async def test_an_answer_that_the_broker_does_not_take_is_an_error_and_costs_no_connection(nats):
+    url = f"{nats.url}/calls-{os.getpid()}-{next(numbers)}"
+    app = App("answers")
+
+    @app.handler(url.rpartition("/")[2])
+    async def repeat(n: int) -> str:
+        return "x" * n
+
+    async with app.running(queue=url, store="memory://") as running, open_asker(url) as asker:
+        with pytest.raises(Failed, match="too large"):
+            await asker.ask(9 * 2**20, timeout=30)
+        assert len((await asker.ask(2**10, timeout=30)).body) == 2**10
+        await running.drained(30)
+
+
+async def test_no_request_makes_a_worker_send_what_the_broker_cannot_read(nats):
+    name = f"calls-{os.getpid()}-{next(numbers)}"
+    driver = await open_driver(f"{nats.url}/{name}")
+    replier = Replier(queue_url(f"{nats.url}/{name}"), driver)
+    foul = Message("x", b"", headers={REPLY_TO: "_INBOX.a 1\r\nPUB secret 0\r\n", REPLY_FROM: name})
+    (error,) = await replier.send([Answer(foul, b"")])
+    assert isinstance(error, UsageError)
+    assert (await driver.counts()).lost == 0
+    await driver.close()

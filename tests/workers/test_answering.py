@@ -97,8 +97,17 @@ async def test_only_what_could_not_be_sent_is_sent_again(rig):
     assert [str(trouble) for trouble in rig.troubles] == ["down", "still down"]
 
 
-async def test_an_answer_that_can_never_be_sent_does_not_keep_its_message_from_its_end(rig):
+async def test_an_answer_that_is_too_large_is_told_to_be_so(rig):
     rig.replier.errors = {"m0": [TooLarge("1 MiB at most")]}
+    rig.answering.end(rig.delivery("m0"), 0)
+    rig.answering.end(rig.delivery("m1"), 1)
+    assert await rig.answering.drain(5) == 0
+    assert rig.replier.sent == [("m1", b"1", ""), ("m0", b"", "its answer is too large: 1 MiB at most")]
+    assert [id for id, _ in rig.settled] == ["m1", "m0"]
+
+
+async def test_an_answer_that_can_never_be_sent_does_not_keep_its_message_from_its_end(rig):
+    rig.replier.errors = {"m0": [TooLarge("1 MiB at most"), TooLarge("1 MiB at most")]}
     rig.answering.end(rig.delivery("m0"), 0)
     assert await rig.answering.drain(5) == 0
     assert (rig.settled, rig.replier.sent) == ([("m0", "done")], [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from forebay.errors import ForebayError, UsageError
+from forebay.errors import ForebayError, TooLarge, UsageError
 from forebay.message import Message, payload_of
 from forebay.queue.batching import Gatherer
 from forebay.queue.driver import Settlement
@@ -101,6 +101,8 @@ class Answering:
             if error is not None and error.retryable and now < unsent.until:
                 again.append(unsent)
                 trouble = error
+            elif isinstance(error, TooLarge) and not unsent.answer.error:  # who asked must not wait for nothing
+                self._add(unsent.settlement, Answer(unsent.answer.request, b"", f"its answer is too large: {error}"))
             else:
                 self._settle(unsent.settlement)
                 if error is not None:
