@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-from redis import exceptions
+from redis._parsers.base import BaseParser
 
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
@@ -109,19 +109,22 @@ def test_any_value_is_read_as_something(value):
 @pytest.mark.parametrize(
     ("error", "meaning", "hint"),
     [
-        (exceptions.OutOfMemoryError("command not allowed"), QueueFull, "maxmemory"),
-        (exceptions.ReadOnlyError("You can't write"), Unavailable, "master"),
-        (exceptions.BusyLoadingError("Redis is loading"), Unavailable, "later"),
-        (exceptions.ResponseError("MISCONF Errors writing to the AOF file"), Unavailable, "disk"),
-        (exceptions.ResponseError("MOVED 3999 127.0.0.1:6381"), Unavailable, "cluster"),
-        (exceptions.ResponseError("unknown command 'ZMSCORE'"), Unsupported, "6.2"),
-        (exceptions.ResponseError("BUSY Redis is busy running a script"), Unavailable, "later"),
-        (exceptions.ResponseError("FOREIGN forebay:{t} is a string"), UsageError, "database"),
+        ("OOM command not allowed when used memory > 'maxmemory'.", QueueFull, "maxmemory"),
+        ("READONLY You can't write against a read only replica.", Unavailable, "master"),
+        ("LOADING Redis is loading the dataset in memory", Unavailable, "later"),
+        ("NOAUTH Authentication required.", Unavailable, "password"),
+        ("NOPERM this user has no permissions to run the 'evalsha' command", Unavailable, "~forebay:*"),
+        ("MISCONF Errors writing to the AOF file: No space left on device", Unavailable, "disk"),
+        ("MOVED 3999 127.0.0.1:6381", Unavailable, "cluster"),
+        ("ERR unknown command 'ZMSCORE'", Unsupported, "6.2"),
+        ("BUSY Redis is busy running a script.", Unavailable, "later"),
+        ("FOREIGN forebay:{t} is a string", UsageError, "database"),
+        ("KEPT the topic t is lifo, and not empty", UsageError, "drain"),
     ],
     ids=lambda value: str(value)[:30],
 )
 def test_the_errors_of_the_server_have_a_meaning_and_a_hint(error, meaning, hint):
-    found = refusal(error)
+    found = refusal(BaseParser.parse_error(error))  # as the client gives it to us
     assert type(found) is meaning
     assert hint in found.hint
 

@@ -24,6 +24,7 @@ REFUSALS = {
     exceptions.AuthenticationError: "WRONGPASS",
     exceptions.ReadOnlyError: "READONLY",
     exceptions.BusyLoadingError: "LOADING",
+    exceptions.AskError: "MOVED",  # and MovedError, which is one
 }
 """The client's own kinds, which have lost the first word."""
 GONE = "GONE"
