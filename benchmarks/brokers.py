@@ -93,7 +93,10 @@ def main(rounds: int, seconds: float, only: Sequence[str] = ()) -> None:
         subject = SUBJECTS[name]
         with _running(subject) as place:
             print(f"\n### {name}: publish, {subject.in_flight} in flight; ours is durable as {_durability(place)}\n")
-            alternate(_publishers(subject, place, seconds), rounds, RATE)
+            publishers = _publishers(subject, place, seconds)
+            for measure in publishers.values():
+                measure()  # the first one warms up: a virtual machine compiles what is busy
+            alternate(publishers, rounds, RATE)
             print(f"\n### {name}: work off, one call a message\n")
             alternate(_workers(subject, place, seconds), rounds, RATE)
 
