@@ -197,6 +197,21 @@ async def test_a_stream_that_is_removed_under_a_worker_is_made_anew_and_it_says_
     await worker.stop()
 
 
+async def test_streams_of_notes_and_dead_letters_that_are_removed_are_made_anew(opened, nats):
+    driver = await opened(nats)
+    await driver.publish(messages(2), math.inf)
+    tried, dead = await take(driver, 2)
+    for stream in ("notes", "dead"):
+        await remove(driver, f"STREAM.DELETE.{opened.topic}-{stream}")
+    ends = [Settlement(tried, Ending.RETRY, 0.1), Settlement(dead, Ending.DEAD, 0.0, {"reason": "x"})]
+    with pytest.raises(Unavailable, match="made anew"):
+        await driver.settle(ends)
+    assert await driver.settle(ends) == [True, True]
+    [again] = await take(driver, 1)
+    assert (again.message.id, again.attempt) == (tried.message.id, 2)
+    assert [letter.message.id for letter in await driver.dead_letters()] == [dead.message.id]
+
+
 async def test_what_somebody_else_has_published_is_a_message_or_a_dead_letter(opened, nats):
     driver = await opened(nats)
     headers = b"NATS/1.0\r\nforebay-priority: many\r\ncolour: red\r\n\r\n"

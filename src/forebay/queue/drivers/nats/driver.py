@@ -122,6 +122,8 @@ class NATS:
         except Gone:
             await self._mend()
             return []
+        except ApiError as error:
+            raise Unavailable(f"NATS: {error}") from error
         except asyncio.CancelledError:
             self._spawn(self._give_back_found())
             raise
@@ -158,6 +160,9 @@ class NATS:
             self._group.leases.let_go(one.delivery.handle for one in settlements)
             await self._mend()
             return [False] * len(settlements)
+        except Unavailable:
+            await self._mend()  # it may be the stream of the notes or of the dead letters that has gone
+            raise
         except ApiError as error:
             raise Unavailable(f"NATS: {error}") from error
         if isinstance(self._group.ledger, OwnLedger):
