@@ -410,6 +410,14 @@ async def test_an_operator_with_a_limit_makes_the_queue_full_and_not_silent(brok
             await asyncio.sleep(0.01)
 
 
+async def test_batches_that_are_published_at_once_fill_the_places_and_no_more(broker):
+    driver = await broker.open()
+    batches = [driver.publish(messages(20), 30) for _ in range(5)]
+    answers = [answer for batch in await asyncio.gather(*batches) for answer in batch]
+    assert sum(isinstance(answer, str) for answer in answers) == 30
+    assert sum(isinstance(answer, QueueFull) for answer in answers) == 70
+
+
 async def test_dead_letters_are_read_by_one_at_a_time_and_all_stay(broker):
     drivers = [await broker.open() for _ in range(2)]
     sent = messages(50)

@@ -129,8 +129,8 @@ class RabbitMQQueue:
         self._to_topic = publish_method(address.topic, "")
         self._sorted = False
         self._source: Source | None = None
-        self._copies: Copies | None = None
         self._letters: Letters | None = None
+        self._bounded = asyncio.Lock()
         self._discarded = 0
         self._closed = False
 
@@ -166,7 +166,12 @@ class RabbitMQQueue:
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
         """Accept messages once the broker has confirmed them; the reference of a message is its id."""
         self._check()
-        room = math.inf if places == math.inf else await self._room(places)
+        if places == math.inf:
+            return await self._publish(messages, math.inf)
+        async with self._bounded:  # one batch after the other: each counts what the one before it has filled
+            return await self._publish(messages, await self._room(places))
+
+    async def _publish(self, messages: Sequence[Message], room: float) -> Sequence[str | ForebayError]:
         answers: list[str | ForebayError] = []
         letters: list[Letter] = []
         sent: list[int] = []
@@ -213,7 +218,7 @@ class RabbitMQQueue:
                 waiting = 0
         if self._address.asked.ephemeral:
             return waiting, 0
-        return waiting, await self._later.count() + await self._retries.count()
+        return waiting, sum(await asyncio.gather(self._later.count(), self._retries.count()))
 
     async def _mend(self) -> None:
         """Make anew what somebody has deleted, if that was seen; where it fails, the next call tries again."""

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from pamqp import commands
 
@@ -105,15 +105,18 @@ class Letters:
     async def _reading(self, look: Callable[[Arrival, Came], None]) -> AsyncIterator[list[int]]:
         """Show every letter to `look`; afterwards remove those whose tags stand in the list, and leave the others."""
         async with self._lock, self._link.asking() as channel:
-            await self._alone(channel)
-            tags = await self._take_all(channel, look)
-            gone: list[int] = []
+            await self._alone()
             try:
-                yield gone
+                tags = await self._take_all(channel, look)
+                gone: list[int] = []
+                try:
+                    yield gone
+                finally:
+                    await self._leave(channel, tags, gone)
             finally:
-                await self._leave(channel, tags, gone)
+                await self._unlock()
 
-    async def _alone(self, channel: Channel) -> None:
+    async def _alone(self) -> None:
         """Take the lock: a queue that belongs to this connection alone, and ends with it."""
         end = asyncio.get_running_loop().time() + LOCK_SECONDS
         while True:
@@ -127,6 +130,11 @@ class Letters:
                 if asyncio.get_running_loop().time() > end:
                     raise Unavailable(f"another process reads the dead letters of {self._queue!r}") from error
                 await asyncio.sleep(PAUSE)
+
+    async def _unlock(self) -> None:
+        with suppress(ForebayError):  # the connection is gone, and the lock with it
+            async with self._link.asking() as channel:
+                await answered(channel.ask(commands.Queue.Delete(queue=f"{self._queue}.lock")))
 
     async def _take_all(self, channel: Channel, look: Callable[[Arrival, Came], None]) -> list[int]:
         total = await message_count(channel, self._queue)
@@ -160,14 +168,11 @@ class Letters:
         channel.ack(gone)
         channel.requeue([tag for tag in tags if tag not in removed])
         end = asyncio.get_running_loop().time() + 2.0
-        try:
+        with suppress(ForebayError):  # the connection is gone, and the broker puts all back by itself
             while await message_count(channel, self._queue) < len(tags) - len(removed):
                 if asyncio.get_running_loop().time() > end:
                     break  # somebody removes letters by other means
                 await asyncio.sleep(PAUSE)
-            await answered(channel.ask(commands.Queue.Delete(queue=f"{self._queue}.lock")))
-        except ForebayError:
-            pass  # the connection is gone, and the lock with it
 
 
 def _name_of(arrival: Arrival) -> str:
