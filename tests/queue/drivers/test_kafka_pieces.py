@@ -14,7 +14,7 @@ from forebay.queue.driver import Delivery, Ending, Settlement
 from forebay.queue.drivers.kafka.address import read_address
 from forebay.queue.drivers.kafka.assignment import Lease
 from forebay.queue.drivers.kafka.holdings import Holdings
-from forebay.queue.drivers.kafka.marks import MOST, REACH, Marks, read_marks
+from forebay.queue.drivers.kafka.marks import MOST, REACH, Marks, marks_from, read_marks
 from forebay.queue.drivers.kafka.records import headers_of, key_of, read
 from forebay.url import parse
 
@@ -263,6 +263,13 @@ def test_what_ended_above_a_position_is_known_to_the_next_owner(position, distan
     ended = {position + distance for distance in distances}
     left = Marks().text(True, position, sorted(ended))
     assert read_marks(position, left).ended == ended
+
+
+def test_a_note_that_speaks_of_a_topic_that_was_made_anew_hides_none_of_its_messages():
+    left = Marks().text(True, 500, [501, 502])
+    assert marks_from(500, 500, left).ended == {501, 502}
+    assert marks_from(503, 500, left).ended == {501, 502}
+    assert marks_from(0, 500, left).ended == set()
 
 
 def test_of_what_ended_above_a_position_as_much_is_told_as_the_broker_keeps():

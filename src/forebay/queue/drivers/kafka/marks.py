@@ -105,6 +105,16 @@ class Marks:
         return f"{NAME}:{CLOSED if closed else OPEN}:{self._until}:{noted}{_runs(position, ended)}"
 
 
+def marks_from(first: int | None, position: int, text: str | None) -> Marks:
+    """Return what the last owner has left, unless it speaks of a topic that is there no more.
+
+    Arguments:
+        first: the offset that came first; below the position, the topic was made anew since the last commit.
+        position, text: as they were committed.
+    """
+    return Marks() if first is not None and first < position else read_marks(position, text)
+
+
 def read_marks(position: int, text: str | None) -> Marks:
     """Return what the last owner has left at a committed position; a text that is not ours says nothing."""
     try:

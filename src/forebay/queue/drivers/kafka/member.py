@@ -14,7 +14,7 @@ from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.assignment import Assignment
 from forebay.queue.drivers.kafka.failures import error_of
 from forebay.queue.drivers.kafka.holdings import Holdings
-from forebay.queue.drivers.kafka.marks import read_marks
+from forebay.queue.drivers.kafka.marks import marks_from
 from forebay.queue.drivers.kafka.poller import ANSWER_SECONDS, Poller
 
 COMMIT_SECONDS = 0.1
@@ -64,7 +64,7 @@ class Member(Poller):
         for one, left in zip(new, self._consumer.committed(places, timeout=ANSWER_SECONDS), strict=True):
             if left.error is not None:
                 raise KafkaException(left.error)
-            one.marks = read_marks(left.offset, left.metadata)
+            one.marks = marks_from(one.watermark.position, left.offset, left.metadata)
         self._commit(new, wait=True)
         self.holdings.open(new, self._clock.time())
 
