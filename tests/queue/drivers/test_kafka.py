@@ -29,7 +29,8 @@ from kafka_drivers import Worker, leave_without_a_word, messages, opening, take,
 class TestKafka(ConformanceSuite):
     features = driver_of_kafka.FEATURES
     clock = ManualClock()  # tells only what is due; leases are sessions, which the broker watches
-    patience = 15.0
+    lease = 6.0  # the shortest session that the broker takes: who left while joining is missed so long
+    patience = 20.0
     soon = 3.0  # to join the group takes a while too
     moment = 0.1
     at_once = 6
