@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -94,7 +94,8 @@ class Surveyor:
         if missing:
             self._create(missing, found)
         self.look()
-        self.survey()  # the new partitions answer
+        # The new partitions answer, and so does the group's coordinator, which the first of all groups has to wait for.
+        patiently(self._admin, self._survey, OPEN_SECONDS, {*MOVING, KafkaError._TIMED_OUT})
         settings = described_topics(self._admin, list(self._address.topics))
         warn_of_loss(settings[:2] + [one for one in settings if one.name == self._address.retry])
         return min((durability_of(one) for one in settings), key=list(Durability).index)
@@ -225,18 +226,26 @@ class Surveyor:
         raise Unavailable(f"Kafka: the topic {self._address.topic} has no leader")
 
 
-def patiently(client: Any, question: Callable[[], T]) -> T:
+def patiently(
+    client: Any, question: Callable[[], T], seconds: float = ANSWER_SECONDS, passing: Collection[int] = MOVING
+) -> T:
     """Ask until the partitions have leaders that the client knows of, for a while.
+
+    Arguments:
+        client: learns of the leaders.
+        question: what is asked.
+        seconds: after which it is not asked again.
+        passing: the codes of errors that pass by themselves.
 
     Raises:
         KafkaException: the last answer, or one that patience does not mend.
     """
-    deadline = time.monotonic() + ANSWER_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return question()
         except KafkaException as failure:
-            if failure.args[0].code() not in MOVING or time.monotonic() > deadline:
+            if failure.args[0].code() not in passing or time.monotonic() > deadline:
                 raise
         time.sleep(0.05)
         client.list_topics(timeout=ANSWER_SECONDS)  # the client asks by the leaders that it last heard of
