@@ -59,7 +59,7 @@ def test_without_a_url_it_tells_what_is_here(forebay):
     told = forebay("doctor")
     assert told.returncode == 0, told.stderr.decode()
     here = told.stdout.decode()
-    for name in ("confluent-kafka", "nats-py", "aiormq", "redis", "psycopg", "rabbitmq", "postgresql"):
+    for name in ("confluent-kafka", "nats-py", "pamqp", "redis", "psycopg", "rabbitmq", "postgresql"):
         assert name in here
     told = json.loads(forebay("doctor", "--json").stdout)
     assert {package["name"]: package["extra"] for package in told["packages"]}["nats-py"] == "nats"
