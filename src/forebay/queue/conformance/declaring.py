@@ -39,11 +39,11 @@ class Declaring(Harness):
 
     async def knows_a_duplicate(self) -> bool:
         driver = await self.opened("-duplicates")
-        one = message()
+        one = message(key="one")
         for _ in range(2):
             await accepted(driver, [one])
         await self.take(driver, 1)
-        return not await driver.receive(1, self.moment)
+        return not await driver.receive(1, 10 * self.moment)
 
     async def holds_places(self) -> bool:
         driver = await self.opened("-places")
@@ -59,4 +59,4 @@ class Declaring(Harness):
         publisher = await self.opened("-past")
         await accepted(publisher, [message()])
         late = await self.opened("-past", group="late")
-        return bool(await late.receive(1, self.moment))
+        return bool(await late.receive(1, 10 * self.moment))
