@@ -232,12 +232,6 @@ async def test_an_end_at_one_side_is_an_end_at_the_other(proxy, client, echo):
     assert await client.reader.read() == b""
 
 
-def test_a_url_leads_through_the_proxy():
-    proxy = Proxy(6379, port=7000)
-    assert proxy.through("redis://user:6379@127.0.0.1:6379/orders?topic=a") != ""
-    assert proxy.through("redis://127.0.0.1:6379/orders") == "redis://127.0.0.1:7000/orders"
-
-
 @pytest.mark.parametrize(
     ("words", "kind", "streams"),
     [

@@ -44,10 +44,6 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._listening: asyncio.Server | None = None
 
-    def through(self, url: str) -> str:
-        """Return the URL of the server as its clients are to write it, so that they come through this proxy."""
-        return url.replace(f":{self.upstream}", f":{self.port}", 1)
-
     @property
     def connections(self) -> int:
         """How many connections run through it now."""
