@@ -119,10 +119,16 @@ class Shelf:
         end = loop.time() + wait
         while True:
             now = self.now()
-            ready = [item for item in self.group.items.values() if item.seen(now) is State.WAITING]
+            ready = self.waiting(now)
             if ready[:limit] or limit < 1 or loop.time() >= end:
                 return [self.hand_over(item, now) for item in ready[:limit]]
             await asyncio.sleep(min(POLL_SECONDS, wait))  # cancelled here, it has taken nothing yet
+
+    def waiting(self, now):
+        found = [item for item in self.group.items.values() if item.seen(now) is State.WAITING]
+        for item in found:
+            item.rest(State.WAITING)  # a lease that has ended is over for good
+        return found
 
     def hand_over(self, item, now):
         item.state, item.due, item.lease, item.holder = State.IN_WORK, now + self.lease, object(), self
@@ -196,7 +202,8 @@ class Shelf:
 
     async def purge(self):
         now = self.now()
-        return self.discard([i for i in self.group.items.values() if i.seen(now) in {State.WAITING, State.RETRYING}])
+        later = [item for item in self.group.items.values() if item.seen(now) is State.RETRYING]
+        return self.discard([*self.waiting(now), *later])
 
     def dead_of(self, ids):
         self.now()

@@ -196,6 +196,8 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         first, second = self.groups
         now = self.clock.time()
+        if any(known.due <= now for group in self.groups for known in group.of(State.IN_WORK)):
+            places = INF  # whether a lease that has ended takes a place before anybody looks, nobody says
         due = now + delay if delay and not key and self.order is not Order.PARTITION else 0.0
         messages = [
             Message(name, name.encode(), key, priority=priority, accepted_at=now, not_before=due)
