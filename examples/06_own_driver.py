@@ -10,11 +10,11 @@ import platform
 import sys
 from collections import Counter
 
-from forebay import App, Discipline, Durability, Message, UsageError
+from forebay import App, Discipline, Durability, Message
 from forebay.clock import SYSTEM_CLOCK
 from forebay.disciplines import Order
 from forebay.errors import QueueFull, Unavailable
-from forebay.queue.admin import Examination, Finding, Lag, Severity, TopicInfo
+from forebay.queue.admin import Examination, Finding, Lag, Severity, TopicInfo, check_new, check_removable, no_topic
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, State
 from forebay.queue.opening import register
 from forebay.queue.options import OPTIONS, asked_of
@@ -245,8 +245,7 @@ class ShelfAdmin:
         return [self.told(name) for name in sorted(TOPICS)]
 
     async def create(self, name):
-        if name in TOPICS:
-            raise UsageError(f"there is a topic {name!r} already")
+        check_new(name, exists=name in TOPICS)
         await (await connect(self.url.with_options(topic=name, group=self.url.options.get("group", name)))).close()
         return self.told(name)
 
@@ -254,8 +253,9 @@ class ShelfAdmin:
         topic = self.topic(name)
         if group is None:
             TOPICS.pop(name).removed = True
-        elif group == name or topic.groups.pop(group, None) is None:
-            raise UsageError(f"the topic {name!r} has no group {group!r} that can be removed")
+        else:
+            check_removable(name, group, topic.groups)
+            del topic.groups[group]
 
     async def lags(self, name):
         now = SYSTEM_CLOCK.time()
@@ -283,7 +283,7 @@ class ShelfAdmin:
 
     def topic(self, name):
         if name not in TOPICS:
-            raise UsageError(f"there is no topic {name!r} on the shelf")
+            raise no_topic(name, "on the shelf")
         return TOPICS[name]
 
     def told(self, name):

@@ -15,14 +15,12 @@ from forebay.cli.running import run
 from forebay.disciplines import Order
 from forebay.errors import ForebayError, UsageError
 from forebay.lab.inventory import packages, programs
-from forebay.queue.admin import Examination, Finding, Severity
+from forebay.queue.admin import Examination, Finding, Severity, worst_first
 from forebay.queue.driver import Features
 from forebay.queue.opening import driver_module, topic_of
 from forebay.settings import Settings
 from forebay.url import parse
 from forebay.version import __version__
-
-WORST_FIRST = list(Severity)
 
 
 class Consultation(msgspec.Struct, frozen=True):
@@ -36,7 +34,7 @@ class Consultation(msgspec.Struct, frozen=True):
     @property
     def findings(self) -> list[Finding]:
         """What was examined, the worst first."""
-        return sorted(self.examination.findings, key=lambda finding: WORST_FIRST.index(finding.severity))
+        return worst_first(self.examination.findings)
 
     @property
     def loses(self) -> bool:

@@ -5,13 +5,15 @@ Purging a topic and its dead letters belong to the driver of the topic; the rest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from forebay.durability import Durability
+from forebay.errors import UsageError
+from forebay.queue.options import NAME
 
 
 class Severity(StrEnum):
@@ -137,3 +139,42 @@ class Admin(Protocol):
     async def close(self) -> None:
         """Let go of the broker."""
         ...
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in the order of their severity."""
+    return sorted(findings, key=lambda finding: list(Severity).index(finding.severity))
+
+
+def check_new(name: str, exists: bool) -> None:
+    """Refuse to make a topic where there is one, or of a name that some broker gives a meaning.
+
+    Raises:
+        UsageError: as the sentence says.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
+    if exists:
+        raise UsageError(f"there is a topic {name!r} already", "take another name, or remove it first")
+
+
+def check_removable(name: str, group: str, groups: Collection[str]) -> None:
+    """Refuse to remove a group that a topic does not have, or that it cannot be without.
+
+    Arguments:
+        name: of the topic.
+        group: to be removed.
+        groups: that the topic has.
+
+    Raises:
+        UsageError: as the sentence says.
+    """
+    if group == name:
+        raise UsageError(f"the group {group!r} is the topic's own", "remove the topic itself, or purge it")
+    if group not in groups:
+        raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has: {', '.join(sorted(groups))}")
+
+
+def no_topic(name: str, where: str = "") -> UsageError:
+    """Return what is to be raised when there is no topic of this name; `where` begins with its preposition."""
+    return UsageError(f"there is no topic {name!r}{where and ' '}{where}", "forebay topics ls tells which there are")

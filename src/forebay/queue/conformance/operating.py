@@ -26,6 +26,8 @@ class Operating(Harness):
             assert [info for info in await admin.topics() if info.name == name] == [made]
             with pytest.raises(UsageError, match=name):
                 await admin.create(name)
+            with pytest.raises(UsageError, match="not a name"):
+                await admin.create(f"{name}.later")
             await admin.remove(name)
             assert name not in [info.name for info in await admin.topics()]
 
@@ -65,6 +67,8 @@ class Operating(Harness):
             assert "audit" not in info.groups
             with pytest.raises(UsageError, match="audit"):
                 await admin.remove(self.topic, "audit")
+            with pytest.raises(UsageError, match="own"):
+                await admin.remove(self.topic, self.topic)
         assert_same(await self.take(driver, 1), sent)
 
     async def test_a_topic_that_is_removed_under_its_workers_swallows_nothing(self) -> None:

@@ -12,8 +12,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
-from forebay.errors import Unavailable, UsageError
-from forebay.queue.admin import Examination, Finding, Lag, TopicInfo
+from forebay.errors import Unavailable
+from forebay.queue.admin import Examination, Finding, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
 from forebay.queue.drivers.kafka.address import DEAD, RETRY, Address, read_address
 from forebay.queue.drivers.kafka.cluster import Cluster
 from forebay.queue.drivers.kafka.examination import (
@@ -22,7 +22,6 @@ from forebay.queue.drivers.kafka.examination import (
     examine_partitions,
     examine_topic,
     proof_of,
-    worst_first,
 )
 from forebay.queue.drivers.kafka.failures import reading_error
 from forebay.queue.drivers.kafka.ledger import Ledger
@@ -119,7 +118,7 @@ class KafkaAdmin:
     def _groups_of(self, name: str) -> list[str]:
         queues = self._queues()
         if name not in queues:
-            raise UsageError(f"there is no topic {name!r}", f"there are: {', '.join(sorted(queues)[:10]) or 'none'}")
+            raise no_topic(name)
         return queues[name]
 
     def _address(self, name: str, group: str) -> Address:
@@ -154,10 +153,7 @@ class KafkaAdmin:
         )
 
     def _create(self, name: str) -> TopicInfo:
-        if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
-        if name in self._cluster.topics():
-            raise UsageError(f"there is a topic {name!r} already", "take another name, or remove it first")
+        check_new(name, exists=name in self._cluster.topics())
         surveyor = Surveyor(read_address(self._url.with_options(topic=name)))
         try:
             surveyor.open()
@@ -172,10 +168,7 @@ class KafkaAdmin:
 
     def _remove_group(self, name: str, group: str) -> None:
         groups = self._groups_of(name)
-        if group == name:
-            raise UsageError(f"the group {group!r} is the topic's own", "remove the topic itself")
-        if group not in groups:
-            raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has: {', '.join(groups)}")
+        check_removable(name, group, groups)
         address = self._address(name, group)
         self._forget(name, [group])
         self._cluster.remove_group(address.members)

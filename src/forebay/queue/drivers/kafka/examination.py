@@ -17,11 +17,6 @@ WEEK = 7 * 24 * 60
 """Minutes."""
 
 
-def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings in the order in which somebody should mind them."""
-    return sorted(findings, key=lambda one: list(Severity).index(one.severity))
-
-
 def proof_of(topics: Sequence[TopicSettings]) -> str:
     """Return in words by which settings the durability of the weakest of these topics is known."""
     weakest = min(topics, key=lambda one: list(Durability).index(durability_of(one)))

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
-from forebay.errors import UsageError
-from forebay.queue.admin import Examination, Finding, Lag, Severity, TopicInfo
+from forebay.queue.admin import Examination, Finding, Lag, Severity, TopicInfo, check_new, check_removable, no_topic
 from forebay.queue.driver import State
 from forebay.queue.drivers.memory.topic import Topic, Topics, name_of
 from forebay.queue.options import OPTIONS, asked_of
@@ -41,8 +40,7 @@ class MemoryAdmin:
 
     async def create(self, name: str) -> TopicInfo:
         """Make a topic, which stays until it is removed or the process ends."""
-        if (self._place, name) in self._topics.named:
-            raise UsageError(f"there is a topic {name!r} already", "take another name, or remove it first")
+        check_new(name, exists=(self._place, name) in self._topics.named)
         asked = asked_of(self._url.with_options(topic=name))
         topic = self._topics.topic((self._place, name), asked.discipline, SYSTEM_CLOCK)
         topic.kept = True
@@ -55,11 +53,8 @@ class MemoryAdmin:
         topic = self._topic(name)
         if group is None:
             self._topics.forget(topic)
-        elif group == name:
-            raise UsageError(f"the group {group!r} is the topic's own", "remove the topic itself")
-        elif group not in topic.groups:
-            raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has: {', '.join(topic.groups)}")
         else:
+            check_removable(name, group, topic.groups)
             topic.remove(topic.groups[group])
 
     async def lags(self, name: str) -> Sequence[Lag]:
@@ -101,9 +96,7 @@ class MemoryAdmin:
     def _topic(self, name: str) -> Topic:
         topic = self._topics.named.get((self._place, name))
         if topic is None:
-            raise UsageError(
-                f"there is no topic {name!r} in this process", "its messages live in the process that made it"
-            )
+            raise no_topic(name, "in this process")
         return topic
 
 

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
-from forebay.errors import Unavailable, UsageError
-from forebay.queue.admin import Examination, Finding, Lag, TopicInfo
+from forebay.errors import Unavailable
+from forebay.queue.admin import Examination, Finding, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
 from forebay.queue.drivers.nats.address import Address, Names, read_address
 from forebay.queue.drivers.nats.api import Api, ApiError, Json
 from forebay.queue.drivers.nats.durability import proved, varz
-from forebay.queue.drivers.nats.examining import lacking, of_consumer, of_server, of_stream, worst_first
+from forebay.queue.drivers.nats.examining import lacking, of_consumer, of_server, of_stream
 from forebay.queue.drivers.nats.graveyard import Graveyard
 from forebay.queue.drivers.nats.ledger import Ledger
 from forebay.queue.drivers.nats.notes import StreamNotes, Tally
@@ -48,13 +48,11 @@ class NATSAdmin:
 
     async def create(self, name: str) -> TopicInfo:
         """Make a topic, its own group and the one that the URL names."""
-        if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
+        check_new(name, exists=False)
         return await self._do(lambda: self._create(name))
 
     async def _create(self, name: str) -> TopicInfo:
-        if await self._api.info(f"STREAM.INFO.{name}") is not None:
-            raise UsageError(f"the topic {name} exists", "forebay topics show tells what it is")
+        check_new(name, exists=await self._api.info(f"STREAM.INFO.{name}") is not None)
         address = read_address(self._address.url.with_options(topic=name))
         structures = Structures(self._api, address, version_of(str(self._wire.info.get("version", ""))))
         await structures.make()
@@ -73,10 +71,7 @@ class NATSAdmin:
 
     async def _remove_group(self, name: str, group: str) -> None:
         await self._stream_of(name)
-        if group == name:
-            raise UsageError(f"{name} is the topic's own group, which it always has", "remove the topic, or purge it")
-        if group not in await self._groups(name):
-            raise UsageError(f"{name} has no group {group}", "forebay topics show names those that it has")
+        check_removable(name, group, await self._groups(name))
         names = Names(name)
         for way in ways_of(names, group):
             await self._api.ask(f"CONSUMER.DELETE.{way.stream}.{way.consumer}")
@@ -161,7 +156,7 @@ class NATSAdmin:
     async def _stream_of(self, name: str) -> Json:
         stream = await self._api.info(f"STREAM.INFO.{name}") if NAME.fullmatch(name) else None
         if stream is None:
-            raise UsageError(f"there is no topic {name}", "forebay topics ls names those that there are")
+            raise no_topic(name)
         return stream
 
     async def _groups(self, name: str) -> list[str]:

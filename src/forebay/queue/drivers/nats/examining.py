@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from forebay.queue.admin import Finding, Severity
@@ -256,9 +256,3 @@ def _syncing(version: str, told: Json | None) -> Finding:
         return Finding(severity=Severity.FINE, setting="sync_interval", value="always")
     why = "a power cut loses what was accepted since the last sync, or the whole stream"
     return Finding(severity=LOSES, setting="sync_interval", value=interval_of(told), why=why, mend=newer)
-
-
-def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings in the order of how bad they are."""
-    order = list(Severity)
-    return sorted(findings, key=lambda one: order.index(one.severity))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from pamqp import commands
 
-from forebay.errors import Missing, Unavailable, UsageError
-from forebay.queue.admin import Examination, Lag, Severity, TopicInfo
+from forebay.errors import Missing, Unavailable
+from forebay.queue.admin import Examination, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
 from forebay.queue.drivers.rabbitmq import topology
 from forebay.queue.drivers.rabbitmq.address import OPTIONS, account_of, address_of, management_of, queue_of
 from forebay.queue.drivers.rabbitmq.channel import Channel
@@ -16,7 +16,7 @@ from forebay.queue.drivers.rabbitmq.connection import Account
 from forebay.queue.drivers.rabbitmq.examination import durability_of, findings_of_broker, findings_of_queue, not_seen
 from forebay.queue.drivers.rabbitmq.link import Link, answered
 from forebay.queue.drivers.rabbitmq.management import Exchange, Management, Queue
-from forebay.queue.options import DEFAULT_LEASE, NAME
+from forebay.queue.options import DEFAULT_LEASE
 from forebay.url import URL
 
 
@@ -76,10 +76,8 @@ class RabbitMQAdmin:
 
     async def create(self, name: str) -> TopicInfo:
         """Make a topic, with what the URL's options ask."""
-        if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
-        if await self._exists(name):
-            raise UsageError(f"the topic {name!r} exists", "forebay topics show tells what it is")
+        check_new(name, exists=False)  # not every name may be asked for
+        check_new(name, exists=await self._exists(name))
         group = self._url.options.get("group", name)
         address = address_of(self._url.with_options(topic=name, group=group))
         await topology.declare(self._link, address)
@@ -101,12 +99,9 @@ class RabbitMQAdmin:
     async def remove(self, name: str, group: str | None = None) -> None:
         """Remove a topic with all that it holds, or one of its groups."""
         queues = await self._queues_of(name)
-        if group == name:
-            raise UsageError(f"the group {name!r} is that of the topic", "remove the topic itself, or purge it")
         if group is not None:
+            check_removable(name, group, _groups(name, queues))
             queue = queue_of(name, group)
-            if group not in _groups(name, queues):
-                raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has {_groups(name, queues)}")
             queues = [one for one in queues if one.name == queue or one.name.startswith(f"{queue}.")]
         async with self._link.asking() as channel:
             if group is None:
@@ -116,7 +111,7 @@ class RabbitMQAdmin:
 
     async def _queues_of(self, name: str) -> Sequence[Queue]:
         if not await self._exists(name):
-            raise UsageError(f"there is no topic {name!r}", "forebay topics ls shows those that are")
+            raise no_topic(name)
         return _of_topic(name, await self._management.queues())
 
     async def lags(self, name: str) -> Sequence[Lag]:
@@ -151,7 +146,7 @@ class RabbitMQAdmin:
             version=self._link.version,
             durability=durability_of(queues),
             proof="the types of the queues; a quorum queue writes its log through to the disk before it confirms",
-            findings=sorted(found, key=lambda finding: list(Severity).index(finding.severity)),
+            findings=worst_first(found),
         )
 
     async def _examined(self, name: str) -> Sequence[Queue]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from redis import exceptions
 
-from forebay.errors import Unavailable, UsageError
-from forebay.queue.admin import Examination, Lag, TopicInfo
+from forebay.errors import Unavailable
+from forebay.queue.admin import Examination, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
 from forebay.queue.drivers.redis import scripts
 from forebay.queue.drivers.redis.address import OPTIONS, read_address
 from forebay.queue.drivers.redis.answers import counts_of
-from forebay.queue.drivers.redis.examination import examine_server, examine_topic, worst_first
+from forebay.queue.drivers.redis.examination import examine_server, examine_topic
 from forebay.queue.drivers.redis.failures import refusal
 from forebay.queue.drivers.redis.proof import Proof, prove
 from forebay.queue.drivers.redis.wire import Wire
@@ -55,8 +55,7 @@ class RedisAdmin:
     async def create(self, name: str) -> TopicInfo:
         """Make a topic, and the group that the URL names."""
         asked = asked_of(self._url.with_options(topic=name))
-        if await self._groups(name):
-            raise UsageError(f"there is a topic {name!r} already", "forebay topics show tells what it is")
+        check_new(name, exists=bool(await self._groups(name)))
         order = self._url.options.get("order", "")
         group = name if asked.ephemeral else self._url.options.get("group", name)
         await scripts.OPEN.run(self._wire, scripts.key_of(name), group, "", name, asked.discipline or "", order, "", "")
@@ -65,8 +64,8 @@ class RedisAdmin:
     async def remove(self, name: str, group: str | None = None) -> None:
         """Remove a topic with all that it holds, or one of its groups."""
         groups = await self._existing(name)
-        if group is not None and group not in groups:
-            raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has {', '.join(groups)}")
+        if group is not None:
+            check_removable(name, group, groups)
         await scripts.REMOVE.run(self._wire, scripts.key_of(name), group or "", "")
 
     async def lags(self, name: str) -> Sequence[Lag]:
@@ -133,7 +132,7 @@ class RedisAdmin:
     async def _existing(self, name: str) -> list[str]:
         groups = await self._groups(name)
         if not groups:
-            raise UsageError(f"there is no topic {name!r} on {self._url.host or 'localhost'}", "forebay topics ls")
+            raise no_topic(name, f"on {self._url.host or 'localhost'}")
         return groups
 
     async def _info(self, name: str) -> TopicInfo:

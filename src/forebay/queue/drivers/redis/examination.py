@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from forebay.queue.admin import Finding, Severity
@@ -19,11 +19,6 @@ MENDED: Final = {
 """The first releases of each line in which a script cannot run foreign code (CVE-2025-49844)."""
 NEARLY_FULL: Final = 0.8
 KEPT: Final = ("messages", "ready", "leases", "delayed", "unfinished", "dead")
-
-
-def worst_first(findings: Iterable[Finding]) -> Sequence[Finding]:
-    """Return findings in the order of their severity."""
-    return sorted(findings, key=lambda finding: list(Severity).index(finding.severity))
 
 
 def examine_server(proof: Proof, url: URL) -> list[Finding]:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import apsw
 
-from forebay.errors import ForebayError, Unavailable, UsageError
-from forebay.queue.admin import Examination, Finding, Lag, TopicInfo
+from forebay.errors import ForebayError, Unavailable
+from forebay.queue.admin import Examination, Finding, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
 from forebay.queue.drivers.sqlite import groups, reading, tables
 from forebay.queue.drivers.sqlite.disk import file_system
 from forebay.queue.drivers.sqlite.driver import place_of
@@ -21,7 +21,6 @@ from forebay.queue.drivers.sqlite.examination import (
     examine_file,
     examine_place,
     unreadable,
-    worst_first,
 )
 from forebay.queue.drivers.sqlite.rows import one_row
 from forebay.queue.options import asked_of
@@ -62,8 +61,7 @@ class SQLiteAdmin:
 
         def make(connection: apsw.Connection) -> None:
             tables.prepare(connection)
-            if one_row(connection, "SELECT 1 FROM topic WHERE name = ?", (name,)):
-                raise UsageError(f"there is a topic {name!r} already", "take another name, or remove it first")
+            check_new(name, exists=bool(one_row(connection, "SELECT 1 FROM topic WHERE name = ?", (name,))))
             groups.open_group(connection, asked, "nobody", now)
 
         await self._change(name, make)
@@ -72,13 +70,10 @@ class SQLiteAdmin:
     async def remove(self, name: str, group: str | None = None) -> None:
         """Remove a topic, or one of its groups, in small portions; who has it open hears `Unavailable`."""
         topic, known = await self._found(name)
-        if group == name:
-            raise UsageError(f"the group {group!r} is the topic's own", "remove the topic itself")
         if group is None:
             await self._change(name, lambda connection: groups.remove_topic(connection, topic))
-        elif group not in known:
-            raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has: {', '.join(known)}")
         else:
+            check_removable(name, group, known)
             await self._change(name, lambda connection: groups.remove_group(connection, known[group]))
         while await self._change(name, lambda connection: groups.sweep(connection, time.time())):
             pass
@@ -128,7 +123,7 @@ class SQLiteAdmin:
             topic = await self._look(lambda connection: one_row(connection, numbered, (name,)))
             if topic is not None:
                 return topic[0], await self._look(lambda connection: groups.groups_of(connection, *topic))
-        raise UsageError(f"there is no topic {name!r} in {self._path}", "forebay topics ls tells which there are")
+        raise no_topic(name, f"in {self._path}")
 
     async def _has_queues(self) -> bool:
         """Return whether the file has topics; one of an older layout gets this one."""

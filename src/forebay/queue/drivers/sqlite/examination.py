@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,11 +26,6 @@ LONG_LOG: Final = 256 << 20
 """Bytes of the log; it is copied back long before, unless somebody hinders that."""
 LARGE_FILE: Final = 1 << 30
 """Bytes; to check a larger file holds the log up for too long."""
-
-
-def worst_first(findings: Iterable[Finding]) -> Sequence[Finding]:
-    """Return findings in the order of their severity."""
-    return sorted(findings, key=lambda finding: list(Severity).index(finding.severity))
 
 
 def durability_on(file_system: str, synchronous: str) -> Durability:
