@@ -7,9 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from forebay.clock import SYSTEM_CLOCK, Clock
-from forebay.errors import ForebayError, Unavailable
-from forebay.message import Message, new_id
-from forebay.queue.driver import Driver, Settlement
+from forebay.message import new_id
+from forebay.queue.driver import Driver
 from forebay.queue.drivers import kafka as driver_of_kafka
 from forebay.url import parse
 
@@ -34,50 +33,3 @@ async def leave_without_a_word(driver: Driver) -> None:
     if (poller := driver._poller) is not None:
         poller.holdings.end(poller.holdings.assignments())
     await driver.close()
-
-
-def messages(count: int, **fields: object) -> list[Message]:
-    return [Message(new_id(), b"%d" % n).replace(**fields) for n in range(count)]
-
-
-async def take(driver: Driver, count: int) -> list:
-    taken: list = []
-    async with asyncio.timeout(20):
-        while len(taken) < count:
-            taken += await driver.receive(count - len(taken), 1.0)
-    return taken
-
-
-async def until_counts(driver: Driver, **expected: int):
-    async with asyncio.timeout(20):
-        while True:
-            with contextlib.suppress(Unavailable):  # a broker that has just come back
-                counts = await driver.counts()
-                if all(getattr(counts, name) == value for name, value in expected.items()):
-                    return counts
-            await asyncio.sleep(0.05)
-
-
-class Worker:
-    """Takes and settles until it is told to stop; remembers what it has ended."""
-
-    def __init__(self, driver: Driver) -> None:
-        self.driver = driver
-        self.ended: list[str] = []
-        self.stopped = False
-        self.task = asyncio.create_task(self.work())
-
-    async def work(self) -> None:
-        while not self.stopped:
-            try:
-                taken = await self.driver.receive(50, 0.1)
-                await asyncio.sleep(0.002)
-                kept = await self.driver.settle([Settlement(one) for one in taken])
-            except ForebayError:
-                await asyncio.sleep(0.05)
-                continue
-            self.ended += [one.message.id for one, held in zip(taken, kept, strict=True) if held]
-
-    async def stop(self) -> None:
-        self.stopped = True
-        await self.task

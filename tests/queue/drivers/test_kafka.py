@@ -12,6 +12,7 @@ import confluent_kafka
 import pytest
 from confluent_kafka import admin
 
+from driving import Worker, messages, take, until_counts
 from forebay.clock import ManualClock
 from forebay.durability import Durability
 from forebay.errors import Unavailable, Unsupported, UsageError
@@ -23,7 +24,7 @@ from forebay.queue.driver import Driver, Ending, Settlement, State
 from forebay.queue.drivers import kafka as driver_of_kafka
 from forebay.queue.drivers.kafka import surveyor
 from forebay.url import URL, parse
-from kafka_drivers import Worker, leave_without_a_word, messages, opening, take, until_counts
+from kafka_drivers import leave_without_a_word, opening
 
 
 class TestKafka(ConformanceSuite):
@@ -269,9 +270,7 @@ async def test_a_broker_that_restarts_while_messages_are_handed_out_with_care_lo
             await asyncio.sleep(0.01)
     await asyncio.to_thread(broker.kill)
     await asyncio.to_thread(broker.restart)
-    async with asyncio.timeout(40):
-        while set(worker.ended) != {one.id for one in sent}:
-            await asyncio.sleep(0.05)
+    await worker.until_ended(one.id for one in sent)
     await worker.stop()
     assert (await until_counts(intake, done=400, waiting=0)).lost == 0
 

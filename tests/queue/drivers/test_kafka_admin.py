@@ -8,6 +8,7 @@ import math
 import pytest
 from confluent_kafka import admin
 
+from driving import messages, take, until_counts
 from forebay.durability import Durability
 from forebay.errors import Unavailable, UsageError
 from forebay.lab.servers import Kafka as Broker
@@ -20,7 +21,7 @@ from forebay.queue.drivers.kafka import cluster
 from forebay.queue.drivers.kafka.examination import examine_broker, examine_partitions, examine_topic
 from forebay.queue.drivers.kafka.soundness import TopicSettings, durability_of
 from forebay.url import parse
-from kafka_drivers import messages, opening, take, until_counts
+from kafka_drivers import opening
 
 LOSES, WARNS, FINE = Severity.LOSES, Severity.WARNS, Severity.FINE
 

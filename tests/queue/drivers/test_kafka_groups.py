@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
 
 import pytest
 from confluent_kafka import Producer, admin
 
+from driving import Worker, messages, take, until_counts
 from forebay.clock import ManualClock
 from forebay.durability import Durability
 from forebay.errors import Unavailable, Unsupported
@@ -16,7 +16,7 @@ from forebay.message import Message, new_id
 from forebay.queue.driver import Ending, Settlement, State
 from forebay.queue.drivers.kafka import letters
 from forebay.queue.opening import open_driver
-from kafka_drivers import Worker, leave_without_a_word, messages, opening, take, until_counts
+from kafka_drivers import leave_without_a_word, opening
 
 EACH = {"group": "each"}
 
@@ -84,9 +84,8 @@ async def test_members_that_join_and_leave_every_second_under_load_lose_nothing(
     counts = await until_counts(intake, accepted=len(sent), done=len(sent), waiting=0, in_work=0)
     for member in members:
         await member.stop()
-    ended = Counter(id for member in everyone for id in member.ended)
     assert counts.lost == 0
-    assert ended.keys() == {one.id for one in sent}
+    assert {id for member in everyone for id in member.ended} == {one.id for one in sent}
 
 
 async def test_in_order_the_attempts_survive_a_hand_over_and_a_message_that_kills_comes_to_its_end(opened):

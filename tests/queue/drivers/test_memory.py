@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from driving import ids
 from forebay.clock import ManualClock
 from forebay.durability import Durability
 from forebay.errors import QueueFull, Unavailable, UsageError
@@ -27,11 +28,6 @@ class TestMemory(ConformanceSuite):
 
 async def opened(url: str, clock: ManualClock | None = None) -> Driver:
     return await memory.connect(parse(url), clock=clock or ManualClock())
-
-
-def ids(deliveries: object) -> list[str]:
-    assert isinstance(deliveries, list)
-    return [delivery.message.id for delivery in deliveries]
 
 
 async def test_one_name_is_one_queue_until_the_last_has_closed_it() -> None:

@@ -164,7 +164,7 @@ async def test_a_consumer_that_is_missing_is_found(admin, topic):
 
 async def test_the_group_of_the_topic_cannot_be_removed_alone(admin, topic):
     await admin.create(topic)
-    with pytest.raises(UsageError, match="the topic.s own"):
+    with pytest.raises(UsageError, match="own"):
         await admin.remove(topic, topic)
     with pytest.raises(UsageError, match="not a name"):
         await admin.create("a.b")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import signal
 import sys
@@ -11,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
+from driving import Worker, messages, take, until_counts
+from forebay.errors import Unavailable, Unknown, UsageError
 from forebay.lab.servers import NATS
 from forebay.message import Message, new_id
-from forebay.queue.driver import Counts, Delivery, Driver, Ending, Settlement
+from forebay.queue.driver import Driver, Ending, Settlement
 from forebay.queue.drivers import nats as driver_of_nats
 from forebay.queue.drivers.nats.api import Api
 from forebay.queue.drivers.nats.wire import Frame
@@ -38,54 +38,6 @@ async def opened() -> AsyncIterator[Open]:
     yield open_one
     for driver in drivers:
         await driver.close()
-
-
-def messages(count: int) -> list[Message]:
-    return [Message(new_id(), b"%d" % n) for n in range(count)]
-
-
-async def take(driver: Driver, count: int) -> list[Delivery]:
-    taken: list[Delivery] = []
-    async with asyncio.timeout(20):
-        while len(taken) < count:
-            taken += await driver.receive(count - len(taken), 1.0)
-    return taken
-
-
-async def until_counts(driver: Driver, **expected: int) -> Counts:
-    async with asyncio.timeout(30):
-        while True:
-            with contextlib.suppress(ForebayError):  # a broker that has just come back
-                counts = await driver.counts()
-                if all(getattr(counts, name) == value for name, value in expected.items()):
-                    return counts
-            await asyncio.sleep(0.05)
-
-
-class Worker:
-    """Takes and settles until it is told to stop; remembers what it has ended, and what it has heard."""
-
-    def __init__(self, driver: Driver) -> None:
-        self.driver = driver
-        self.ended: list[str] = []
-        self.heard: list[str] = []
-        self.stopped = False
-        self.task = asyncio.create_task(self.work())
-
-    async def work(self) -> None:
-        while not self.stopped:
-            try:
-                taken = await self.driver.receive(50, 0.2)
-                kept = await self.driver.settle([Settlement(one) for one in taken])
-            except ForebayError as error:
-                self.heard.append(str(error))
-                await asyncio.sleep(0.05)
-                continue
-            self.ended += [one.message.id for one, held in zip(taken, kept, strict=True) if held]
-
-    async def stop(self) -> None:
-        self.stopped = True
-        await self.task
 
 
 async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(opened, own_server):
@@ -112,9 +64,7 @@ async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(open
         while len(accepted) < 1000:
             await publish(50)
             await asyncio.sleep(0.01)
-    async with asyncio.timeout(40):
-        while not set(accepted) <= set(worker.ended):
-            await asyncio.sleep(0.05)
+    await worker.until_ended(accepted)
     counts = await until_counts(driver, waiting=0, in_work=0)
     await worker.stop()
     assert set(worker.ended) <= set(accepted) | set(unknown)
@@ -175,9 +125,7 @@ async def test_a_consumer_that_is_removed_under_a_worker_is_made_anew_and_nothin
     await remove(driver, f"CONSUMER.DELETE.{opened.topic}.{group}")
     second = messages(20)
     await driver.publish(second, math.inf)
-    async with asyncio.timeout(20):
-        while not {one.id for one in second} <= set(worker.ended):
-            await asyncio.sleep(0.05)
+    await worker.until_ended(one.id for one in second)
     await worker.stop()
     assert any("made anew" in words for words in worker.heard)
 
@@ -191,9 +139,7 @@ async def test_a_stream_that_is_removed_under_a_worker_is_made_anew_and_it_says_
     batch = messages(20)
     answers = await publisher.publish(batch, math.inf)
     assert all(isinstance(answer, str) for answer in answers), answers
-    async with asyncio.timeout(20):
-        while not {one.id for one in batch} <= set(worker.ended):
-            await asyncio.sleep(0.05)
+    await worker.until_ended(one.id for one in batch)
     await worker.stop()
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 import redis.asyncio as client
 
+from driving import ids, messages, take
 from forebay.clock import ManualClock
 from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
@@ -53,20 +54,8 @@ async def raw(redis):
     await connection.aclose()
 
 
-def messages(count: int, **fields: object) -> list[Message]:
-    return [Message(new_id(), b"%d" % n).replace(**fields) for n in range(count)]
-
-
-async def take(driver: Driver, count: int) -> list:
-    taken: list = []
-    async with asyncio.timeout(20):
-        while len(taken) < count:
-            taken += await driver.receive(count - len(taken), 1.0)
-    return taken
-
-
-def ids(deliveries) -> list[str]:
-    return [delivery.message.id for delivery in deliveries]
+def by_way_of(proxy: Proxy, server: Redis) -> str:
+    return server.url.replace(f":{server.port}", f":{proxy.port}")
 
 
 async def insist(call):
@@ -119,7 +108,7 @@ async def test_a_server_that_is_killed_again_and_again_under_load_loses_nothing(
 
 async def test_a_publish_whose_reply_was_lost_is_unknown_and_can_be_said_again(opened, redis):
     async with Proxy(redis.port) as proxy:
-        driver, direct = await opened(proxy.through(redis.url)), await opened()
+        driver, direct = await opened(by_way_of(proxy, redis)), await opened()
         batch = messages(5)
         with proxy.spoiled(LostReply(b"EVALSHA")), pytest.raises(Unknown):
             await published(driver, batch)
@@ -140,7 +129,7 @@ async def published(driver: Driver, batch: list[Message]) -> list[str]:
 
 async def test_messages_whose_claim_was_not_heard_come_at_once_and_have_not_failed(opened, redis):
     async with Proxy(redis.port) as proxy:
-        direct, driver = await opened(), await opened(proxy.through(redis.url), lease="60s")
+        direct, driver = await opened(), await opened(by_way_of(proxy, redis), lease="60s")
         assert list(await driver.receive(1, 0)) == []
         sent = messages(3)
         await direct.publish(sent, math.inf)

@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 import pytest
 
+from driving import ids
 from forebay.clock import ManualClock
 from forebay.errors import QueueFull, Unavailable, UsageError
 from forebay.message import Message
@@ -50,10 +51,6 @@ def rows(tmp_path: Path, statement: str) -> list[Any]:
         return connection.execute(statement).fetchall()
     finally:
         connection.close()
-
-
-def ids(deliveries: Any) -> list[str]:
-    return [delivery.message.id for delivery in deliveries]
 
 
 WORKER = """
