@@ -122,7 +122,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
             "message.max.bytes": LARGEST,
             "partitioner": "murmur2_random",  # a key has one partition, the empty one too, as with Java's producers
-            "linger.ms": 0,  # batches were made before: waiting for more would only delay them
+            "linger.ms": 0.5,  # 512 in flight go in fewer requests: one to two times as many a second (measured)
             "sticky.partitioning.linger.ms": 50,  # without a key, one partition for a while: fewer, larger writes
         }
 
