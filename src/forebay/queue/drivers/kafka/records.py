@@ -8,15 +8,11 @@ from typing import Any
 import msgspec
 
 from forebay.message import Message
+from forebay.queue.headers import ACCEPTED_AT, ID, KEY, NOT_BEFORE, PRIORITY, number
 
-ID = "forebay-id"
-ACCEPTED_AT = "forebay-accepted-at"
-PRIORITY = "forebay-priority"
 ATTEMPT = "forebay-attempt"
 DUE_AT = "forebay-due-at"
 RETURNS = "forebay-returns"
-KEY = "forebay-key"
-NOT_BEFORE = "forebay-not-before"
 ENDED = "forebay-ended"
 OURS = (PRIORITY, ATTEMPT, DUE_AT, RETURNS, KEY, ENDED, NOT_BEFORE)
 
@@ -88,7 +84,7 @@ def read(record: Any, topic: str) -> Arrival:
     """
     headers = _texts(record)
     id = headers.pop(ID, "") or f"{topic}-{record.partition()}-{record.offset()}"
-    accepted_at = _number(headers.pop(ACCEPTED_AT, ""), math.nan)
+    accepted_at = number(headers.pop(ACCEPTED_AT, ""), math.nan)
     if accepted_at != accepted_at:
         accepted_at = max(record.timestamp()[1], 0) / 1000
     key, body = record.key(), record.value()
@@ -100,14 +96,14 @@ def read(record: Any, topic: str) -> Arrival:
 
 def _with_ours(message: Message, ours: dict[str, str]) -> Arrival:
     if PRIORITY in ours:
-        message = message.replace(priority=int(_number(ours[PRIORITY], 0.0)))
+        message = message.replace(priority=int(number(ours[PRIORITY], 0.0)))
     if NOT_BEFORE in ours:
-        message = message.replace(not_before=_number(ours[NOT_BEFORE], 0.0))
+        message = message.replace(not_before=number(ours[NOT_BEFORE], 0.0))
     return Arrival(
         message,
-        max(int(_number(ours.get(ATTEMPT, ""), 1.0)), 1),
-        max(_number(ours.get(DUE_AT, ""), 0.0), message.not_before),
-        max(int(_number(ours.get(RETURNS, ""), 0.0)), 0),
+        max(int(number(ours.get(ATTEMPT, ""), 1.0)), 1),
+        max(number(ours.get(DUE_AT, ""), 0.0), message.not_before),
+        max(int(number(ours.get(RETURNS, ""), 0.0)), 0),
         ours.get(ENDED, ""),
     )
 
@@ -127,11 +123,3 @@ def _texts(record: Any) -> dict[str, str]:
 
 def _text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
-
-
-def _number(text: str, default: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        return default
-    return number if math.isfinite(number) else default

@@ -5,22 +5,17 @@ Header names and values that NATS cannot carry (line ends, empty names) go into 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 
 import msgspec
 
 from forebay.message import Message
+from forebay.queue.headers import ACCEPTED_AT, ID, KEY, NOT_BEFORE, PRIORITY, number, told_of
 
 FIRST_LINE = b"NATS/1.0\r\n"
 MESSAGE_ID = "Nats-Msg-Id"
 """By this the server knows what it was sent twice."""
-ID = "forebay-id"
-KEY = "forebay-key"
-PRIORITY = "forebay-priority"
-ACCEPTED_AT = "forebay-accepted-at"
-NOT_BEFORE = "forebay-not-before"
 ATTEMPTS = "forebay-attempt"
 ODD = "forebay-odd"
 OURS = frozenset({MESSAGE_ID, ID, KEY, PRIORITY, ACCEPTED_AT, NOT_BEFORE, ATTEMPTS, ODD})
@@ -81,14 +76,7 @@ def _odd(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def lines_of(message: Message) -> dict[str, str]:
     """Return what our headers say of a message."""
-    lines = {MESSAGE_ID: message.id, ACCEPTED_AT: repr(message.accepted_at)}
-    if message.key is not None:
-        lines[KEY] = message.key
-    if message.priority:
-        lines[PRIORITY] = str(message.priority)
-    if message.not_before:
-        lines[NOT_BEFORE] = repr(message.not_before)
-    return lines
+    return {MESSAGE_ID: message.id, **told_of(message)}
 
 
 def read_message(headers: bytes, data: bytes, otherwise: str, stored_at: float) -> Message:
@@ -107,20 +95,12 @@ def read_message(headers: bytes, data: bytes, otherwise: str, stored_at: float) 
         data,
         ours.get(KEY),
         theirs,
-        int(_number(ours.get(PRIORITY), 0)),
-        _number(ours.get(ACCEPTED_AT), stored_at),
-        _number(ours.get(NOT_BEFORE), 0.0),
+        int(number(ours.get(PRIORITY), 0)),
+        number(ours.get(ACCEPTED_AT), stored_at),
+        number(ours.get(NOT_BEFORE), 0.0),
     )
 
 
 def attempts_of(headers: bytes) -> int:
     """Return the attempts that a dead letter tells."""
-    return int(_number(read_headers(headers)[0].get(ATTEMPTS), 0))
-
-
-def _number(text: str | None, otherwise: float) -> float:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return otherwise
-    return number if math.isfinite(number) else otherwise
+    return int(number(read_headers(headers)[0].get(ATTEMPTS), 0))

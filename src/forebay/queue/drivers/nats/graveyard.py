@@ -12,7 +12,6 @@ from forebay.queue.drivers.nats.address import Names, id_of
 from forebay.queue.drivers.nats.api import Api, Stored
 from forebay.queue.drivers.nats.envelope import (
     ATTEMPTS,
-    ID,
     MESSAGE_ID,
     attempts_of,
     header_block,
@@ -22,6 +21,7 @@ from forebay.queue.drivers.nats.envelope import (
 from forebay.queue.drivers.nats.notes import Tally
 from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.wire import Frame, Wire
+from forebay.queue.headers import ID
 
 log = logging.getLogger("forebay.queue.nats")
 

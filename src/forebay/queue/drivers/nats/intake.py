@@ -12,13 +12,14 @@ from forebay.errors import ForebayError
 from forebay.message import Message
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.address import Names
-from forebay.queue.drivers.nats.envelope import ID, header_block, lines_of, read_message
+from forebay.queue.drivers.nats.envelope import header_block, lines_of, read_message
 from forebay.queue.drivers.nats.fetcher import Raw
 from forebay.queue.drivers.nats.leases import DONE, Lease, Leases, nak
 from forebay.queue.drivers.nats.notes import Note, Notes, Tally
 from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.turns import Turns
 from forebay.queue.drivers.nats.wire import Frame, Gone, Wire
+from forebay.queue.headers import ID
 
 log = logging.getLogger("forebay.queue.nats")
 

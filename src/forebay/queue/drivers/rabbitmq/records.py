@@ -5,7 +5,6 @@ The id is the message id of AMQP, headers are its headers; what AMQP has no plac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +13,8 @@ import msgspec
 from forebay.errors import TooLarge
 from forebay.message import Message
 from forebay.queue.drivers.rabbitmq.frames import OVERHEAD, Arrival, Properties, content_header
+from forebay.queue.headers import ACCEPTED_AT, ID, KEY, NOT_BEFORE, PRIORITY, number, told_of
 
-ID = "forebay-id"
-KEY = "forebay-key"
-ACCEPTED_AT = "forebay-accepted-at"
-PRIORITY = "forebay-priority"
-NOT_BEFORE = "forebay-not-before"
 ATTEMPTS = "forebay-tried"
 CRASHES = "forebay-crashes"
 DUE_AT = "forebay-due-at"
@@ -83,17 +78,10 @@ def content_of(
     Raises:
         TooLarge: the headers do not fit into a frame.
     """
-    headers = _plain(message.headers)
-    headers[ACCEPTED_AT] = repr(message.accepted_at)
+    headers = _plain(message.headers) | told_of(message)
     id = message.id
     if len(id.encode("utf-8", "replace")) > _SHORT:
         headers[ID], id = id, ""
-    if message.key is not None:
-        headers[KEY] = message.key
-    if message.priority:
-        headers[PRIORITY] = str(message.priority)
-    if message.not_before:
-        headers[NOT_BEFORE] = repr(message.not_before)
     if tried:
         headers[ATTEMPTS] = str(tried)
     if crashes:
@@ -133,7 +121,7 @@ def came(arrival: Arrival, new_id: str) -> Came:
     crashes = max(_count(headers.get(name)) for name in ("x-delivery-count", "x-acquired-count"))
     texts = {name: _text(value) for name, value in headers.items() if not name.startswith(_OF_THE_BROKER)}
     id = texts.pop(ID, "") or arrival.properties.id
-    accepted_at = _number(texts.pop(ACCEPTED_AT, ""), float(arrival.properties.timestamp))
+    accepted_at = number(texts.pop(ACCEPTED_AT, ""), float(arrival.properties.timestamp))
     key = texts.pop(KEY, None)
     message = Message(id or new_id, arrival.body, key, texts, arrival.properties.priority, accepted_at)
     if OURS.isdisjoint(texts):
@@ -145,13 +133,13 @@ def _with_ours(message: Message, ours: Mapping[str, str], crashes: int, foreign:
     """Return what came, with the rest of what stands in our own headers."""
     if ODD in ours:
         message = message.replace(headers=message.headers | _odd_headers(ours[ODD]))
-    not_before = _number(ours.get(NOT_BEFORE, ""), 0.0)
-    priority = int(_number(ours.get(PRIORITY, ""), message.priority))
+    not_before = number(ours.get(NOT_BEFORE, ""), 0.0)
+    priority = int(number(ours.get(PRIORITY, ""), message.priority))
     return Came(
         message.replace(priority=priority, not_before=not_before),
-        max(int(_number(ours.get(ATTEMPTS, ""), 0.0)), 0),
-        crashes + max(int(_number(ours.get(CRASHES, ""), 0.0)), 0),
-        max(_number(ours.get(DUE_AT, ""), 0.0), not_before),
+        max(int(number(ours.get(ATTEMPTS, ""), 0.0)), 0),
+        crashes + max(int(number(ours.get(CRASHES, ""), 0.0)), 0),
+        max(number(ours.get(DUE_AT, ""), 0.0), not_before),
         foreign,
     )
 
@@ -173,11 +161,3 @@ def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value)
-
-
-def _number(text: str, default: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        return default
-    return number if math.isfinite(number) else default
