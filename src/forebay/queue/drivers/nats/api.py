@@ -84,11 +84,25 @@ class Api:
         return found(answer)
 
     async def consumers(self, stream: str) -> list[Json]:
-        """Return what the server tells of all consumers of a stream; none where there is no stream."""
+        """Return what the server tells of all consumers of a stream; none where there is no stream.
+
+        They come by name, in pages; each page begins with the last of the one before, so that none is passed over when
+        another goes meanwhile.
+
+        Raises:
+            Unavailable: a cluster does not know all of them now.
+        """
         consumers: list[Json] = []
-        while answer := await self.info(f"CONSUMER.LIST.{stream}", {"offset": len(consumers)}):
-            consumers += answer.get("consumers") or []
-            if not answer.get("consumers") or len(consumers) >= answer["total"]:
+        while answer := await self.info(f"CONSUMER.LIST.{stream}", {"offset": max(0, len(consumers) - 1)}):
+            page = answer.get("consumers") or []
+            if answer.get("missing"):
+                raise Unavailable(f"NATS does not know of all consumers of {stream} now", "are all its servers up?")
+            if consumers and [one["name"] for one in page[:1]] != [consumers[-1]["name"]]:
+                consumers = []
+                continue
+            new = page[1:] if consumers else page
+            consumers += new
+            if not new or len(consumers) >= answer["total"]:
                 break
         return consumers
 

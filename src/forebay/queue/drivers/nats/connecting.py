@@ -60,7 +60,7 @@ async def _group(
     leases = Leases(wire, structures.lease)
     turns = None
     if asked.order is not Order.NONE and not each:
-        turns = Turns(wire, api, names, asked.group, asked.order, structures.begin)
+        turns = Turns(wire, api, names, asked.group, asked.order)
     graveyard: Graveyard | None = None
     ledger: Ledger | OwnLedger
     if each:
@@ -81,5 +81,5 @@ async def _group(
         graveyard=graveyard,
         purge=Purge(wire, api, ways, leases, notes),
         discarded=discarded,
-        trimmer=Trimmer(api, names),
+        trimmer=Trimmer(api, names, [asked.topic, *([] if each else [asked.group])]),
     )

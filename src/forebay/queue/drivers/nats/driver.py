@@ -36,6 +36,8 @@ log = logging.getLogger("forebay.queue.nats")
 INBOX = re.compile(r"_INBOX(\.[A-Za-z0-9_-]{1,100}){1,3}")
 """What an address of answers looks like: it comes in with a message, and goes into a line of the protocol."""
 
+FEW = 20
+"""Messages that are fetched at once while as many wait for their turn as may."""
 TURN_SECONDS = 0.25
 """How often it is looked whether another process has finished what our messages wait for, were its signal lost."""
 
@@ -112,8 +114,9 @@ class NATS:
                 if group.intake.parked < MOST_PARKED:
                     longest = TURN_SECONDS if group.intake.parked else group.leases.seconds / 4
                     await group.fetcher.fetch(limit, min(left, longest))  # leases run from the moment of the request
-                else:
+                else:  # what our hands are full of may wait for one that was given back: it has to come in
                     await asyncio.sleep(min(left, TURN_SECONDS))
+                    await group.fetcher.fetch(min(limit, FEW), 0.0)
                 taken = await self._take_in(limit)
                 left = end - time.monotonic()
                 if left <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from forebay.queue.admin import Finding, Severity
+from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.nats.api import Json
 from forebay.queue.drivers.nats.durability import ENOUGH_REPLICAS, interval_of, syncs
 from forebay.queue.drivers.nats.structures import ATOMIC_SINCE, SECOND, Way, version_of
@@ -38,7 +38,7 @@ class Check:
         severity = self.bad(config)
         setting = f"{where}: {self.setting}"
         if severity is None:
-            return Finding(severity=Severity.FINE, setting=setting, value=value)
+            return fine(setting, value)
         return Finding(severity=severity, setting=setting, value=value, why=self.why, mend=self.mend.format(**names))
 
 
@@ -215,32 +215,32 @@ def of_server(info: Json, told: Json | None, account: Json) -> Iterator[Finding]
     """
     version = str(info.get("version", ""))
     yield _syncing(version, told)
-    yield Finding(
-        severity=WARNS if version_of(version) < ATOMIC_SINCE else Severity.FINE,
-        setting="version",
-        value=version,
-        why="it cannot store a batch as one: with sync_interval always each publish waits for the disk"
-        if version_of(version) < ATOMIC_SINCE
-        else "",
-        mend="nats-server 2.12 or newer" if version_of(version) < ATOMIC_SINCE else "",
-    )
-    closed = bool(info.get("auth_required"))
-    yield Finding(
-        severity=Severity.FINE if closed else WARNS,
-        setting="authorization",
-        value="required" if closed else "none",
-        why="" if closed else "whoever reaches the server may read, remove and acknowledge all messages",
-        mend="" if closed else "authorization { user: ..., password: ... } in the server's configuration",
-    )
-    limit = int((account.get("limits") or {}).get("max_storage") or -1)
-    full = limit > 0 and int(account.get("storage") or 0) > 0.8 * limit
-    yield Finding(
-        severity=WARNS if full else Severity.FINE,
-        setting="max_storage",
-        value=f"{account.get('storage', 0)} of {limit if limit > 0 else 'any number of'} bytes",
-        why="when it is used up nothing more is accepted" if full else "",
-        mend="raise max_file_store, or the limit of the account" if full else "",
-    )
+    yield _batching(version)
+    yield _open_door(bool(info.get("auth_required")))
+    yield _space(int(account.get("storage") or 0), int((account.get("limits") or {}).get("max_storage") or -1))
+
+
+def _batching(version: str) -> Finding:
+    if version_of(version) >= ATOMIC_SINCE:
+        return fine("version", version)
+    why = "it cannot store a batch as one: with sync_interval always each publish waits for the disk"
+    return Finding(severity=WARNS, setting="version", value=version, why=why, mend="nats-server 2.12 or newer")
+
+
+def _open_door(closed: bool) -> Finding:
+    if closed:
+        return fine("authorization", "required")
+    why = "whoever reaches the server may read, remove and acknowledge all messages"
+    mend = "authorization { user: ..., password: ... } in the server's configuration"
+    return Finding(severity=WARNS, setting="authorization", value="none", why=why, mend=mend)
+
+
+def _space(used: int, limit: int) -> Finding:
+    value = f"{used} of {limit if limit > 0 else 'any number of'} bytes"
+    if limit <= 0 or used <= NEARLY_FULL * limit:
+        return fine("max_storage", value)
+    why, mend = "when it is used up nothing more is accepted", "raise max_file_store, or the limit of the account"
+    return Finding(severity=WARNS, setting="max_storage", value=value, why=why, mend=mend)
 
 
 def _syncing(version: str, told: Json | None) -> Finding:
@@ -253,6 +253,6 @@ def _syncing(version: str, told: Json | None) -> Finding:
         mend = "?monitor=http://host:8222 lets the server prove it"
         return Finding(severity=WARNS, setting="sync_interval", value="not told", why=why, mend=mend)
     if syncs(told):
-        return Finding(severity=Severity.FINE, setting="sync_interval", value="always")
+        return fine("sync_interval", "always")
     why = "a power cut loses what was accepted since the last sync, or the whole stream"
     return Finding(severity=LOSES, setting="sync_interval", value=interval_of(told), why=why, mend=newer)

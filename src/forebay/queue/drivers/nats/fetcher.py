@@ -17,6 +17,10 @@ from forebay.errors import Unavailable
 from forebay.queue.drivers.nats.structures import SECOND, Way
 from forebay.queue.drivers.nats.wire import Frame, Gone, Wire, status_of
 
+STRAGGLERS_SECONDS = 2.0
+"""How long what comes after a request was given up is still heard: it was under way."""
+SILENT_SECONDS = 60.0
+"""The same where the server kept silent: what it hands out when it goes on would cost an attempt."""
 LATE_SECONDS = 0.5
 """How much later than it should a server may say that there is no more."""
 ASIDE_SECONDS = 0.05
@@ -104,11 +108,17 @@ class Fetcher:
 
     async def _run(self, ways: Sequence[Way], limit: int, wait: float) -> None:
         pulls = [self._begin(way, limit, wait) for way in ways]
+        silent = False
         try:
             await self._heard_of(pulls, wait)
+        except Gone:
+            silent = not any(pull.gone for pull in pulls)
+            raise
         finally:
             for pull in pulls:
-                self._wire.stop_listening(pull.ear, at_once=pull.ended)
+                self._wire.stop_listening(
+                    pull.ear, 0.0 if pull.ended else SILENT_SECONDS if silent else STRAGGLERS_SECONDS
+                )
 
     def _begin(self, way: Way, limit: int, wait: float) -> _Pull:
         pull = _Pull(way, limit, self._told.set, self.found)

@@ -24,7 +24,9 @@ from forebay.queue.headers import ID
 log = logging.getLogger("forebay.queue.nats")
 
 MOST_PARKED = 1_000
-"""Messages in hand that wait for those before them; with more, nothing new is fetched."""
+"""Messages in hand that wait for those before them; of more, the last ones are given back."""
+ASIDE_SECONDS = 5.0
+"""How long those stay away: those that come before them shall find room."""
 
 
 class Intake:
@@ -58,6 +60,8 @@ class Intake:
         self._reissued = reissued
         self._clock = clock
         self._parked: list[Delivery] = []
+        self._sorting = asyncio.Lock()  # two at once would both hand out what is parked
+        self._wanted = False
         self._beat: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
 
@@ -86,7 +90,8 @@ class Intake:
         await self._put_off(list(delayed.values()))
         ready = [one for one in fresh if id(one) not in delayed] if delayed else fresh
         if self._turns is not None:
-            return await self._in_turn(ready, self._turns, limit)
+            async with self._sorting:
+                return await self._in_turn(ready, self._turns, limit)
         return await self._hand_out(ready)
 
     def _message(self, raw: Raw, lease: Lease) -> Message:
@@ -99,7 +104,7 @@ class Intake:
         early: list[tuple[Lease, Note]] = []
         for (raw, lease), note in zip(again, notes, strict=True):
             message, attempt = self._message(raw, lease), lease.deliveries
-            if note is not None:
+            if note is not None and note.is_of(lease.stored_at):
                 lease.noted = True
                 attempt = note.attempt(lease.deliveries)
                 if note.headers is not None:
@@ -137,13 +142,17 @@ class Intake:
 
     async def _in_turn(self, ready: Sequence[Delivery], turns: Turns, limit: int) -> list[Delivery]:
         """Return what has its turn, of what has come and what was parked; park the rest."""
+        self._wanted = True
         queue = [one for one in ready if one.handle.way.kind != "later"]
         await self._join_the_line([one for one in ready if one.handle.way.kind == "later"])
         now = time.monotonic()
         waiting = [one for one in self._parked if one.handle.holds(now)]
         known = {id(one) for one in waiting}
         going, finished, staying = await turns.sort([*waiting, *queue])
+        now = time.monotonic()
+        going = [one for one in going if one.handle.holds(now)]  # it may have been purged meanwhile
         going, staying = going[:limit], [*staying, *going[limit:]]
+        staying.sort(key=lambda one: int(one.handle.seq))
         new = [one for one in staying if id(one) not in known]
         if new:
             await self._notes.write([note_of(one) for one in new])
@@ -151,9 +160,16 @@ class Intake:
                 one.handle.noted = True
         if finished:
             await self._leases.tell([(one.handle, DONE) for one in finished])
-        self._parked = list(staying)
+        self._parked = [one for one in staying[:MOST_PARKED] if not one.handle.over]
         self._keep_parked()
+        await self._give_back(staying[MOST_PARKED:], ASIDE_SECONDS)
         return await self._hand_out(going)
+
+    async def _give_back(self, parked: Sequence[Delivery], seconds: float) -> None:
+        """Give back what waits for its turn; its note is written."""
+        self._leases.let_go(one.handle for one in parked)
+        if parked:
+            await self._leases.tell([(one.handle, nak(seconds)) for one in parked])
 
     async def _join_the_line(self, due: Sequence[Delivery]) -> None:
         """Publish again what had to wait for its time: only now has it a place in the order."""
@@ -180,7 +196,12 @@ class Intake:
 
     async def _renew(self) -> None:
         try:
-            await self._leases.extend([one.handle for one in self._parked])
+            if self._wanted:
+                self._wanted = False
+                await self._leases.extend([one.handle for one in self._parked])
+            else:  # nobody has asked since: the turn of these may come, and others have time for them
+                async with self._sorting:
+                    await self._give_back(self.take_parked(), 0.0)
         except (ForebayError, Gone) as error:
             log.debug("%s: what waits for its turn comes again when its leases end: %s", self._names.topic, error)
         self._keep_parked()

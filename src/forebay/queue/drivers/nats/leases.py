@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from forebay.errors import Unknown
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.fetcher import Raw
-from forebay.queue.drivers.nats.notes import place_of
+from forebay.queue.drivers.nats.notes import numbers_of, place_of
 from forebay.queue.drivers.nats.structures import Way
 from forebay.queue.drivers.nats.wire import NO_RESPONDERS, Frame, Gone, Wire
 
@@ -42,13 +42,10 @@ class Lease:
     __slots__ = ("ack", "buried", "deliveries", "noted", "over", "seq", "stored_at", "until", "way")
 
     def __init__(self, raw: Raw, until: float) -> None:
-        parts = raw.ack.split(b".")
-        first = 4 if len(parts) == 9 else 6  # newer servers put domain and account before
         self.ack = raw.ack
         self.way = raw.way
-        self.deliveries = int(parts[first])
-        self.seq = int(parts[first + 1])
-        self.stored_at = int(parts[first + 3]) / 1e9
+        self.deliveries, self.seq, _, stored_at = numbers_of(raw.ack)
+        self.stored_at = stored_at / 1e9
         self.until = until
         self.noted = False
         self.buried = False
@@ -127,5 +124,7 @@ class Leases:
             return
         if not await self.tell([(lease, PROGRESS) for lease in ours]):
             raise Unknown("NATS has not confirmed that leases were renewed")
+        heard = time.monotonic()
         for lease in ours:
-            lease.until = now + self.seconds
+            if lease.holds(heard):  # else the server may have heard it only after it had given the message to another
+                lease.until = now + self.seconds

@@ -12,7 +12,7 @@ from forebay.queue.drivers.nats.api import Api, Json, Stored
 from forebay.queue.drivers.nats.envelope import read_message
 from forebay.queue.drivers.nats.graveyard import Graveyard
 from forebay.queue.drivers.nats.notes import Note, Notes, Tally, is_place, place_of
-from forebay.queue.drivers.nats.structures import Way
+from forebay.queue.drivers.nats.structures import Way, reissued_before
 
 LOOKS = 5
 """How often it is looked again where the answers, each of its own moment, do not fit together."""
@@ -88,6 +88,7 @@ class Ledger:
         in_work = sum(int(one["num_ack_pending"]) for one in consumers.values()) - len(put_back)
         retrying += pending["later"]
         accepted = _since(consumers["now"], stream) + _since(consumers["later"], delayed) - reissued
+        accepted += reissued_before(consumers["now"])
         oldest = await self._oldest(consumers, put_back) if waiting or in_work or retrying else now
         return Counts(
             accepted=accepted,

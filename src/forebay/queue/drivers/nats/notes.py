@@ -18,6 +18,8 @@ from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.wire import Frame, Wire
 
 KINDS = frozenset({"now", "back", "later"})
+MOMENT = 1e-6
+"""Seconds; two messages that are stored at one place of a stream, and of the one that follows it, lie further apart."""
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,9 +55,25 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
         """The place of the message in its stream."""
         return int(self.place.partition("-")[2])
 
+    def is_of(self, stored_at: float) -> bool:
+        """Whether it speaks of the message that was stored then; in a stream made anew the place is another's."""
+        return abs(stored_time(self.ack.encode()) - stored_at) < MOMENT
+
     def attempt(self, deliveries: int) -> int:
         """Return the number of the attempt that a later delivery is."""
         return self.attempts + max(1, deliveries - self.deliveries)
+
+
+def numbers_of(ack: bytes) -> list[int]:
+    """Return what the address of an acknowledgement tells: deliveries, place in the stream and among them, time."""
+    parts = ack.split(b".")
+    first = 4 if len(parts) == 9 else 6  # newer servers put domain and account before
+    return [int(part) for part in parts[first : first + 4]]
+
+
+def stored_time(ack: bytes) -> float:
+    """Return when a message was stored, in seconds since the epoch."""
+    return numbers_of(ack)[3] / 1e9
 
 
 def place_of(kind: str, seq: int) -> str:

@@ -70,11 +70,10 @@ class Publisher:
         fitting = [frame for frame in frames if len(frame.data) + len(frame.headers) <= largest]
         try:
             places = await self._send(fitting)
-            if any(isinstance(place, Missed) for place in places):
-                await self._structures.make()
-                places = await self._send(fitting)
         except Unavailable as error:
             return [error] * len(frames)
+        if any(isinstance(place, Missed) for place in places):
+            places = await self._send_missed(fitting, places)
         told = iter(places)
         return [
             _told(next(told))
@@ -82,6 +81,16 @@ class Publisher:
             else TooLarge(f"a message of {len(frame.data)} bytes; NATS takes {largest}", LARGER)
             for frame in frames
         ]
+
+    async def _send_missed(self, frames: Sequence[Frame], places: Sequence[Place]) -> list[Place]:
+        """Store what found no stream in a new one; of the others it is known what became of them."""
+        missed = [frame for frame, place in zip(frames, places, strict=True) if isinstance(place, Missed)]
+        try:
+            await self._structures.make()
+            again = iter(await self._send(missed))
+        except ForebayError as error:
+            again = iter([Unavailable(f"{error}")] * len(missed))
+        return [next(again) if isinstance(place, Missed) else place for place in places]
 
     async def _send(self, frames: Sequence[Frame]) -> list[Place]:
         """Store frames; those that wait for their time have a stream of their own, and a batch has one."""

@@ -50,22 +50,24 @@ class Settler:
             if held[-1]:
                 ours[id(lease)] = one
         self._leases.let_go(one.delivery.handle for one in settlements if one.delivery.handle.over)
-        if ours:
-            await self._end(list(ours.values()))
-        return held
+        told = await self._end(list(ours.values())) if ours else set()
+        return [was and id(one.delivery.handle) in told for was, one in zip(held, settlements, strict=True)]
 
-    async def _end(self, ours: list[Settlement]) -> None:
+    async def _end(self, ours: list[Settlement]) -> set[int]:
+        """End deliveries; return those whose leases have held until the server was told."""
         ended = [one for one in ours if one.ending in (Ending.DONE, Ending.DEAD)]
         again = [one for one in ours if one.ending in (Ending.RETRY, Ending.RELEASE)]
         if dead := [_told(one) for one in ended if one.ending is Ending.DEAD and not one.delivery.handle.buried]:
             await self._bury(dead)
         if again:
             await self._notes.write([self._note(one) for one in again])
+            again = _held(again)
             words = [(one.delivery.handle, nak(one.delay if one.ending is Ending.RETRY else 0.0)) for one in again]
             await self._leases.tell(words)  # should it not be heard, they come again when their leases end
             self._leases.let_go(one.delivery.handle for one in again)
-        if ended:
+        if ended := _held(ended):
             await self._finish([one.delivery for one in ended])
+        return {id(one.delivery.handle) for one in [*again, *ended]}
 
     async def _finish(self, ended: list[Delivery]) -> None:
         if self._turns is not None:
@@ -91,6 +93,12 @@ class Settler:
         if one.ending is Ending.RELEASE:
             return note_of(one.delivery)
         return note_of(_told(one), due=self._clock.time() + one.delay, attempts=one.delivery.attempt)
+
+
+def _held(ours: Sequence[Settlement]) -> list[Settlement]:
+    """Return those whose leases hold still, after what was written meanwhile."""
+    now = time.monotonic()
+    return [one for one in ours if one.delivery.handle.holds(now)]
 
 
 def _told(one: Settlement) -> Delivery:

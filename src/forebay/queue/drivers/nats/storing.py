@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, Unavailable
 from forebay.message import new_id
 from forebay.queue.drivers.nats.api import ApiError, Missed, refusal, stored_at
 from forebay.queue.drivers.nats.structures import ATOMIC_SINCE, version_of
@@ -27,8 +27,16 @@ async def stored(wire: Wire, frames: Sequence[Frame], what: str, *, as_one: bool
     if not as_one or len(frames) < 2:
         return [stored_at(heard, what) for heard in await wire.ask(frames)]
     parts = [frames[n : n + LARGEST_BATCH] for n in range(0, len(frames), LARGEST_BATCH)]
-    done = await asyncio.gather(*(_stored_as_one(wire, part, what) for part in parts))
+    done = await asyncio.gather(*(_stored_part(wire, part, what) for part in parts))
     return [place for part in done for place in part]
+
+
+async def _stored_part(wire: Wire, frames: Sequence[Frame], what: str) -> list[Place]:
+    """Store one of several parts; where it cannot be, that says nothing of the others."""
+    try:
+        return await _stored_as_one(wire, frames, what)
+    except Unavailable as error:
+        return [error] * len(frames)
 
 
 async def _stored_as_one(wire: Wire, frames: Sequence[Frame], what: str) -> list[Place]:

@@ -26,6 +26,7 @@ DUPLICATES_SECONDS = 120
 ABANDONED_SECONDS = 300.0
 """After so long without a fetch the consumer of a subscriber of its own is removed by the server."""
 ATOMIC_SINCE = (2, 12)
+REISSUED = "forebay-reissued"
 TOPIC, LATER, LETTERS, NOTES = "forebay topic", "forebay delayed", "forebay dead letters", "forebay notes"
 """Descriptions, by which our streams are known."""
 
@@ -80,6 +81,7 @@ class Structures:
         atomic: whether the stream takes batches that are stored as one.
         lease: seconds that the group's consumers wait for an acknowledgement.
         begin: the place in the stream at which the group begins, or began when it was opened; 0: not known yet.
+        reissued: messages that had been published again, for any group, before this one began.
         made: how many streams and consumers had to be made.
         stream: what the server has told of the topic's.
     """
@@ -93,6 +95,7 @@ class Structures:
         self.atomic = False
         self.lease = address.asked.lease
         self.begin = 0
+        self.reissued = 0
         self.made = 0
         self.stream: Json = {}
 
@@ -104,7 +107,10 @@ class Structures:
         """
         async with self._making:
             try:
+                before = self.stream.get("created")
                 await self._make_streams()
+                if before not in {None, self.stream["created"]} and self.begin:
+                    self.begin, self.reissued = 1, 0  # the group was there before all that this stream holds
                 asked, topic = self._address.asked, self._names.topic
                 for group in dict.fromkeys([topic, *([] if asked.ephemeral else [asked.group])]):
                     await self._make_group(group)
@@ -127,8 +133,12 @@ class Structures:
 
     async def _stream(self, name: str, description: str, subjects: list[str], **more: object) -> Json:
         there = await self._api.info(f"STREAM.INFO.{name}")
+        if there is not None and description != TOPIC and there["config"].get("description") == TOPIC:
+            raise UsageError(f"{name}, which {self._names.topic} needs for itself, is a topic", "take another topic")
         if there is not None:
             return there
+        if description == TOPIC:  # what is noted speaks of places in a stream that is gone
+            await self._api.info(f"STREAM.PURGE.{self._names.notes}")
         config: Json = {
             "name": name,
             "description": description,
@@ -164,6 +174,7 @@ class Structures:
                 if way.kind == "now" and not self.begin:
                     begin = int(there["config"].get("opt_start_seq") or 1)
                     self.begin = max(begin, int(there["ack_floor"]["stream_seq"]) + 1)
+                    self.reissued = reissued_before(there)
 
     async def _make_consumer(self, way: Way, group: str) -> Json:
         begin: Json = {"deliver_policy": "all"}
@@ -172,6 +183,8 @@ class Structures:
             known = self.begin if way.kind == "now" and group == self._address.asked.group else 0
             first = known or info["state"]["last_seq"] + 1  # made anew, it begins where it was when we opened it
             begin = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
+            if way.kind == "now":
+                begin["metadata"] = {REISSUED: str(self.reissued if known else await self._reissued_by_now())}
         config = {"durable_name": way.consumer, "description": f"forebay group {group}", **begin}
         try:
             made = await self._create(way, config)
@@ -182,6 +195,10 @@ class Structures:
             if there is None:
                 raise
             return there  # another process was quicker
+
+    async def _reissued_by_now(self) -> int:
+        number = await self._api.message(self._names.notes, last_by_subj=self._names.note("_all", "reissued"))
+        return 0 if number is None else int(number.data)
 
     async def _keep_lease(self, way: Way, there: Json) -> None:
         """Let a consumer wait for as long as the longest lease that was asked for: heartbeats keep to their own."""
@@ -227,6 +244,11 @@ class Structures:
     async def remove(self, way: Way) -> None:
         """Remove a consumer."""
         await self._api.ask(f"CONSUMER.DELETE.{way.stream}.{way.consumer}")
+
+
+def reissued_before(consumer: Json) -> int:
+    """Return how many messages had been published again when a group began; servers before 2.10 do not keep it."""
+    return int((consumer["config"].get("metadata") or {}).get(REISSUED, 0))
 
 
 def _creating(way: Way) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from forebay.queue.drivers.nats.address import Names
 from forebay.queue.drivers.nats.api import Api, Json
+from forebay.queue.drivers.nats.structures import ways_of
 
 TRIM_SECONDS = 5.0
 """How often, while messages end."""
@@ -17,10 +19,12 @@ class Trimmer:
     Arguments:
         api: of the broker.
         names: of the topic.
+        groups: without whose consumers nothing is trimmed: they were removed, and are made anew.
     """
 
-    def __init__(self, api: Api, names: Names) -> None:
+    def __init__(self, api: Api, names: Names, groups: Sequence[str]) -> None:
         self._api = api
+        self._known = {way.consumer for group in groups for way in ways_of(names, group) if way.kind != "later"}
         self._stream = names.topic
         self._next = 0.0
         self._due = False
@@ -38,7 +42,7 @@ class Trimmer:
         stream = await self._api.ask(f"STREAM.INFO.{self._stream}")  # first: what comes after it is not touched
         consumers = await self._api.consumers(self._stream)
         state, retention = stream["state"], stream["config"]["retention"]
-        if retention != "limits" or not consumers:
+        if retention != "limits" or not self._known <= {consumer["name"] for consumer in consumers}:
             return
         floor = min(await asyncio.gather(*(self._floor(consumer, int(state["last_seq"])) for consumer in consumers)))
         if floor >= int(state["first_seq"]) and int(state["messages"]):

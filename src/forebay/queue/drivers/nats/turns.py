@@ -9,17 +9,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from forebay.disciplines import Order
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.nats.address import NO_KEY, Names, key_token
-from forebay.queue.drivers.nats.api import Api, found
+from forebay.queue.drivers.nats.api import Api, Stored, found, seconds_of
 from forebay.queue.drivers.nats.storing import confirmed
 from forebay.queue.drivers.nats.structures import ways_of
 from forebay.queue.drivers.nats.wire import Frame, Wire
 
 ALL = "all"
 """The line that all messages of a topic stand in when the order is that of the partition."""
+
+
+class _Mark(NamedTuple):
+    """The last message of a line that the group has finished: its place, and when it was stored there."""
+
+    seq: int = 0
+    stored_at: float = 0.0
+
+    def covers(self, delivery: Delivery) -> bool:
+        return bool(delivery.handle.seq <= self.seq and delivery.handle.stored_at <= self.stored_at)
+
+    @classmethod
+    def read(cls, stored: Stored | None, created: float) -> _Mark:
+        """Return what is marked; a mark of a stream that was there before this one says nothing of it."""
+        if stored is None:
+            return cls()
+        seq, stored_at = stored.data.split()
+        return cls(int(seq), float(stored_at)) if float(stored_at) >= created else cls()
 
 
 class Turns:
@@ -30,16 +49,14 @@ class Turns:
         names: of the topic.
         group: which works it off.
         order: of keys, or of the whole topic.
-        begin: the place before which the group has nothing to do.
     """
 
-    def __init__(self, wire: Wire, api: Api, names: Names, group: str, order: Order, begin: int) -> None:
+    def __init__(self, wire: Wire, api: Api, names: Names, group: str, order: Order) -> None:
         self._wire = wire
         self._api = api
         self._names = names
         self._group = group
         self._by_key = order is Order.KEY
-        self._begin = begin
         self._signal = f"forebay.turn.{names.topic}.{group}"
 
     def line(self, delivery: Delivery) -> str:
@@ -63,7 +80,7 @@ class Turns:
             passed = False
             for one in waiting:
                 seq = one.handle.seq
-                if seq <= marks[line]:
+                if marks[line].covers(one):
                     finished.append(one)  # its end was marked, and the server has not heard of it
                 elif not passed and (first is None or seq <= first):
                     going.append(one)
@@ -72,23 +89,23 @@ class Turns:
                     staying.append(one)
         return going, finished, staying
 
-    async def _marks(self, lines: Iterable[str]) -> dict[str, int]:
+    async def _marks(self, lines: Iterable[str]) -> dict[str, _Mark]:
         """Return the last finished place of each line."""
         names = list(lines)
         wheres = [{"last_by_subj": self._mark(line)} for line in names]
-        stored = await self._api.messages(self._names.notes, wheres)
-        return {
-            line: max(self._begin - 1, int(one.data) if one is not None else 0)
-            for line, one in zip(names, stored, strict=True)
-        }
+        stored, stream = await asyncio.gather(
+            self._api.messages(self._names.notes, wheres), self._api.ask(f"STREAM.INFO.{self._names.topic}")
+        )
+        created = seconds_of(stream["created"])
+        return {line: _Mark.read(one, created) for line, one in zip(names, stored, strict=True)}
 
-    async def _firsts(self, marks: Mapping[str, int], floors: Mapping[str, int]) -> list[int | None]:
+    async def _firsts(self, marks: Mapping[str, _Mark], floors: Mapping[str, int]) -> list[int | None]:
         """Return the place of the first unfinished message of each line behind its mark."""
         wheres = []
         for line, mark in marks.items():
             token = "*" if line == ALL else line
             for kind, under in (("now", "now"), ("back", f"back.{self._group}")):
-                after = max(mark, floors.get(kind, 0))
+                after = max(mark.seq, floors.get(kind, 0))
                 wheres.append({"seq": after + 1, "next_by_subj": f"{self._names.topic}.{under}.{token}"})
         found = [one.seq if one is not None else None for one in await self._api.messages(self._names.topic, wheres)]
         return [
@@ -102,7 +119,7 @@ class Turns:
         told = await self._api.ask_all([(f"CONSUMER.INFO.{way.stream}.{way.consumer}", None) for way in ways])
         infos = [found(one) for one in told]
         return {
-            way.kind: int(info["ack_floor"]["stream_seq"])
+            way.kind: max(int(info["ack_floor"]["stream_seq"]), int(info["config"].get("opt_start_seq") or 1) - 1)
             for way, info in zip(ways, infos, strict=True)
             if info is not None
         }
@@ -113,11 +130,11 @@ class Turns:
         Raises:
             Unavailable, Unknown: it is not certain that they are marked.
         """
-        places: dict[str, int] = {}
+        marks: dict[str, _Mark] = {}
         for one in deliveries:
             if (line := self.line(one)) != NO_KEY:
-                places[line] = max(places.get(line, 0), one.handle.seq)
-        frames = [Frame(self._mark(line), str(seq).encode()) for line, seq in places.items()]
+                marks[line] = max(marks.get(line, _Mark()), _Mark(one.handle.seq, one.handle.stored_at))
+        frames = [Frame(self._mark(line), f"{seq} {at!r}".encode()) for line, (seq, at) in marks.items()]
         await confirmed(self._wire, frames, "the mark of a key")
 
     def listen(self, hear: Callable[[], None]) -> None:

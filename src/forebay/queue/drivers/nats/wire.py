@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.protocol.parser import PERMISSIONS_ERR
 
 from forebay.errors import TooLarge, Unavailable, UsageError
 from forebay.queue.drivers.nats.address import Address
@@ -25,8 +26,6 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
 PING_SECONDS = 5
 SETTLE_SECONDS = 2
-STRAGGLERS_SECONDS = 2.0
-"""How long what comes for an ear that was closed is still heard: it was under way."""
 NO_RESPONDERS = 503
 LARGER = "raise max_payload in the server's configuration"
 
@@ -91,6 +90,15 @@ class _Client(Client):
             hear(bytes(subject), bytes(reply), data, headers or b"")
         except Exception:  # one bad message must not end the loop that reads for all
             log.exception("a message on %s could not be taken in", subject)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Connect again, where nats-py would be closed for ever: whatever the server objects to, it may pass."""
+        if self.is_connected and PERMISSIONS_ERR not in f"nats: {err_msg}":
+            error = NatsError(err_msg.strip("'"))
+            await self._error_cb(error)
+            await self._process_op_err(error)
+        else:
+            await super()._process_err(err_msg)
 
 
 class _Asked:
@@ -253,16 +261,16 @@ class Wire:
         self.send([f"SUB {subject} {ear}\r\n".encode()])
         return ear
 
-    def stop_listening(self, ear: int, *, at_once: bool = False) -> None:
-        """Close an ear; what is under way is still heard for a while unless that is `at_once`."""
+    def stop_listening(self, ear: int, seconds: float) -> None:
+        """Close an ear; what is under way is still heard for so many seconds."""
         self._lasting.pop(ear, None)
         with contextlib.suppress(Unavailable):
             self.send([f"UNSUB {ear}\r\n".encode()])
-        if at_once:
+        if not seconds:
             self._client.ears.pop(ear, None)
         else:
             loop = asyncio.get_running_loop()
-            loop.call_later(STRAGGLERS_SECONDS, self._client.ears.pop, ear, None)
+            loop.call_later(seconds, self._client.ears.pop, ear, None)
 
     async def settle_down(self) -> None:
         """Wait until all that the server had sent before now has been heard."""

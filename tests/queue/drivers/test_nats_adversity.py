@@ -1,0 +1,257 @@
+"""NATS where several things go wrong at once: order with retries, streams that come again, words that come late."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from forebay.errors import ForebayError, Unavailable, UsageError
+from forebay.lab.servers import NATS
+from forebay.message import Message, new_id
+from forebay.queue.driver import Delivery, Driver, Ending, Settlement
+from forebay.queue.drivers import nats as driver_of_nats
+from forebay.queue.drivers.nats import storing
+from forebay.queue.drivers.nats.api import Api
+from forebay.url import parse
+
+Open = Callable[..., Awaitable[Driver]]
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Open]:
+    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
+    topic, drivers = f"t{new_id()}", []
+
+    async def open_one(broker: NATS, **options: str) -> Driver:
+        url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "2s", **options})
+        drivers.append(await driver_of_nats.connect(url))
+        return drivers[-1]
+
+    open_one.topic = topic
+    yield open_one
+    for driver in drivers:
+        await driver.close()
+
+
+def keyed(count: int, key: str = "k") -> list[Message]:
+    return [Message(new_id(), b"%d" % n, key) for n in range(count)]
+
+
+async def take(driver: Driver, count: int) -> list[Delivery]:
+    taken: list[Delivery] = []
+    async with asyncio.timeout(20):
+        while len(taken) < count:
+            taken += await driver.receive(count - len(taken), 1.0)
+    return taken
+
+
+async def test_the_first_of_a_key_comes_again_though_hands_are_full_of_those_behind_it(opened, nats):
+    driver = await opened(nats, order="key", lease="10s")
+    batch = keyed(1_300)
+    assert all(isinstance(one, str) for one in await driver.publish(batch, math.inf))
+    [first] = await take(driver, 1)
+    for _ in range(8):
+        assert await driver.receive(200, 0.3) == []
+    assert await driver.settle([Settlement(first, Ending.RETRY, 0.1)]) == [True]
+    [again] = await take(driver, 1)
+    assert (again.message.id, again.attempt) == (batch[0].id, 2)
+
+
+async def test_two_receives_at_once_never_hand_out_one_message_twice(opened, nats):
+    driver, other = await opened(nats, order="key"), await opened(nats, order="key")
+    await driver.publish(keyed(2), math.inf)
+    [first] = await take(driver, 1)
+    assert await driver.receive(10, 0.2) == []
+    assert await driver.settle([Settlement(first)]) == [True]
+    taken = await asyncio.gather(*(driver.receive(10, 0.2) for _ in range(4)))
+    assert sum(map(len, taken)) == 1
+    assert other is not driver
+
+
+async def test_marks_of_a_stream_that_was_removed_hide_nothing_of_the_one_that_follows(opened, nats):
+    driver, publisher = await opened(nats, order="key"), await opened(nats, order="key")
+    await driver.publish(keyed(5), math.inf)
+    for _ in range(5):
+        [one] = await take(driver, 1)
+        await driver.settle([Settlement(one)])
+    await Api(publisher._wire).ask(f"STREAM.DELETE.{opened.topic}")
+    batch = keyed(5)
+    async with asyncio.timeout(10):
+        while not all(isinstance(one, str) for one in await publisher.publish(batch, math.inf)):
+            pass
+    got = []
+    async with asyncio.timeout(10):
+        while len(got) < 5:
+            with contextlib.suppress(ForebayError):
+                taken = await driver.receive(10, 0.5)
+                got += [one.message.id for one in taken]
+                await driver.settle([Settlement(one) for one in taken])
+    assert got == [one.id for one in batch]
+
+
+async def test_a_group_made_after_dead_letters_were_returned_counts_from_its_beginning(opened, nats):
+    driver = await opened(nats)
+    batch = keyed(3)
+    await driver.publish(batch, math.inf)
+    taken = await take(driver, 3)
+    await driver.settle([Settlement(one, Ending.DEAD) for one in taken])
+    assert await driver.return_dead([one.id for one in batch]) == 3
+    late = await opened(nats, group="audit")
+    await driver.publish(keyed(2), math.inf)
+    await late.settle([Settlement(one) for one in await take(late, 2)])
+    counts = await late.counts()
+    assert (counts.accepted, counts.done, counts.waiting) == (2, 2, 0)
+
+
+async def test_a_server_that_turns_us_away_for_a_while_finds_us_back(opened, required):
+    required(NATS)
+    with NATS(settings="authorization { user: me, password: one }") as broker:
+        driver = await driver_of_nats.connect(parse(f"nats://me:one@127.0.0.1:{broker.port}/orders?lease=2s"))
+        path = Path(broker.folder) / "nats.conf"
+        right = path.read_text()
+        path.write_text(right.replace("password: one", "password: two"))
+        pid = broker.pid
+        os.kill(pid, signal.SIGHUP)
+        async with asyncio.timeout(10):
+            while isinstance((await driver.publish(keyed(1), math.inf))[0], str):
+                await asyncio.sleep(0.05)
+        path.write_text(right)
+        os.kill(pid, signal.SIGHUP)
+        async with asyncio.timeout(10):
+            while not isinstance((await driver.publish(keyed(1), math.inf))[0], str):
+                await asyncio.sleep(0.05)
+        await driver.close()
+
+
+async def test_a_topic_is_not_taken_for_the_stream_beside_another(opened, nats):
+    await (await driver_of_nats.connect(parse(f"{nats.url}/{opened.topic}-notes"))).close()
+    with pytest.raises(UsageError, match="is a topic"):
+        await opened(nats)
+
+
+async def test_a_refused_half_does_not_make_the_stored_half_refused(opened, nats, monkeypatch):
+    driver = await opened(nats)
+    batch = keyed(4)
+    monkeypatch.setattr(storing, "LARGEST_BATCH", 2)
+    stored = storing._stored_as_one
+
+    async def half(wire, frames, what):
+        places = await stored(wire, frames, what)
+        if frames[0].data == b"2":
+            raise Unavailable("the connection went when it was said again, one by one")
+        return places
+
+    monkeypatch.setattr(storing, "_stored_as_one", half)
+    answers = await driver.publish(batch, math.inf)
+    assert [isinstance(one, str) for one in answers] == [True, True, False, False]
+
+
+async def test_a_server_that_stood_still_while_it_was_asked_takes_no_attempt_for_it(opened, own_server):
+    broker = own_server(NATS)
+    driver, publisher = await opened(broker, lease="20s"), await opened(broker, lease="20s")
+    await publisher.publish(keyed(1), math.inf)
+    os.kill(broker.pid, signal.SIGSTOP)
+    with contextlib.suppress(ForebayError):
+        await driver.receive(1, 0.2)
+    os.kill(broker.pid, signal.SIGCONT)
+    [one] = await take(driver, 1)
+    assert one.attempt == 1
+
+
+async def test_what_a_paused_worker_holds_back_goes_to_others(opened, nats):
+    paused, busy = await opened(nats, order="key"), await opened(nats, order="key")
+    first, second = keyed(2)
+    await busy.publish([first, second], math.inf)
+    [one] = await take(busy, 1)
+    assert await paused.receive(10, 0.2) == []  # the second is in its hands, and it does not ask again
+    await busy.settle([Settlement(one)])
+    [two] = await take(busy, 1)
+    assert (two.message.id, two.attempt) == (second.id, 1)
+
+
+async def test_a_connection_that_the_server_ends_with_an_error_is_made_anew(opened, nats):
+    driver = await opened(nats)
+    driver._wire.send([b"NONSENSE\r\n"])
+    async with asyncio.timeout(10):
+        while driver._wire.connected:
+            await asyncio.sleep(0.01)
+        while not isinstance((await driver.publish(keyed(1), math.inf))[0], str):
+            await asyncio.sleep(0.05)
+
+
+async def test_no_consumer_is_passed_over_when_another_goes_between_two_pages(opened, nats, monkeypatch):
+    driver = await opened(nats)
+    api = Api(driver._wire)
+    names = [f"a{n:03}" for n in range(300)]
+    made = [
+        {"stream_name": opened.topic, "config": {"durable_name": name, "ack_policy": "explicit", "mem_storage": True}}
+        for name in names
+    ]
+    await api.ask_all(
+        [(f"CONSUMER.DURABLE.CREATE.{opened.topic}.{name}", one) for name, one in zip(names, made, strict=True)]
+    )
+    listed, pages = api.info, 0
+
+    async def info(subject, request=None):
+        nonlocal pages
+        answer = await listed(subject, request)
+        pages += 1
+        if pages == 1:
+            await api.ask(f"CONSUMER.DELETE.{opened.topic}.a000")
+        return answer
+
+    monkeypatch.setattr(api, "info", info)
+    assert set(names[1:]) <= {one["name"] for one in await api.consumers(opened.topic)}
+
+
+async def test_nothing_is_trimmed_while_the_consumer_of_a_known_group_is_missing(opened, nats, monkeypatch):
+    monkeypatch.setattr("forebay.queue.drivers.nats.trimming.TRIM_SECONDS", 0.0)
+    owner, audit = await opened(nats), await opened(nats, group="audit")
+    batch = keyed(5)
+    await owner.publish(batch, math.inf)
+    await Api(owner._wire).ask(f"CONSUMER.DELETE.{opened.topic}.{opened.topic}")
+    await audit.settle([Settlement(one) for one in await take(audit, 5)])
+    await audit._group.trimmer.trim()
+    with contextlib.suppress(Unavailable):
+        await owner.receive(5, 0.1)
+    assert [one.message.id for one in await take(owner, 5)] == [one.id for one in batch]
+
+
+async def test_a_group_finds_all_that_a_stream_made_anew_holds(opened, nats):
+    driver, audit = await opened(nats), await opened(nats, group="audit")
+    await driver.publish(keyed(5), math.inf)
+    await audit.settle([Settlement(one) for one in await take(audit, 5)])
+    await Api(driver._wire).ask(f"STREAM.DELETE.{opened.topic}")
+    batch = keyed(3)
+    await driver.publish(batch, math.inf)
+    got = []
+    async with asyncio.timeout(10):
+        while len(got) < 3:
+            with contextlib.suppress(ForebayError):
+                got += await audit.receive(5, 0.2)
+    assert [one.message.id for one in got] == [one.id for one in batch]
+    await audit.settle([Settlement(one) for one in got])
+    counts = await audit.counts()
+    assert (counts.accepted, counts.done) == (3, 3)
+
+
+async def test_a_lease_that_ends_while_the_server_is_silent_is_not_renewed_by_a_late_answer(opened, own_server):
+    broker = own_server(NATS)
+    driver, other = await opened(broker), await opened(broker)
+    await driver.publish(keyed(1), math.inf)
+    [held] = await take(driver, 1)
+    os.kill(broker.pid, signal.SIGSTOP)
+    renewing = asyncio.create_task(driver.extend([held]))
+    await asyncio.sleep(2.2)
+    os.kill(broker.pid, signal.SIGCONT)
+    with contextlib.suppress(ForebayError):
+        await renewing
+    assert await driver.settle([Settlement(held)]) == [False]
+    assert other is not driver
