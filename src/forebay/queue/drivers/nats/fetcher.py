@@ -116,9 +116,13 @@ class Fetcher:
             raise
         finally:
             for pull in pulls:
-                self._wire.stop_listening(
-                    pull.ear, 0.0 if pull.ended else SILENT_SECONDS if silent else STRAGGLERS_SECONDS
-                )
+                self._leave(pull, silent)
+
+    def _leave(self, pull: _Pull, silent: bool) -> None:
+        if silent and not pull.ended:  # to stop now would let the server throw away what it is about to hand out
+            asyncio.get_running_loop().call_later(SILENT_SECONDS, self._wire.stop_listening, pull.ear, 0.0)
+        else:
+            self._wire.stop_listening(pull.ear, 0.0 if pull.ended else STRAGGLERS_SECONDS)
 
     def _begin(self, way: Way, limit: int, wait: float) -> _Pull:
         pull = _Pull(way, limit, self._told.set, self.found)
