@@ -63,7 +63,7 @@ def test_pamqp_reads_the_frames_that_are_written_by_hand(message, frame_max):
         data = data[length:]
     assert (read[0].exchange, read[0].routing_key, read[0].mandatory) == ("an exchange", "a key", True)
     properties = read[1].properties
-    assert (properties.message_id or "", properties.delivery_mode) == (id, 2)
+    assert (properties.message_id or properties.headers["forebay-id"], properties.delivery_mode) == (id, 2)
     assert (properties.priority or 0) == min(max(message.priority, 0), 31)
     assert b"".join(piece.value for piece in read[2:]) == message.body
     assert all(len(piece.value) <= frame_max - frames.OVERHEAD for piece in read[2:])

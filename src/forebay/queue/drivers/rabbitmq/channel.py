@@ -14,6 +14,9 @@ from pamqp.base import Frame
 
 from forebay.queue.drivers.rabbitmq import frames
 from forebay.queue.drivers.rabbitmq.frames import Arrival, Properties
+from forebay.queue.headers import ID
+
+_CLOSE, _CLOSE_OK = b"\x00\x14\x00\x28", b"\x00\x14\x00\x29"
 
 Hear = Callable[[Arrival], None]
 """Called with each delivery of a consumer, from within the loop; it must not fail."""
@@ -101,7 +104,7 @@ class Channel:
         self._pieces: list[bytes] = []
         self._missing_bytes = 0
         self._published = 0
-        self._unconfirmed: dict[int, tuple[Confirms, int, str]] = {}
+        self._unconfirmed: dict[int, tuple[Confirms, int, tuple[bytes, str]]] = {}
 
     def ask(self, question: Frame) -> asyncio.Future[Frame]:
         """Send a question; its answer comes in the order of asking, and is dropped when nobody waits any longer.
@@ -159,7 +162,7 @@ class Channel:
         parts = []
         for place, (method, (id, header, body)) in enumerate(zip(methods, contents, strict=True)):
             self._published += 1
-            self._unconfirmed[self._published] = confirms, place, id
+            self._unconfirmed[self._published] = confirms, place, (frames.route_published(method), id)
             parts.append(frames.message_frames(self.number, method, header, body, self._way.frame_max))
         self._way.write(b"".join(parts))
         return confirms
@@ -196,8 +199,8 @@ class Channel:
             whole: the frame with its beginning and end, as pamqp wants it.
         """
         if self.closed is not None:
-            if kind == frames.METHOD and payload[:4] == b"\x00\x14\x00\x29":  # the answer to our close
-                self._way.forget(self.number)
+            if kind == frames.METHOD:
+                self._hear_last(payload[:4])
         elif kind == frames.BODY:
             self._pieces.append(payload)
             self._missing_bytes -= len(payload)
@@ -209,6 +212,13 @@ class Channel:
                 self._complete()
         else:
             self._hear_method(int.from_bytes(payload[:4], "big"), payload, whole)
+
+    def _hear_last(self, method: bytes) -> None:
+        """After our close: its answer, before which the broker's own close may come, and wants an answer as well."""
+        if method == _CLOSE:
+            self._way.write(pamqp_frame.marshal(commands.Channel.CloseOk(), self.number))
+        elif method == _CLOSE_OK:
+            self._way.forget(self.number)
 
     def _hear_method(self, what: int, payload: bytes, whole: bytes) -> None:
         if what in {frames.DELIVER, frames.RETURN}:
@@ -232,7 +242,8 @@ class Channel:
     def _complete(self) -> None:
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         if int.from_bytes(self._method[:4], "big") == frames.RETURN:
-            self._returned(self._properties.id)
+            id = self._properties.id or str(self._properties.headers.get(ID, ""))
+            self._returned((frames.route_returned(self._method), id))
             return
         tag, redelivered = frames.read_delivery(self._method)
         consumer = self._consumers.get(frames.consumer_of(self._method))
@@ -243,9 +254,9 @@ class Channel:
         else:
             self.requeue([tag])
 
-    def _returned(self, id: str) -> None:
+    def _returned(self, returned: tuple[bytes, str]) -> None:
         for confirms, place, waiting in self._unconfirmed.values():  # the oldest first: those come back first
-            if waiting == id and place not in confirms.returned:
+            if waiting == returned and place not in confirms.returned:
                 confirms.returned.add(place)
                 return
 

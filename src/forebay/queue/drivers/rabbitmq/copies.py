@@ -7,7 +7,11 @@ both copies, never none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from forebay.clock import Clock
+from forebay.errors import TooLarge
 from forebay.message import Message
 from forebay.queue.drivers.rabbitmq.address import Address
 from forebay.queue.drivers.rabbitmq.frames import publish_method
@@ -71,11 +75,24 @@ class Copies:
     def _content(
         self, message: Message, attempts: int, crashes: int = 0, due_at: float = 0.0
     ) -> tuple[str, bytes, bytes]:
-        return content_of(
-            message,
-            self.publisher.frame_max,
-            tried=attempts,
-            crashes=crashes,
-            due_at=due_at,
-            sorted_by_priority=self._sorted,
-        )
+        write = partial(content_of, tried=attempts, crashes=crashes, due_at=due_at, sorted_by_priority=self._sorted)
+        room = frame_max = self.publisher.frame_max
+        while True:
+            try:
+                return write(message, frame_max)
+            except TooLarge:  # an end that could never be written would hold up all others
+                if not message.headers:
+                    raise
+                room //= 2
+                message = message.replace(headers=_fitting(message.headers, room))
+
+
+def _fitting(headers: Mapping[str, str], room: int) -> dict[str, str]:
+    """Return as many headers as fit into so many bytes, the shortest first: those that tell the story are short."""
+    kept = {}
+    for name, text in sorted(headers.items(), key=lambda header: len(header[1])):
+        room -= len(name.encode("utf-8", "replace")) + len(text.encode("utf-8", "replace"))
+        if room < 0:
+            break
+        kept[name] = text
+    return kept

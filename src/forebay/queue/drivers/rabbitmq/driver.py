@@ -13,7 +13,7 @@ from pamqp import commands
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
-from forebay.errors import ForebayError, Missing, QueueFull, Unavailable
+from forebay.errors import ForebayError, Missing, QueueFull, Unavailable, Unknown
 from forebay.message import Message
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Features, Found, Settlement
 from forebay.queue.drivers.rabbitmq import topology
@@ -43,6 +43,9 @@ FEATURES = Features(
     totals=False,
     lanes=4,
 )
+
+ROOM_FOR_THE_STORY = 4_096
+"""Bytes of a frame that a message's own headers leave to those that tell of its failures."""
 
 
 class Source(Protocol):
@@ -196,7 +199,7 @@ class RabbitMQQueue:
         now = self._clock.time()
         if not message.accepted_at:
             message = message.replace(accepted_at=now)
-        content = content_of(message, self._publisher.frame_max, sorted_by_priority=self._sorted)
+        content = content_of(message, self._publisher.frame_max - ROOM_FOR_THE_STORY, sorted_by_priority=self._sorted)
         if message.not_before > now:
             return await self._later.way(message.not_before - now), content
         return self._to_topic, content
@@ -306,27 +309,34 @@ class RabbitMQQueue:
     async def purge(self) -> int:
         """Remove what waits or retries; what is not due yet for any group goes with the group of the topic."""
         source = self._check()
-        purged = source.purge()
         async with self._consuming.asking() as channel:
-            answer = await answered(channel.ask(commands.Queue.Purge(queue=self._address.queue)))
-            purged += count_of(answer)
-        if not self._address.asked.ephemeral:
-            purged += await self._retries.purge()
-        if self._address.own_group:
-            purged += await self._later.purge()
+            purged = source.purge()
+            try:
+                answer = await answered(channel.ask(commands.Queue.Purge(queue=self._address.queue)))
+                purged += count_of(answer) + await self._purge_ladders()
+            except ForebayError as error:
+                raise Unknown(f"RabbitMQ may have removed a part of what waits: {error.what}") from error
         self._discarded += purged
         return purged
+
+    async def _purge_ladders(self) -> int:
+        purged = 0 if self._address.asked.ephemeral else await self._retries.purge()
+        return purged + (await self._later.purge() if self._address.own_group else 0)
 
     async def close(self) -> None:
         """Release what is leased to this process, and let go of the broker."""
         if self._closed:
             return
         self._closed = True
-        if self._source is not None:
-            await self._source.close()
-        if self._address.asked.ephemeral:
-            await self._vanish()
-        await asyncio.gather(self._publishing.close(), self._consuming.close())
+        try:
+            if self._source is not None:
+                await self._source.close()
+            if self._address.asked.ephemeral:
+                await self._vanish()
+            await asyncio.gather(self._publishing.close(), self._consuming.close())
+        finally:  # cancelled: a connection that nobody ends would hold what it has for ever
+            self._publishing.kill()
+            self._consuming.kill()
 
     async def _vanish(self) -> None:
         """Delete the queue of a subscriber of its own; where that fails, it expires."""

@@ -114,6 +114,16 @@ def message_frames(channel: int, method: bytes, header: bytes, body: bytes, fram
     return b"".join(parts)
 
 
+def route_published(payload: bytes) -> bytes:
+    """Return exchange and routing key of what :func:`publish_method` wrote, comparable with `route_returned`."""
+    return payload[6:-1]
+
+
+def route_returned(payload: bytes) -> bytes:
+    """Return exchange and routing key of a message that the broker returns."""
+    return payload[7 + payload[6] :]
+
+
 def read_delivery(payload: bytes) -> tuple[int, bool]:
     """Return the tag of a delivery, and whether it was out before."""
     at = 5 + payload[4]  # after the consumer's tag
@@ -153,7 +163,10 @@ def read_header(payload: bytes) -> tuple[int, Properties]:
 
 
 def read_table(data: bytes, at: int, end: int) -> dict[str, Any]:
-    """Return a table of headers; texts quickly, all other types by pamqp."""
+    """Return a table of headers; texts quickly, all other types by pamqp.
+
+    A value that cannot be read is left out, and so is what follows one whose length cannot be told.
+    """
     table: dict[str, Any] = {}
     while at < end:
         begin = at + 1 + data[at]
@@ -162,9 +175,19 @@ def read_table(data: bytes, at: int, end: int) -> dict[str, Any]:
             at = begin + 5 + _LONG.unpack_from(data, begin + 1)[0]
             table[name] = data[begin + 5 : at].decode("utf-8", "replace")
         else:
-            length, table[name] = decode.embedded_value(data[begin:end])
-            at = begin + length
+            try:
+                length, table[name] = decode.embedded_value(data[begin:end])
+            except (ValueError, RecursionError, struct.error):  # a year beyond 9999, nesting without end
+                length = _length_of_value(data, begin)
+            at = begin + length if length else end
     return table
+
+
+def _length_of_value(data: bytes, begin: int) -> int:
+    """Return the bytes that an unreadable value takes with its type; 0: nobody knows."""
+    if data[begin] in b"AFx":
+        return 5 + int(_LONG.unpack_from(data, begin + 1)[0])
+    return 9 if data[begin] in b"TLld" else 0
 
 
 def _short(text: str) -> bytes:

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 
 from pamqp import commands
 
-from forebay.errors import ForebayError, Unavailable, UsageError
+from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
 from forebay.queue.driver import DeadLetter
 from forebay.queue.drivers.rabbitmq.channel import Channel
 from forebay.queue.drivers.rabbitmq.copies import Copies
@@ -121,8 +121,7 @@ class Letters:
         end = asyncio.get_running_loop().time() + LOCK_SECONDS
         while True:
             try:
-                async with self._link.asking() as trial:
-                    await answered(trial.ask(commands.Queue.Declare(queue=f"{self._queue}.lock", exclusive=True)))
+                await self._try_alone()
                 return
             except UsageError as error:
                 if "RESOURCE_LOCKED" not in error.what:
@@ -130,6 +129,15 @@ class Letters:
                 if asyncio.get_running_loop().time() > end:
                     raise Unavailable(f"another process reads the dead letters of {self._queue!r}") from error
                 await asyncio.sleep(PAUSE)
+
+    async def _try_alone(self) -> None:
+        lock = f"{self._queue}.lock"
+        async with self._link.asking() as trial:
+            try:
+                await answered(trial.ask(commands.Queue.Declare(queue=lock, exclusive=True)))
+            except BaseException:  # cancelled, it may be ours all the same, and would be for as long as we live
+                trial.ask(commands.Queue.Delete(queue=lock))
+                raise
 
     async def _unlock(self) -> None:
         with suppress(ForebayError):  # the connection is gone, and the lock with it
@@ -168,11 +176,14 @@ class Letters:
         channel.ack(gone)
         channel.requeue([tag for tag in tags if tag not in removed])
         end = asyncio.get_running_loop().time() + 2.0
-        with suppress(ForebayError):  # the connection is gone, and the broker puts all back by itself
+        try:
             while await message_count(channel, self._queue) < len(tags) - len(removed):
                 if asyncio.get_running_loop().time() > end:
                     break  # somebody removes letters by other means
                 await asyncio.sleep(PAUSE)
+        except ForebayError as error:  # the connection is gone, and the broker puts all back by itself
+            if gone:
+                raise Unknown(f"RabbitMQ may not have heard which dead letters are over: {error.what}") from error
 
 
 def _name_of(arrival: Arrival) -> str:

@@ -91,6 +91,8 @@ class Link:
             async with asyncio.timeout(CONNECT_SECONDS):
                 if self._connection is None or self._connection.closed is not None:
                     self._connection = await connect(self._account, self._purpose, CONNECT_SECONDS)
+                if self._closed:  # meanwhile
+                    self.kill()
                 return await self._connection.channel(confirming)
         except Closed as error:
             raise self._refusal(error) from error
@@ -112,7 +114,7 @@ class Link:
         return Unavailable(f"RabbitMQ at {self._account!r}: {error}")
 
     def kill(self) -> None:
-        """Let go of the connection as a process that dies."""
+        """Let go of the connection at once, as a process that dies does."""
         self._closed = True
         if self._connection is not None:
             self._connection.abort("killed")

@@ -65,7 +65,7 @@ def content_of(
     due_at: float = 0.0,
     sorted_by_priority: bool = False,
 ) -> tuple[str, bytes, bytes]:
-    """Return AMQP's id, the payload of the header frame, and the body of a message.
+    """Return the id, the payload of the header frame, and the body of a message.
 
     Arguments:
         message: it.
@@ -94,7 +94,7 @@ def content_of(
     header = content_header(len(message.body), properties)
     if len(header) > frame_max - OVERHEAD:
         raise TooLarge(f"the headers of {message.id} take {len(header)} bytes, and RabbitMQ takes {frame_max}")
-    return id, header, message.body
+    return message.id, header, message.body
 
 
 def _plain(headers: Mapping[str, str]) -> dict[str, str]:
