@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -44,6 +44,11 @@ async def existing(admin: Admin, url: URL) -> TopicInfo:
     if group is not None and topic.groups:
         _one(f"group {group} of {topic.name}", group, dict.fromkeys(topic.groups, topic))
     return topic
+
+
+def groups_meant(url: URL, topic: TopicInfo) -> Sequence[str]:
+    """Return the group that a URL names, or else all of its topic."""
+    return [url.options["group"]] if "group" in url.options else topic.groups or [topic.name]
 
 
 async def open_existing(text: str) -> Driver:

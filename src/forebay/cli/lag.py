@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from forebay.cli.existing import administered, existing
+from forebay.cli.existing import administered, existing, groups_meant
 from forebay.cli.output import Exit, json_line, table
 from forebay.cli.running import Interruption, run
 from forebay.cli.topics import lag_row
@@ -64,10 +64,9 @@ async def _show(url: str, as_json: bool, watch: bool) -> int:
 async def _groups(admin: Admin, url: URL) -> AsyncIterator[dict[str, Driver]]:
     """Open the topic for each of its groups, or for the one that the URL names."""
     topic = await existing(admin, url)
-    groups = [url.options["group"]] if "group" in url.options else topic.groups or [topic.name]
     async with contextlib.AsyncExitStack() as stack:
         drivers = {}
-        for group in groups:
+        for group in groups_meant(url, topic):
             drivers[group] = await open_driver(url.with_options(group=group))
             stack.push_async_callback(drivers[group].close)
         yield drivers

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from forebay.cli.existing import administered, existing
+from forebay.cli.existing import administered, existing, groups_meant
 from forebay.cli.output import confirm, json_line, table
 from forebay.cli.running import run
 from forebay.errors import UsageError
@@ -133,9 +133,8 @@ async def _remove(url: str, group: str | None) -> None:
 async def _purge(url: str) -> list[tuple[str, int]]:
     async with administered(url) as (full, admin):
         topic = await existing(admin, full)
-    groups = [full.options["group"]] if "group" in full.options else topic.groups or [topic.name]
     purged = []
-    for group in groups:
+    for group in groups_meant(full, topic):
         driver = await open_driver(full.with_options(group=group))
         try:
             purged.append((group, await driver.purge()))

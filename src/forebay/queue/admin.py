@@ -141,6 +141,11 @@ class Admin(Protocol):
         ...
 
 
+def fine(setting: str, value: str) -> Finding:
+    """Return the finding of a setting that is as it should be."""
+    return Finding(severity=Severity.FINE, setting=setting, value=value)
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings in the order of their severity."""
     return sorted(findings, key=lambda finding: list(Severity).index(finding.severity))

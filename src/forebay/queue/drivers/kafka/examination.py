@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from forebay.durability import Durability
-from forebay.queue.admin import Finding, Severity
+from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.kafka.address import DEAD, LARGEST
 from forebay.queue.drivers.kafka.soundness import TopicSettings, durability_of
 
@@ -216,5 +216,5 @@ def _judged(
 ) -> Finding:
     shown = "not set" if value is None else value
     if not bad:
-        return Finding(severity=Severity.FINE, setting=setting, value=shown)
+        return fine(setting, shown)
     return Finding(severity=severity, setting=setting, value=shown, why=why, mend=mend)

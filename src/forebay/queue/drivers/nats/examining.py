@@ -13,6 +13,7 @@ from forebay.queue.drivers.nats.structures import ATOMIC_SINCE, SECOND, Way, ver
 LOSES, WARNS = Severity.LOSES, Severity.WARNS
 SHORTEST_WINDOW = 60 * SECOND
 SYNC_SINCE = (2, 10)
+NEARLY_FULL = 0.8
 
 
 @dataclass(frozen=True)

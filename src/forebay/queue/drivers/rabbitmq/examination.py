@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forebay.durability import Durability
-from forebay.queue.admin import Finding, Severity
+from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.rabbitmq.address import EACH_EXPIRES
 from forebay.queue.drivers.rabbitmq.management import Flag, Node, Queue
 
@@ -54,7 +54,7 @@ def findings_of_queue(queue: Queue, machines: int) -> list[Finding]:
     if _is_each(queue):
         return []
     found = [*_that_drop(queue), *_that_vanish(queue), *_that_give_up(queue), *_that_break(queue, machines)]
-    return found or [Finding(severity=Severity.FINE, setting=queue.name, value=f"{queue.type}, durable, no limits")]
+    return found or [fine(queue.name, f"{queue.type}, durable, no limits")]
 
 
 def _that_drop(queue: Queue) -> Iterable[Finding]:

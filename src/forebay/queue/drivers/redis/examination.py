@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from forebay.queue.admin import Finding, Severity
+from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.redis.proof import Proof
 from forebay.queue.drivers.redis.scripts import key_of
 from forebay.url import URL
 
-LOSES, WARNS, FINE = Severity.LOSES, Severity.WARNS, Severity.FINE
+LOSES, WARNS = Severity.LOSES, Severity.WARNS
 
 MENDED: Final = {
     "Redis": ((6, 2, 20), (7, 2, 11), (7, 4, 6), (8, 0, 4), (8, 2, 2)),
@@ -53,14 +53,10 @@ def _kept_for_ever(key: str, milliseconds: int) -> Finding | None:
     return Finding(severity=LOSES, setting=f"TTL {key}", value=f"{milliseconds} ms", why=why, mend=mend)
 
 
-def _fine(setting: str, value: str) -> Finding:
-    return Finding(severity=FINE, setting=setting, value=value)
-
-
 def _log(proof: Proof) -> Finding:
     value = proof.settings.get("appendonly", "unknown")
     if value == "yes":
-        return _fine("appendonly", value)
+        return fine("appendonly", value)
     why = "a restart of the server loses what was accepted since its last snapshot, or all of it"
     mend = "CONFIG SET appendonly yes, and the same line in redis.conf"
     return Finding(severity=LOSES, setting="appendonly", value=value, why=why, mend=mend)
@@ -70,7 +66,7 @@ def _sync(proof: Proof) -> list[Finding]:
     value = proof.settings.get("appendfsync", "unknown")
     mend = "CONFIG SET appendfsync always, and the same line in redis.conf"
     if value == "always":
-        findings = [_fine("appendfsync", value)]
+        findings = [fine("appendfsync", value)]
     elif value == "everysec":
         why = "a power cut loses what was accepted in the last second or two"
         findings = [Finding(severity=WARNS, setting="appendfsync", value=value, why=why, mend=mend)]
@@ -88,7 +84,7 @@ def _sync(proof: Proof) -> list[Finding]:
 def _eviction(proof: Proof) -> Finding:
     value = proof.settings.get("maxmemory-policy", "unknown")
     if not value.startswith("allkeys"):
-        return _fine("maxmemory-policy", value)  # our keys never expire, so the volatile policies spare them
+        return fine("maxmemory-policy", value)  # our keys never expire, so the volatile policies spare them
     mend = "CONFIG SET maxmemory-policy noeviction, and the same line in redis.conf"
     if proof.evicts:
         why = "when the memory is full the server drops messages, a whole group at once"
@@ -107,14 +103,14 @@ def _memory(proof: Proof) -> Finding:
         why = f"{used / limit:.0%} of it is used; when it is full, publishing is refused"
         mend = "raise maxmemory, add workers, or limit the places"
         return Finding(severity=WARNS, setting="maxmemory", value=str(limit), why=why, mend=mend)
-    return _fine("maxmemory", str(limit))
+    return fine("maxmemory", str(limit))
 
 
 def _open_door(proof: Proof, url: URL) -> Finding:
     value, bind = proof.settings.get("protected-mode", "unknown"), proof.settings.get("bind", "")
     local = all(address.lstrip("-") in {"127.0.0.1", "::1"} for address in bind.split()) and bool(bind)
     if value != "no" or local or url.password:
-        return _fine("protected-mode", value)
+        return fine("protected-mode", value)
     why = "whoever reaches the port can read and remove all messages"
     mend = "ACL SETUSER with a password for forebay, and CONFIG SET protected-mode yes"
     return Finding(severity=WARNS, setting="protected-mode", value=value, why=why, mend=mend)
@@ -125,7 +121,7 @@ def _version(proof: Proof) -> Finding:
     lines = MENDED[proof.product]
     first = next((mended for mended in lines if mended[:2] == parts[:2]), None)
     if not parts or parts > lines[-1] or (first is not None and parts >= first):
-        return _fine("version", proof.version)
+        return fine("version", proof.version)
     why = "whoever may run scripts may run anything on the machine of the server (CVE-2025-49844)"
     mend = f"upgrade to {'.'.join(map(str, first or lines[-1]))} or newer, unless your distribution has mended it"
     return Finding(severity=WARNS, setting="version", value=proof.version, why=why, mend=mend)
@@ -158,7 +154,7 @@ def _disk(proof: Proof) -> list[Finding]:
     return [
         Finding(severity=WARNS, setting=name, value=value, why=why, mend=mend)
         if (value := proof.facts[name]) != "ok"
-        else _fine(name, value)
+        else fine(name, value)
         for name, why in told.items()
         if name in proof.facts
     ]

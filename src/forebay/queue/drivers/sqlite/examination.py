@@ -13,7 +13,7 @@ import apsw
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError
-from forebay.queue.admin import Finding, Severity
+from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.sqlite.disk import IN_MEMORY, OVER_A_NETWORK
 from forebay.queue.drivers.sqlite.reading import counts
 from forebay.queue.drivers.sqlite.rows import one_value, rows
@@ -49,7 +49,7 @@ def examine_file(connection: apsw.Connection, path: str) -> Iterator[Finding]:
     yield _sound(connection, Path(path))
     mode = connection.pragma("journal_mode")
     if mode == "wal":
-        yield _fine("journal_mode", mode)
+        yield fine("journal_mode", mode)
     else:
         why = "a program other than forebay has changed it, or made the file; forebay changes it when it opens a topic"
         yield Finding(
@@ -71,7 +71,7 @@ def examine_books(connection: apsw.Connection, topic: str, now: float) -> Iterat
         lost = counts(connection, number, now).lost
         setting = f"messages of {topic_name}, group {name}"
         if not lost:
-            yield _fine(setting, "all accounted for")
+            yield fine(setting, "all accounted for")
         else:
             why = "accepted messages are neither waiting nor done nor dead: another program has changed the tables"
             mend = "keep other programs away from the file, and send these messages again"
@@ -84,22 +84,18 @@ def unreadable(error: ForebayError) -> Finding:
     return Finding(severity=Severity.LOSES, setting="file", value="not readable", why=error.what, mend=mend)
 
 
-def _fine(setting: str, value: str) -> Finding:
-    return Finding(severity=Severity.FINE, setting=setting, value=value)
-
-
 def _library() -> Finding:
     version = apsw.sqlite_lib_version()
     try:
         check_version()
     except ForebayError as error:
         return Finding(severity=Severity.LOSES, setting="SQLite", value=version, why=error.what, mend=error.hint)
-    return _fine("SQLite", version)
+    return fine("SQLite", version)
 
 
 def _sync(synchronous: str) -> Finding:
     if synchronous == "full":
-        return _fine("synchronous", synchronous)
+        return fine("synchronous", synchronous)
     why = "a power cut loses what was accepted since the log was last synced"
     mend = "leave ?synchronous= out of the URL, of every program on this file"
     return Finding(severity=Severity.LOSES, setting="synchronous", value=synchronous, why=why, mend=mend)
@@ -114,7 +110,7 @@ def _disk(file_system: str) -> Finding:
     if file_system in IN_MEMORY:
         why = "it lies in memory: a restart of the machine empties it"
         return Finding(severity=Severity.LOSES, setting=setting, value=value, why=why, mend="put the file on a disk")
-    return _fine(setting, value)
+    return fine(setting, value)
 
 
 def _space(folder: Path) -> Finding:
@@ -130,7 +126,7 @@ def _space(folder: Path) -> Finding:
         )
     setting, value = "free space", f"{free >> 20:,} MiB"
     if free >= LITTLE_SPACE:
-        return _fine(setting, value)
+        return fine(setting, value)
     why = "when the disk is full nothing more is accepted, and nothing is settled"
     return Finding(severity=Severity.WARNS, setting=setting, value=value, why=why, mend="free some space on this disk")
 
@@ -149,7 +145,7 @@ def _access(path: Path) -> Iterator[Finding]:
         why = "every account of this machine can change or remove the messages"
         yield Finding(severity=Severity.WARNS, setting="permissions", value=mode, why=why, mend=f"chmod o= {path}")
     else:
-        yield _fine("permissions", mode)
+        yield fine("permissions", mode)
     if status.st_nlink > 1:
         why = "under its other name the file has another log: two programs would damage it"
         mend = "remove the other name, or make it a symbolic link"
@@ -160,7 +156,7 @@ def _log(log: Path) -> Finding:
     size = log.stat().st_size if log.exists() else 0
     value = f"{size >> 20:,} MiB"
     if size < LONG_LOG:
-        return _fine("log", value)
+        return fine("log", value)
     why = "it is not copied back, since a program holds an old view of the file: it fills the disk in the end"
     mend = f"end the long read: fuser -v {log}"
     return Finding(severity=Severity.WARNS, setting="log", value=value, why=why, mend=mend)
@@ -174,6 +170,6 @@ def _sound(connection: apsw.Connection, path: Path) -> Finding:
         return Finding(severity=Severity.WARNS, setting="quick_check", value="not done", why=why, mend=mend)
     found = str(one_value(connection, "PRAGMA quick_check(1)", ()))
     if found == "ok":
-        return _fine("quick_check", found)
+        return fine("quick_check", found)
     mend = f"stop all programs on it, then: sqlite3 {path} .recover"
     return Finding(severity=Severity.LOSES, setting="quick_check", value=found, why="the file is damaged", mend=mend)
