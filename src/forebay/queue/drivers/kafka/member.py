@@ -114,11 +114,10 @@ class Member(Poller):
 
     def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
         parts = [(one.topic, one.partition) for one in partitions]
-        self._paused -= set(parts)
         self.holdings.assign(parts)
 
     def _revoked(self, consumer: Any, partitions: list[Any]) -> None:
-        leaving = self.holdings.withdraw((one.topic, one.partition) for one in partitions)
+        leaving = self._withdraw(partitions)
         if not self._stopping.is_set():
             self.holdings.wait_for_end(leaving, min(GRACE_SECONDS, self._address.lease / 2))
         self.holdings.end(leaving)  # first: what ends from now on must not be believed to be committed
@@ -127,7 +126,12 @@ class Member(Poller):
 
     def _lost(self, consumer: Any, partitions: list[Any]) -> None:
         """Others have these partitions already: committing now would undo their work."""
-        self.holdings.end(self.holdings.withdraw((one.topic, one.partition) for one in partitions))
+        self.holdings.end(self._withdraw(partitions))
+
+    def _withdraw(self, partitions: list[Any]) -> list[Assignment]:
+        parts = [(one.topic, one.partition) for one in partitions]
+        self._let_go_on(parts)
+        return self.holdings.withdraw(parts)
 
     def _leave(self) -> None:
         with contextlib.suppress(KafkaException):

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -194,6 +194,13 @@ class Poller:
         if resume := (self._paused - wanted) & held:
             self._consumer.resume([TopicPartition(*part) for part in resume])
         self._paused = wanted
+
+    def _let_go_on(self, parts: Iterable[Part]) -> None:
+        """Resume partitions that leave: the client keeps a pause for the day on which they come again."""
+        if resume := self._paused.intersection(parts):
+            self._paused -= resume
+            with contextlib.suppress(KafkaException):  # the client has closed them already
+                self._consumer.resume([TopicPartition(*part) for part in resume])
 
     def _purge(self) -> int:
         ended = self.holdings.purge()
