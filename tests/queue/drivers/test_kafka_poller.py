@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from confluent_kafka import Producer
 
-from driving import take, until_counts
+from driving import messages, take, until_counts
+from forebay.errors import Unavailable
 from forebay.queue.driver import Settlement
 from forebay.queue.drivers.kafka import poller
 from kafka_drivers import opening
@@ -40,3 +42,45 @@ async def test_a_partition_that_was_held_back_when_it_left_brings_messages_when_
     again = await take(first, 40)
     assert await first.settle([Settlement(one) for one in again]) == [True] * 40
     await until_counts(first, waiting=0, in_work=0, done=40)
+
+
+async def test_purge_counts_only_what_had_not_ended(opened):
+    first = await opened(partitions=1)
+    await first.publish(messages(4), math.inf)
+    _, *others = await take(first, 4)
+    await first.settle([Settlement(one) for one in others[:2]])
+    await first.close()
+    second = await opened()
+    assert await second.purge() == 2
+    counts = await until_counts(second, done=2, discarded=2, waiting=0)
+    assert counts.lost == 0
+
+
+async def test_purge_of_who_consumes_counts_only_what_had_not_ended(opened):
+    first = await opened(partitions=1)
+    await first.publish(messages(4), math.inf)
+    _, *others = await take(first, 4)
+    await first.settle([Settlement(one) for one in others[:2]])
+    await first.close()
+    second = await opened()
+    [held] = await take(second, 1)
+    assert await second.purge() == 1
+    assert await second.settle([Settlement(held)]) == [True]
+    await until_counts(second, done=3, discarded=1, waiting=0)
+
+
+async def test_purge_is_answered_by_a_poller_that_has_failed(opened):
+    subscriber = await opened(group="each")
+    await subscriber.publish(messages(2), math.inf)
+    await take(subscriber, 1)
+    failed = subscriber._poller
+
+    def fail(now):
+        raise KeyError("a bug")
+
+    failed.holdings.wake_due = fail
+    async with asyncio.timeout(20):
+        while not failed.is_broken:
+            await asyncio.sleep(0.01)
+        with pytest.raises(Unavailable, match="a bug"):
+            await subscriber.purge()

@@ -68,9 +68,7 @@ def progress_of(extents: Mapping[Part, Extent], tallies: Mapping[Part, Tally]) -
     for part, extent in extents.items():
         tally = tallies.get(part)
         if tally is None or tally.position is None:
-            beyond = len(extent.ended)
-            left = max(extent.end - max(extent.committed, extent.start) - beyond, 0)
-            progress[part] = Progress(extent.committed, extent.committed + beyond, left)
+            progress[part] = Progress(extent.committed, extent.committed + len(extent.ended), extent.left)
             continue
         position, beyond = tally.position, tally.finished_beyond
         left = max(extent.end - max(position, extent.start) - beyond, tally.in_hand)
@@ -180,7 +178,7 @@ class Ledger:
     def dead_letters(self) -> dict[str, DeadLetter]:
         """Return all dead letters by message id."""
         self._letters.catch_up()
-        return self._letters.lying
+        return dict(self._letters.lying)  # whoever asked looks at them in a thread of its own
 
     def returns(self, id: str) -> int:
         """Return how often a message came back from the dead letters."""
@@ -190,7 +188,7 @@ class Ledger:
         """Move an empty group to the ends of the topics; return how many messages it passed."""
         extents = self._surveyor.survey()
         self._surveyor.move_group_to({part: extent.end for part, extent in extents.items()})
-        return sum(extent.end - max(extent.committed, extent.start) for extent in extents.values())
+        return sum(extent.left for extent in extents.values())
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -51,5 +51,5 @@ class Listener(Poller):
         self._starts = self.positions()  # whoever follows goes on from here
         super()._abandon()
 
-    def _position_before(self, partition: TopicPartition) -> int:
-        return self._starts[partition.topic, partition.partition]
+    def _before(self, partition: TopicPartition) -> tuple[int, Marks]:
+        return self._starts[partition.topic, partition.partition], Marks()

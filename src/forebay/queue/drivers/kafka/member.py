@@ -14,7 +14,7 @@ from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.assignment import Assignment
 from forebay.queue.drivers.kafka.failures import error_of
 from forebay.queue.drivers.kafka.holdings import Holdings
-from forebay.queue.drivers.kafka.marks import marks_from
+from forebay.queue.drivers.kafka.marks import Marks, marks_from, read_marks
 from forebay.queue.drivers.kafka.poller import ANSWER_SECONDS, Poller
 
 COMMIT_SECONDS = 0.1
@@ -143,5 +143,6 @@ class Member(Poller):
         if error is None or error.code() not in GROUP_MOVES:  # those tell who has which partition in the next polls
             super()._note(failure)
 
-    def _position_before(self, partition: TopicPartition) -> int:
-        return int(self._consumer.committed([partition], timeout=ANSWER_SECONDS)[0].offset)
+    def _before(self, partition: TopicPartition) -> tuple[int, Marks]:
+        left = self._consumer.committed([partition], timeout=ANSWER_SECONDS)[0]
+        return int(left.offset), read_marks(left.offset, left.metadata)

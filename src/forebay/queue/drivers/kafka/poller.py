@@ -20,6 +20,7 @@ from forebay.queue.driver import Delivery
 from forebay.queue.drivers.kafka.assignment import Assignment, Lease, Part
 from forebay.queue.drivers.kafka.failures import error_of, reading_error
 from forebay.queue.drivers.kafka.holdings import Holdings
+from forebay.queue.drivers.kafka.marks import Marks
 from forebay.queue.drivers.kafka.records import read
 
 POLL = 500
@@ -58,7 +59,8 @@ class Poller:
         self._trouble: ForebayError | None = None
         self._broken: ForebayError | None = None
         self._stopping = threading.Event()
-        self._orders: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._over = threading.Event()
+        self._orders: queue.SimpleQueue[Callable[[ForebayError | None], object]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="forebay-kafka-poller", daemon=True)
 
     def start(self) -> None:
@@ -93,23 +95,32 @@ class Poller:
 
     def take_back_soon(self) -> None:
         """Do so without being waited for."""
-        self._orders.put(self._take_back)
+        self._orders.put(lambda refusal: None if refusal else self._take_back())
 
     async def _order(self, do: Callable[[], int]) -> int:
-        """Have something done between two polls."""
+        """Have something done between two polls; when there will be none any more, say so."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[int] = loop.create_future()
 
-        def order() -> None:
+        def order(refusal: ForebayError | None) -> None:
+            told: int | ForebayError = refusal or Unavailable("the Kafka poller failed")
             try:
-                count = do()
+                told = refusal or do()
             except KafkaException as failure:
-                loop.call_soon_threadsafe(_tell, answer, reading_error(failure))
-            else:
-                loop.call_soon_threadsafe(_tell, answer, count)
+                told = reading_error(failure)
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+                    loop.call_soon_threadsafe(_tell, answer, told)
 
         self._orders.put(order)
+        if self._over.is_set():
+            self._refuse_orders()
         return await answer
+
+    def _refuse_orders(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._orders.get_nowait()(self._broken or Unavailable("the Kafka poller was stopped"))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -123,6 +134,8 @@ class Poller:
                 self._broken = Unavailable(f"the Kafka poller failed: {failure!r}")
                 self._arrived()
                 break
+        self._over.set()
+        self._refuse_orders()
         self._leave()
 
     def _turn(self) -> None:
@@ -137,7 +150,7 @@ class Poller:
             self._bring(records)
         holdings.wake_due(self._clock.time())
         while not self._orders.empty():
-            self._orders.get()()
+            self._orders.get()(None)
         self._keep_up()
         if holdings.ready:
             self._arrived()
@@ -203,23 +216,33 @@ class Poller:
                 self._consumer.resume([TopicPartition(*part) for part in resume])
 
     def _purge(self) -> int:
+        rests = [(one, *self._rest(one)) for one in self.holdings.assignments()]  # all is asked before any is ended
         ended = self.holdings.purge()
-        for assignment in self.holdings.assignments():
-            ended += self._skip_to_end(assignment)
+        for assignment, end, count in rests:
+            if count and self._skip(assignment, end):
+                ended += count
         return ended
 
-    def _skip_to_end(self, assignment: Assignment) -> int:
+    def _rest(self, assignment: Assignment) -> tuple[int, int]:
+        """Return where a partition ends, and how many messages below that have neither come nor ended."""
         partition = TopicPartition(*assignment.part)
-        start, end = self._consumer.get_watermark_offsets(partition, timeout=5.0)
-        following = assignment.watermark.following
+        start, end = self._consumer.get_watermark_offsets(partition, timeout=ANSWER_SECONDS)
+        following, marks = assignment.watermark.following, assignment.marks
         if following is None:
-            following = max(self._position_before(partition), start)
-        if end <= following:
-            return 0
-        partition.offset = end
-        self._consumer.seek(partition)
+            following, marks = self._before(partition)
+        following = max(following, start)
+        known = marks.ended if marks is not None else ()
+        return end, max(end - following, 0) - sum(following <= offset < end for offset in known)
+
+    def _skip(self, assignment: Assignment, end: int) -> bool:
+        partition = TopicPartition(*assignment.part, end)
+        try:
+            self._consumer.seek(partition)
+        except KafkaException as failure:
+            self._note(failure)
+            return False
         assignment.watermark.skip_to(end)
-        return int(end - following)
+        return True
 
     def _attach(self) -> None:
         """Say what is to be read."""
@@ -237,8 +260,8 @@ class Poller:
         self.holdings.take_back()
         return 0
 
-    def _position_before(self, partition: TopicPartition) -> int:
-        """Return where a partition begins for us of which nothing has come yet."""
+    def _before(self, partition: TopicPartition) -> tuple[int, Marks]:
+        """Return where a partition begins for us of which nothing has come yet, and what is known of it."""
         raise NotImplementedError
 
     def _leave(self) -> None:

@@ -64,6 +64,11 @@ class Extent(msgspec.Struct, frozen=True, gc=False):
     committed: int
     ended: frozenset[int] = frozenset()
 
+    @property
+    def left(self) -> int:
+        """How many records are there and have not ended, as far as the group has told."""
+        return max(self.end - max(self.committed, self.start) - len(self.ended), 0)
+
     def holds(self, offset: int) -> bool:
         """Return whether the record at an offset is there, and has not ended as far as the group has told."""
         return self.committed <= offset < self.end and offset not in self.ended
