@@ -16,6 +16,7 @@ import forebay
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(forebay.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LONGEST = 400
 DRAWERS = re.compile(r"utils?|common|helpers?|core|base|managers?|misc|shared|stuff|tools?")
 
@@ -25,6 +26,11 @@ def test_a_module_has_one_idea(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST
     assert not DRAWERS.fullmatch(path.stem), f"{path.name}: name what is in the drawer"
     assert not [folder for folder in path.relative_to(PACKAGE).parent.parts if DRAWERS.fullmatch(folder)]
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_can_be_read_too(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

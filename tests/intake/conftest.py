@@ -14,7 +14,7 @@ from forebay.intake.server import serve
 
 def pytest_asyncio_loop_factories(config, item):
     """Try the server on both loops; the rest of the intake on the one that programs run on."""
-    if item.path.name == "test_server.py":
+    if item.path.name.startswith("test_server"):
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}
 

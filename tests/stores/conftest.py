@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from effects import Effects
 from forebay.stores.opening import open_store
 from forebay.stores.store import Store
 
@@ -26,3 +27,10 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     opened = await open_store(store_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def effects(store: Store) -> Effects:
+    made = Effects(store)
+    await made.make()
+    return made

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from effects import Effects
 from forebay.errors import ForebayError, Unavailable, Undecodable, UsageError
 from forebay.message import new_id
-from forebay.stores.memory import Actions
 from forebay.stores.opening import open_store
-from forebay.stores.sqlite import Statements
 from forebay.stores.store import Claim, Result, Store
 
 TOPIC = "orders"
@@ -202,49 +199,6 @@ async def test_the_longest_names_are_stored(store: Store) -> None:
     result = a_result(longest, topic=longest[::-1])
     assert await save_one(store, result) is True
     assert (await store.claim([a_claim(longest)]))[0].key == longest
-
-
-class Effects:
-    """Effects of a handler's own on a store: a table where the store has some, else a list."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.list: list[int] = []
-
-    async def make(self) -> None:
-        async with self.store.once(new_id(), "make the table") as connection:
-            if not isinstance(connection, Actions):
-                await connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (n integer)")
-
-    async def add(self, connection: Any, n: int) -> None:
-        if isinstance(connection, Actions):
-            await connection.execute(self.list.append, n)
-        elif isinstance(connection, Statements):
-            await connection.execute(f"INSERT INTO {self._table} VALUES (?)", (n,))
-        else:
-            await connection.execute(f"INSERT INTO {self._table} VALUES (%s)", (n,))
-
-    async def all(self) -> Sequence[int]:
-        if hasattr(self.store, "_memory"):
-            return sorted(self.list)
-        if hasattr(self.store, "_file"):
-            read = self.store._file.read
-            return sorted(n for (n,) in await read(lambda c: c.execute(f"SELECT n FROM {self._table}").fetchall()))
-        async with self.store.once(new_id(), "look") as connection:
-            assert connection is not None
-            rows = await (await connection.execute(f"SELECT n FROM {self._table}")).fetchall()
-        return sorted(n for (n,) in rows)
-
-    @property
-    def _table(self) -> str:
-        return "effect" if hasattr(self.store, "_file") else f"{self.store._server.schema}.effect"  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-async def effects(store: Store) -> Effects:
-    made = Effects(store)
-    await made.make()
-    return made
 
 
 async def test_an_effect_is_committed_once(store: Store, effects: Effects) -> None:

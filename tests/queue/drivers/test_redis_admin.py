@@ -18,11 +18,7 @@ from forebay.queue.drivers import redis as driver_of_redis
 from forebay.queue.drivers.redis.scripts import key_of
 from forebay.queue.opening import open_driver
 from forebay.url import parse
-
-
-def server_with(**settings: str) -> type[Redis]:
-    lines = {name.replace("_", "-"): value for name, value in settings.items()}
-    return type("Other", (Redis,), {"settings": lines})
+from redis_drivers import server_with
 
 
 async def examined(url: str, topic: str = "") -> tuple[Durability, dict[str, Finding]]:

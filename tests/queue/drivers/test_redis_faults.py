@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import subprocess
-from collections import Counter
 
 import pytest
 import redis.asyncio as client
@@ -14,36 +12,23 @@ import redis.asyncio as client
 from driving import ids, messages, take
 from forebay.clock import ManualClock
 from forebay.durability import Durability
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
+from forebay.errors import QueueFull, Unavailable, Unknown, UsageError
 from forebay.events import Stalled
 from forebay.lab.proxy import Proxy
 from forebay.lab.servers import Redis
-from forebay.lab.servers.process import free_port
 from forebay.lab.toxics import LostReply
-from forebay.message import Message, new_id
-from forebay.queue.driver import Driver, Ending, Settlement, State
-from forebay.queue.drivers import redis as driver_of_redis
+from forebay.queue.driver import Ending, Settlement
 from forebay.queue.drivers.redis import driver as driver_module
 from forebay.queue.drivers.redis.payload import FOREIGN
 from forebay.queue.drivers.redis.scripts import key_of
 from forebay.queue.subscription import Subscription
-from forebay.url import parse
+from redis_drivers import by_way_of, insist, opening, published, remove_all, server_with
 
 
 @pytest.fixture
 async def opened(redis):
-    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
-    topic, drivers = f"t{new_id()}", []
-
-    async def open_one(base: str = "", clock: ManualClock | None = None, **options: str) -> Driver:
-        url = parse(f"{base or redis.url}/{topic}").with_options(**options)
-        drivers.append(await driver_of_redis.connect(url, **({"clock": clock} if clock else {})))
-        return drivers[-1]
-
-    open_one.topic = topic
-    yield open_one
-    for driver in drivers:
-        await driver.close()
+    async with opening(redis) as open_one:
+        yield open_one
 
 
 @pytest.fixture
@@ -52,26 +37,6 @@ async def raw(redis):
     connection = client.Redis(port=redis.port)
     yield connection
     await connection.aclose()
-
-
-def by_way_of(proxy: Proxy, server: Redis) -> str:
-    return server.url.replace(f":{server.port}", f":{proxy.port}")
-
-
-async def insist(call):
-    """Repeat a call until the server answers."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await call()
-            except ForebayError:
-                await asyncio.sleep(0.02)
-
-
-def server_with(**settings: str) -> type[Redis]:
-    """Return a server with other settings; underscores stand for the hyphens of their names."""
-    lines = {name.replace("_", "-"): value for name, value in settings.items()}
-    return type("Other", (Redis,), {"settings": lines})
 
 
 async def test_a_server_that_is_killed_again_and_again_under_load_loses_nothing(opened, own_server):
@@ -116,15 +81,6 @@ async def test_a_publish_whose_reply_was_lost_is_unknown_and_can_be_said_again(o
         counts = await direct.counts()
         assert (counts.accepted, counts.waiting) == (5, 5)
         await driver.close()
-
-
-async def published(driver: Driver, batch: list[Message]) -> list[str]:
-    """Publish; raise the error that befell a message."""
-    results = await driver.publish(batch, math.inf)
-    for result in results:
-        if isinstance(result, ForebayError):
-            raise result
-    return list(results)
 
 
 async def test_messages_whose_claim_was_not_heard_come_at_once_and_have_not_failed(opened, redis):
@@ -175,11 +131,6 @@ async def test_a_server_that_comes_back_with_less_accepts_nothing_of_those_who_a
     await admin.aclose()
 
 
-async def test_a_server_that_is_not_there_accepts_nothing(opened):
-    with pytest.raises(Unavailable, match="reached"):
-        await opened(f"redis://127.0.0.1:{free_port()}")
-
-
 async def test_after_a_flush_the_group_is_made_anew_and_its_worker_says_so_and_goes_on(opened, raw):
     driver = await opened(discipline="lifo", order="none")
     await driver.publish(messages(3), math.inf)
@@ -207,13 +158,6 @@ async def test_after_a_flush_the_group_is_made_anew_and_its_worker_says_so_and_g
     await driver.publish(messages(1), math.inf)
     with pytest.raises(UsageError, match="lifo"):  # it is what it was
         await opened(discipline="fifo")
-
-
-async def remove_all(raw: client.Redis, topic: str) -> None:
-    """Do what a FLUSHALL does, to one topic."""
-    keys = [key async for key in raw.scan_iter(f"{key_of(topic)}*")]
-    await raw.delete(*keys)
-    await raw.script_flush()
 
 
 async def test_publishing_goes_on_after_a_flush(opened, raw):
@@ -291,74 +235,6 @@ async def test_with_full_memory_publishing_is_refused_and_the_work_goes_on(opene
     assert (counts.accepted, counts.lost) == (len(accepted), 0)
 
 
-async def test_an_account_that_may_not_ask_for_settings_gets_the_lower_class(opened, own_server):
-    server = own_server(Redis)
-    admin = client.Redis(port=server.port)
-    rights = "on >secret resetkeys ~forebay:* resetchannels &forebay:* -@all +@read +@write +@pubsub +@scripting"
-    await admin.execute_command("ACL", "SETUSER", "worker", *rights.split(), "+@connection", "+time")
-    await admin.execute_command("ACL", "SETUSER", "half", *rights.split(), "+@connection", "+time", "+info")
-    account = server.url.replace("//", "//worker:secret@")
-    driver = await opened(account)
-    assert driver.durability is Durability.MEMORY
-    await driver.publish(messages(2), math.inf)
-    await driver.settle([Settlement(one) for one in await take(driver, 1)])
-    await take(driver, 1)
-    assert (await opened(server.url.replace("//", "//half:secret@"))).durability is Durability.OS
-    await admin.execute_command(
-        "ACL", "SETUSER", "whole", *rights.split(), "+@connection", "+time", "+info", "+config|get"
-    )
-    assert (await opened(server.url.replace("//", "//whole:secret@"))).durability is Durability.FSYNC
-    await admin.execute_command("ACL", "SETUSER", "worker", "resetchannels")
-    with pytest.raises(Unavailable) as caught:
-        await opened(account)
-    assert "&forebay:*" in caught.value.hint
-    await admin.aclose()
-
-
-async def test_a_wrong_password_is_refused_and_not_told(opened, own_server):
-    server = own_server(server_with(requirepass="the-right-one"))
-    for account in (":not-this-one@", "nobody:not-this-one@", ""):
-        with pytest.raises(Unavailable) as caught:
-            await opened(server.url.replace("//", f"//{account}"))
-        told = f"{caught.value} {caught.value.hint} {caught.value.__cause__!r} {caught.value.__context__!r}"
-        assert "not-this-one" not in told
-        assert caught.value.hint
-    driver = await opened(server.url.replace("//", "//:the-right-one@"))
-    assert "the-right-one" not in repr(vars(driver)) + repr(driver_of_redis.address.Address(host="h", port=1))
-
-
-async def test_rediss_is_encrypted_and_trusts_only_whom_it_shall(opened, own_server, tmp_path, required):
-    required(Redis)
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *subject]
-    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
-    certificate = {"tls_cert_file": str(tmp_path / "cert.pem"), "tls_key_file": str(tmp_path / "key.pem")}
-    port = str(free_port())
-    own_server(server_with(tls_port=port, tls_auth_clients="no", **certificate))
-    url = f"rediss://127.0.0.1:{port}"
-    driver = await opened(url, cafile=str(tmp_path / "cert.pem"))
-    await driver.publish(messages(1), math.inf)
-    assert len(await take(driver, 1)) == 1
-    with pytest.raises(Unavailable):
-        await opened(url)
-
-
-async def test_a_topic_lies_in_one_slot_of_a_cluster(opened, own_server):
-    server = own_server(server_with(cluster_enabled="yes", cluster_port=str(free_port())))
-    admin = client.Redis(port=server.port)
-    await admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-    async with asyncio.timeout(10):
-        while b"cluster_state:ok" not in await admin.execute_command("CLUSTER", "INFO"):
-            await asyncio.sleep(0.05)
-    drivers = [await opened(server.url, order="key"), await opened(server.url, group="audit")]
-    await drivers[0].publish(messages(3, key="k"), math.inf)
-    for driver, count in zip(drivers, (1, 3), strict=True):
-        taken = await take(driver, count)
-        assert list(await driver.settle([Settlement(one) for one in taken])) == [True] * count
-    await admin.aclose()
-
-
 async def test_an_idle_receiver_asks_a_few_times_and_hears_at_once(opened, raw):
     publisher, receiver = await opened(), await opened()
 
@@ -407,88 +283,6 @@ async def test_a_subscriber_of_its_own_gives_signs_of_life(opened, raw, monkeypa
     [sent] = messages(1)
     await publisher.publish([sent], math.inf)
     assert ids(await take(subscriber, 1)) == [sent.id]
-
-
-async def test_the_order_of_a_group_holds_whoever_publishes_and_can_be_changed_while_messages_wait(opened):
-    publisher, plain = await opened(), await opened()
-    sent = messages(4, key="k")
-    await publisher.publish(sent, math.inf)
-    [before] = await take(plain, 1)
-    strict = await opened(order="key")
-    assert list(await strict.receive(10, 0)) == []  # the first one is still out
-    await plain.settle([Settlement(before, Ending.RETRY, 0.0)])
-    for message in sent[:2]:
-        taken = await strict.receive(10, 1.0)
-        assert ids(taken) == [message.id]
-        await strict.settle([Settlement(one) for one in taken])
-    assert (await strict.counts()).waiting == 2
-    free = await opened(order="none")
-    assert ids(await free.receive(10, 1.0)) == [message.id for message in sent[2:]]
-
-
-async def test_a_delay_outlives_a_change_of_the_order(opened):
-    driver = await opened()
-    [sent] = messages(1, key="k")
-    await driver.publish([sent], math.inf)
-    [delivery] = await take(driver, 1)
-    await driver.settle([Settlement(delivery, Ending.RETRY, 60.0)])
-    for order in ("key", "partition", "none"):
-        await opened(order=order)
-        assert (await driver.counts()).retrying == 1
-        found = await driver.find(sent.id)
-        assert found is not None
-        assert found.state is State.RETRYING
-
-
-async def test_large_messages_go_and_come_in_parts(opened):
-    driver = await opened()
-    sent = messages(20, body=b"x" * 2**20)
-    assert list(await driver.publish(sent, math.inf)) == [message.id for message in sent]
-    taken = await driver.receive(20, 1.0)
-    assert 0 < len(taken) < 20
-    assert ids([*taken, *await take(driver, 20 - len(taken))]) == [message.id for message in sent]
-
-
-async def test_a_message_that_cannot_be_written_is_refused_and_the_others_are_accepted(opened):
-    driver = await opened()
-    good, huge, bad, worse = messages(4)
-    batch = [huge.replace(priority=2**63), good, bad.replace(key="\ud800"), worse.replace(id="\ud800")]
-    results = await driver.publish(batch, math.inf)
-    assert [isinstance(result, UsageError) for result in results] == [True, False, True, True]
-    [delivery] = await take(driver, 1)
-    assert delivery.message.id == good.id
-    assert list(await driver.settle([Settlement(delivery, Ending.DEAD, headers={"why": "\ud800"})])) == [True]
-    assert [letter.message.headers for letter in await driver.dead_letters()] == [{"why": "\\ud800"}]
-
-
-async def test_an_extreme_priority_is_sorted_with_the_most_extreme(opened):
-    driver = await opened(discipline="priority")
-    priorities = [-(2**63), -(2**31), -1, 0, 1, 2**31, 2**63 - 1]
-    sent = [message.replace(priority=rank) for message, rank in zip(messages(7), priorities, strict=True)]
-    await driver.publish(sent, math.inf)
-    came = [delivery.message.priority for delivery in await take(driver, 7)]
-    assert came == [2**31, 2**63 - 1, 1, 0, -1, -(2**63), -(2**31)]
-
-
-async def test_under_random_each_message_is_as_likely_to_be_the_next(opened):
-    driver = await opened(discipline="random")
-    sent = messages(4)
-    await driver.publish(sent, math.inf)
-    firsts: Counter[str] = Counter()
-    for _ in range(400):
-        deliveries = await driver.receive(4, 0)
-        firsts[deliveries[0].message.id] += 1
-        await driver.settle([Settlement(delivery, Ending.RELEASE) for delivery in deliveries])
-    assert all(40 < firsts[message.id] < 160 for message in sent)  # seven standard deviations
-
-
-async def test_a_topic_that_is_not_empty_keeps_its_discipline(opened):
-    driver = await opened()
-    await driver.publish(messages(1), math.inf)
-    with pytest.raises(UsageError, match="fifo"):
-        await opened(discipline="lifo")
-    await driver.settle([Settlement(one) for one in await take(driver, 1)])
-    await opened(discipline="lifo")
 
 
 async def test_a_cancelled_close_or_call_leaves_no_task_behind(opened):
