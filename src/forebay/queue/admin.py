@@ -13,6 +13,7 @@ import msgspec
 
 from forebay.durability import Durability
 from forebay.errors import UsageError
+from forebay.queue.driver import Counts
 from forebay.queue.options import NAME
 
 
@@ -139,6 +140,17 @@ class Admin(Protocol):
     async def close(self) -> None:
         """Let go of the broker."""
         ...
+
+
+def lag_of(group: str, counts: Counts) -> Lag:
+    """Return how far a group is behind, where its counts tell it all."""
+    return Lag(
+        group=group,
+        waiting=counts.waiting,
+        in_work=counts.in_work,
+        retrying=counts.retrying,
+        oldest_seconds=counts.oldest_seconds,
+    )
 
 
 def fine(setting: str, value: str) -> Finding:

@@ -136,8 +136,9 @@ async def test_what_a_killed_process_had_in_hand_goes_to_another(broker):
 async def test_a_queue_that_is_deleted_under_its_worker_is_made_anew_and_served(broker):
     driver, publisher = await broker.open(), await broker.open()
     waiting = asyncio.create_task(driver.receive(1, 20.0))
-    await asyncio.sleep(0.1)
-    async with broker.bare() as channel:
+    async with broker.bare() as channel, asyncio.timeout(10):
+        while not (await channel.ask(commands.Queue.Declare(queue=broker.topic, passive=True))).consumer_count:
+            await asyncio.sleep(0.01)
         await channel.ask(commands.Queue.Delete(queue=broker.topic))
     with pytest.raises(Unavailable):
         await waiting

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
-from forebay.queue.admin import Examination, Finding, Lag, Severity, TopicInfo, check_new, check_removable, no_topic
+from forebay.queue.admin import (
+    Examination,
+    Finding,
+    Lag,
+    Severity,
+    TopicInfo,
+    check_new,
+    check_removable,
+    lag_of,
+    no_topic,
+)
 from forebay.queue.driver import State
 from forebay.queue.drivers.memory.topic import Topic, Topics, name_of
 from forebay.queue.options import OPTIONS, asked_of
@@ -59,17 +69,7 @@ class MemoryAdmin:
 
     async def lags(self, name: str) -> Sequence[Lag]:
         """Return how far each group is behind."""
-        counted = {name: group.counts() for name, group in sorted(self._topic(name).groups.items())}
-        return [
-            Lag(
-                group=name,
-                waiting=counts.waiting,
-                in_work=counts.in_work,
-                retrying=counts.retrying,
-                oldest_seconds=counts.oldest_seconds,
-            )
-            for name, counts in counted.items()
-        ]
+        return [lag_of(group, queue.counts()) for group, queue in sorted(self._topic(name).groups.items())]
 
     async def examine(self, name: str = "") -> Examination:
         """Say what it is: nothing is set wrong, and nothing is kept."""

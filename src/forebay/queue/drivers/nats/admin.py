@@ -9,7 +9,17 @@ from typing import TypeVar
 from forebay.clock import SYSTEM_CLOCK
 from forebay.durability import Durability
 from forebay.errors import Unavailable
-from forebay.queue.admin import Examination, Finding, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
+from forebay.queue.admin import (
+    Examination,
+    Finding,
+    Lag,
+    TopicInfo,
+    check_new,
+    check_removable,
+    lag_of,
+    no_topic,
+    worst_first,
+)
 from forebay.queue.drivers.nats.address import Address, Names, read_address
 from forebay.queue.drivers.nats.api import Api, ApiError, Json
 from forebay.queue.drivers.nats.durability import proved, varz
@@ -94,13 +104,7 @@ class NATSAdmin:
         ways = ways_of(names, group)
         ledger = Ledger(self._api, names, ways, notes, graveyard, reissued, discarded, SYSTEM_CLOCK)
         counts = await ledger.counts()
-        return Lag(
-            group=group,
-            waiting=counts.waiting,
-            in_work=counts.in_work,
-            retrying=counts.retrying,
-            oldest_seconds=counts.oldest_seconds,
-        )
+        return lag_of(group, counts)
 
     async def examine(self, name: str = "") -> Examination:
         """Look for settings of the server, and of one topic or all, that lose messages."""

@@ -10,7 +10,7 @@ from typing import Any
 from redis import exceptions
 
 from forebay.errors import Unavailable
-from forebay.queue.admin import Examination, Lag, TopicInfo, check_new, check_removable, no_topic, worst_first
+from forebay.queue.admin import Examination, Lag, TopicInfo, check_new, check_removable, lag_of, no_topic, worst_first
 from forebay.queue.drivers.redis import scripts
 from forebay.queue.drivers.redis.address import OPTIONS, read_address
 from forebay.queue.drivers.redis.answers import counts_of
@@ -73,14 +73,7 @@ class RedisAdmin:
         lags = []
         for group in await self._existing(name):
             counts = counts_of(await scripts.COUNTS.run(self._wire, scripts.key_of(name), group, ""))
-            lag = Lag(
-                group=group,
-                waiting=counts.waiting,
-                in_work=counts.in_work,
-                retrying=counts.retrying,
-                oldest_seconds=counts.oldest_seconds,
-            )
-            lags.append(lag)
+            lags.append(lag_of(group, counts))
         return lags
 
     async def examine(self, name: str = "") -> Examination:

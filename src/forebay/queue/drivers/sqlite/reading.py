@@ -7,7 +7,7 @@ from typing import Final
 
 import apsw
 
-from forebay.queue.admin import Lag, TopicInfo
+from forebay.queue.admin import Lag, TopicInfo, lag_of
 from forebay.queue.driver import Counts, DeadLetter, Found, State
 from forebay.queue.drivers.sqlite.groups import Removed, groups_of, lives
 from forebay.queue.drivers.sqlite.rows import COLUMNS, headers_of, message_of, one_row, one_value, rows
@@ -115,13 +115,7 @@ def dead_letters(connection: apsw.Connection, group: int, limit: int, after: str
 def lag(connection: apsw.Connection, name: str, group: int, now: float) -> Lag:
     """Return how far a group is behind."""
     told = counts(connection, group, now)
-    return Lag(
-        group=name,
-        waiting=told.waiting,
-        in_work=told.in_work,
-        retrying=told.retrying,
-        oldest_seconds=told.oldest_seconds,
-    )
+    return lag_of(name, told)
 
 
 def topics(connection: apsw.Connection) -> list[TopicInfo]:
