@@ -7,12 +7,13 @@ import contextlib
 import math
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from forebay.errors import ForebayError, Unavailable, UsageError
+from forebay.errors import ForebayError, TooLarge, Unavailable, UsageError
 from forebay.lab.servers import NATS
 from forebay.message import Message, new_id
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement
@@ -255,3 +256,36 @@ async def test_a_lease_that_ends_while_the_server_is_silent_is_not_renewed_by_a_
         await renewing
     assert await driver.settle([Settlement(held)]) == [False]
     assert other is not driver
+
+
+async def test_a_dead_letter_whose_headers_find_no_room_is_kept_without_the_longest(opened, nats):
+    driver = await opened(nats)
+    await driver.publish([Message("large", b"x" * (driver._wire.largest - 5_000)), Message("many", b"")], math.inf)
+    taken = await take(driver, 2)
+    story = {"reason": "r", "trace": "t" * 70_000}
+    assert await driver.settle([Settlement(one, Ending.DEAD, 0.0, story) for one in taken]) == [True, True]
+    letters = await driver.dead_letters()
+    assert [(one.message.id, one.message.headers) for one in letters] == [
+        ("large", {"reason": "r"}),
+        ("many", {"reason": "r"}),
+    ]
+
+
+async def test_headers_beyond_the_limit_of_the_server_are_too_large_for_ever(opened, nats):
+    driver = await opened(nats)
+    [answer] = await driver.publish([Message(new_id(), b"", None, {"h": "x" * 70_000})], math.inf)
+    assert isinstance(answer, TooLarge)
+
+
+async def test_a_subscriber_of_its_own_gets_back_the_one_consumer_that_the_server_removed(opened, nats):
+    publisher, own = await opened(nats), await opened(nats, group="each")
+    await publisher.publish(keyed(1), math.inf)
+    later = own._each[1]
+    await Api(own._wire).ask(f"CONSUMER.DELETE.{later.stream}.{later.consumer}")
+    with pytest.raises(Unavailable, match="made anew"):
+        await take(own, 2)
+    delayed = Message(new_id(), b"", not_before=time.time() + 0.3)
+    await publisher.publish([delayed], math.inf)
+    async with asyncio.timeout(10):
+        while delayed.id not in [one.message.id for one in await own.receive(5, 0.5)]:
+            pass

@@ -17,7 +17,8 @@ NAME_IN_USE = {10058, 10013, 10148}
 WRONG_LAST_SEQUENCE = {10071, 10164}
 FULL = {10077, 10047}
 """No room by the stream's own limits, or by the server's."""
-TOO_LARGE = {10054}
+TOO_LARGE = {10054, 10097}
+"""The message, or its headers."""
 Json = dict[str, Any]
 
 

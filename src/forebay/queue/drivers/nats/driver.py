@@ -288,8 +288,8 @@ class NATS:
         """
         before = self._structures.made
         await self._structures.make()
-        if self._each and await self._structures.lacks(self._each[0]):
-            self._group.fetcher.ways = self._each = await self._structures.make_each()
+        if self._each:
+            self._group.fetcher.ways = self._each = await self._structures.make_each(self._each)
         if self._structures.made != before:
             topic = self._wire.address.names.topic
             raise Unavailable(f"{topic}: a stream or consumer was removed while it was in use; it was made anew")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from forebay.message import Message, new_id
 from forebay.queue.driver import DeadLetter, Delivery
@@ -24,6 +24,12 @@ from forebay.queue.drivers.nats.wire import Frame, Wire
 from forebay.queue.headers import ID
 
 log = logging.getLogger("forebay.queue.nats")
+
+
+MOST_HEADERS = 65_000
+"""Bytes; the server's own limit lies a little above."""
+ROOM_FOR_BATCH = 200
+"""Bytes of the headers that tell a batch."""
 
 
 class Graveyard:
@@ -58,7 +64,8 @@ class Graveyard:
             lines = {**lines_of(message), ID: message.id, ATTEMPTS: str(one.attempt)}
             del lines[MESSAGE_ID]  # it may have been buried, returned and be buried again within two minutes
             subject = self._names.letter(self._group, message.id)
-            frames.append(Frame(subject, message.body, header_block(lines, message.headers)))
+            room = min(MOST_HEADERS, self._wire.largest - ROOM_FOR_BATCH - len(message.body))
+            frames.append(Frame(subject, message.body, _block_within(room, lines, message.headers)))
         await confirmed(self._wire, frames, self._names.dead)
 
     async def count(self) -> int:
@@ -132,3 +139,13 @@ class Graveyard:
         await self._api.ask_all(
             [(f"STREAM.PURGE.{self._names.dead}", {"filter": one.subject, "seq": one.seq + 1}) for one in lying]
         )
+
+
+def _block_within(room: int, lines: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
+    """Return a header block of so many bytes at most, without the longest headers where there is no room for all."""
+    block, left = header_block(lines, headers), dict(headers)
+    while len(block) > room and left:
+        name = max(left, key=lambda name: len(left[name]))
+        log.warning("a dead letter has no room for its header %s: %.100s", name, left.pop(name))
+        block = header_block(lines, left)
+    return block

@@ -177,7 +177,7 @@ class Intake:
             return
         frames = []
         for one in due:
-            message, id = one.message, f"{one.handle.way.consumer}.{one.handle.seq}"
+            message, id = one.message, f"{one.handle.way.consumer}.{one.handle.seq}.{one.handle.stored_at!r}"
             lines = {**lines_of(message.replace(id=id)), ID: message.id}
             subject = self._names.back(one.handle.way.consumer.removeprefix("_later-"), message.key)
             frames.append(Frame(subject, message.body, header_block(lines, message.headers)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,20 +222,26 @@ class Structures:
         }
         return await self._api.ask(_creating(way), {"stream_name": way.stream, "config": full})
 
-    async def make_each(self) -> list[Way]:
-        """Make the consumers of a subscriber of its own; the server removes them when nobody fetches for a while."""
+    async def make_each(self, there: Sequence[Way] = ()) -> list[Way]:
+        """Make the consumers of a subscriber of its own, but for those that are there.
+
+        The server removes them, each by itself, when nobody has used them for a while.
+        """
+        known = {way.kind: way for way in there if not await self.lacks(way)}
         config: dict[str, Any] = {
             "deliver_policy": "new",
             "inactive_threshold": int(max(ABANDONED_SECONDS, 10 * self.lease) * SECOND),
             "description": "forebay subscriber of its own",
         }
         try:
-            return [await self._make_own(way, config) for way in ways_of(self._names, "") if way.kind != "back"]
+            ways = [way for way in ways_of(self._names, "") if way.kind != "back"]
+            return [known.get(way.kind) or await self._make_own(way, config) for way in ways]
         except ApiError as error:
             raise Unavailable(f"{self._address.url}: the server refuses a subscriber: {error}") from error
 
     async def _make_own(self, way: Way, config: Json) -> Way:
         made = await self._create(Way(way.stream, "", way.kind, way.subject), config)
+        self.made += 1
         return Way(way.stream, made["name"], way.kind, way.subject)
 
     async def lacks(self, way: Way) -> bool:
@@ -242,8 +249,8 @@ class Structures:
         return await self._api.info(f"CONSUMER.INFO.{way.stream}.{way.consumer}") is None
 
     async def remove(self, way: Way) -> None:
-        """Remove a consumer."""
-        await self._api.ask(f"CONSUMER.DELETE.{way.stream}.{way.consumer}")
+        """Remove a consumer, where it is there."""
+        await self._api.info(f"CONSUMER.DELETE.{way.stream}.{way.consumer}")
 
 
 def reissued_before(consumer: Json) -> int:

@@ -69,6 +69,10 @@ class Frame(NamedTuple):
         return b"".join((f"PUB {self.subject} {reply} {len(data)}\r\n".encode(), data, b"\r\n"))
 
 
+def _turned_away(why: str) -> bool:
+    return "uthorization" in why or "uthentication" in why
+
+
 def status_of(headers: bytes | None) -> int:
     """Return the status in a header block; 0: there is none."""
     return int(headers[9:12]) if headers and headers[8:9] == b" " and headers[9:12].isdigit() else 0
@@ -170,7 +174,7 @@ class Wire:
 
     def _refusal(self, error: Exception) -> Exception:
         why = f"{self._why or error}"
-        if "uthorization" in why or "uthentication" in why:
+        if _turned_away(why):
             return UsageError(f"{self.address.url}: the server does not let us in", "wrong user, password or creds=?")
         hint = "name who vouches for it: ?cafile=" if "certificate" in why else "is it up? nats-server -js"
         return Unavailable(f"cannot reach {self.address.url} ({why or type(error).__name__})", hint)
@@ -297,7 +301,8 @@ class Wire:
         why = str(error) or type(error).__name__
         if why != self._why:
             log.warning("%s: %s", self.address.url, why)
-        self._why = why
+        if not _turned_away(self._why):  # what follows, such as a reset connection, says less
+            self._why = why
 
     async def _disconnected(self) -> None:
         self._forget_asked()
