@@ -32,14 +32,22 @@ class Bell:
         self._waiting: set[asyncio.Event] = set()
         self._listener: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[None] | None = None
+        self._number = 0
 
-    async def open(self) -> None:
+    async def open(self, number: int) -> None:
         """Return once whatever rings is heard.
+
+        Arguments:
+            number: of the connection that asks; with another one than before the server may be another as well.
 
         Raises:
             Unavailable: the server cannot be reached, or does not let us listen.
         """
+        while (listener := self._listener) is not None and self._number != number:
+            listener.cancel()
+            await asyncio.wait({listener})
         if self._listener is None:
+            self._number = number
             self._opened = asyncio.get_running_loop().create_future()
             self._listener = asyncio.get_running_loop().create_task(self._listen(self._opened))
         assert self._opened is not None

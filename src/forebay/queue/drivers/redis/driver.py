@@ -171,7 +171,7 @@ class RedisQueue:
         with self._bell.listening() as bell:
             while True:
                 self._check()
-                await self._bell.open()
+                await self._bell.open(self._reading.current)
                 bell.clear()
                 deliveries, due = await self._claim(limit)
                 pause = min(due, end - loop.time())
@@ -288,11 +288,13 @@ class RedisQueue:
     async def purge(self) -> int:
         """Remove what waits or retries, in steps that do not hold up the others."""
         self._check()
-        purged = 0
-        while step := await self._run_again(scripts.PURGE, PURGED_AT_ONCE):
+        purged = step = int(await self._run_again(scripts.PURGE, PURGED_AT_ONCE))
+        while step == PURGED_AT_ONCE:
+            try:
+                step = await self._run_again(scripts.PURGE, PURGED_AT_ONCE)
+            except Unavailable as error:
+                raise Unknown(f"{purged} messages were removed, then: {error.what}", error.hint) from error
             purged += step
-            if step < PURGED_AT_ONCE:
-                break
         return purged
 
     async def close(self) -> None:
@@ -302,16 +304,18 @@ class RedisQueue:
         self._closed = True
         if self._heart is not None:
             self._heart.cancel()
-        await self._bell.close()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        with suppress(ForebayError):  # the leases end by themselves, the group is removed by others
-            if self._asked.ephemeral:
-                await self._run(scripts.REMOVE)
-            elif next(self._claims):  # not the first one: something was claimed
-                await self._run(scripts.RELEASE, _seed(), self._name, wire=self._reading)
-        await self._writing.close()
-        await self._reading.close()
+        try:
+            await self._bell.close()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+            with suppress(ForebayError):  # the leases end by themselves, the group is removed by others
+                if self._asked.ephemeral:
+                    await self._run(scripts.REMOVE)
+                elif next(self._claims):  # not the first one: something was claimed
+                    await self._run(scripts.RELEASE, _seed(), self._name, wire=self._reading)
+        finally:  # also when it was cancelled: nobody else would end the connections
+            await self._writing.close()
+            await self._reading.close()
 
     async def _run(self, script: Script, *words: str | bytes | int, wire: Wire | None = None) -> Any:
         now = "" if self._clock is SYSTEM_CLOCK else repr(self._clock.time())

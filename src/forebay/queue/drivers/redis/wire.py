@@ -136,12 +136,16 @@ class Wire:
                     self._write_soon()
 
     async def _read(self, connection: Connection) -> None:
+        leaving = False
         try:
             while True:
+                if leaving and not self._unanswered:
+                    raise ConnectionError("it leads to a replica; the master is another server now")
                 try:
                     reply = await connection.read_response(disconnect_on_error=False)
                 except (exceptions.ResponseError, exceptions.BusyLoadingError, exceptions.AuthenticationError) as error:
                     reply = error
+                    leaving = leaving or isinstance(error, exceptions.ReadOnlyError)
                 _, answer = self._unanswered.popleft()
                 if answer.done():  # its caller was cancelled
                     continue

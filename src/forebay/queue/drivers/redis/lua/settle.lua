@@ -71,7 +71,8 @@ for n = done + 1, #leases do
         call('HSET', group.messages, id, value)
       end
       if ending == 'retry' then
-        delay(group, member, now + tonumber(ARGV[at + 2]))
+        local pause = tonumber(ARGV[at + 2])
+        delay(group, member, now + (pause == pause and pause or 0)) -- no set takes what is no number
       else
         die(member, id)
         dead[#dead + 1] = group.order and call('HGET', group.messages, id)
