@@ -8,49 +8,30 @@ import math
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from driving import take
 from forebay.errors import ForebayError, TooLarge, Unavailable, UsageError
 from forebay.lab.servers import NATS
 from forebay.message import Message, new_id
-from forebay.queue.driver import Delivery, Driver, Ending, Settlement
+from forebay.queue.driver import Ending, Settlement
 from forebay.queue.drivers import nats as driver_of_nats
 from forebay.queue.drivers.nats import storing
 from forebay.queue.drivers.nats.api import Api
 from forebay.url import parse
-
-Open = Callable[..., Awaitable[Driver]]
+from nats_drivers import opening
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Open]:
-    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
-    topic, drivers = f"t{new_id()}", []
-
-    async def open_one(broker: NATS, **options: str) -> Driver:
-        url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "2s", **options})
-        drivers.append(await driver_of_nats.connect(url))
-        return drivers[-1]
-
-    open_one.topic = topic
-    yield open_one
-    for driver in drivers:
-        await driver.close()
+async def opened():
+    async with opening() as open_one:
+        yield open_one
 
 
 def keyed(count: int, key: str = "k") -> list[Message]:
     return [Message(new_id(), b"%d" % n, key) for n in range(count)]
-
-
-async def take(driver: Driver, count: int) -> list[Delivery]:
-    taken: list[Delivery] = []
-    async with asyncio.timeout(20):
-        while len(taken) < count:
-            taken += await driver.receive(count - len(taken), 1.0)
-    return taken
 
 
 async def test_the_first_of_a_key_comes_again_though_hands_are_full_of_those_behind_it(opened, nats):

@@ -6,7 +6,6 @@ import asyncio
 import math
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -20,24 +19,13 @@ from forebay.queue.drivers.nats.api import Api
 from forebay.queue.drivers.nats.wire import Frame
 from forebay.queue.topic import Topic
 from forebay.url import parse
-
-Open = Callable[..., Awaitable[Driver]]
+from nats_drivers import opening
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Open]:
-    """Open the topic of this test, as often as it is called; each time as a process of its own would."""
-    topic, drivers = f"t{new_id()}", []
-
-    async def open_one(broker: NATS, **options: str) -> Driver:
-        url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "2s", **options})
-        drivers.append(await driver_of_nats.connect(url))
-        return drivers[-1]
-
-    open_one.topic = topic
-    yield open_one
-    for driver in drivers:
-        await driver.close()
+async def opened():
+    async with opening() as open_one:
+        yield open_one
 
 
 async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(opened, own_server):
