@@ -84,3 +84,27 @@ async def test_purge_is_answered_by_a_poller_that_has_failed(opened):
             await asyncio.sleep(0.01)
         with pytest.raises(Unavailable, match="a bug"):
             await subscriber.purge()
+
+
+async def test_what_a_transaction_leaves_behind_does_not_wait_for_ever(opened, kafka):
+    driver, subscriber = await opened(partitions=1), await opened(group="each")
+    await asyncio.to_thread(write_in_transactions, kafka, opened.topic)
+    for reader in (driver, subscriber):
+        taken = await take(reader, 3)
+        assert await reader.settle([Settlement(one) for one in taken]) == [True] * 3
+        await until_counts(reader, waiting=0, in_work=0)
+        assert await reader.receive(1, 0.1) == []
+    await driver.close()
+    await until_counts(await opened(), waiting=0, in_work=0)
+
+
+def write_in_transactions(kafka, topic: str) -> None:
+    settings = {"bootstrap.servers": f"127.0.0.1:{kafka.port}", "transactional.id": topic}
+    producer = Producer(settings)
+    producer.init_transactions(20)
+    for count, end in ((3, producer.commit_transaction), (5, producer.abort_transaction)):
+        producer.begin_transaction()
+        for _ in range(count):
+            producer.produce(topic, b"", partition=0)
+        producer.flush(20)
+        end(20)

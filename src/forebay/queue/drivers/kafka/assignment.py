@@ -32,6 +32,7 @@ class Assignment:
         "marks",
         "opened",
         "part",
+        "passed",
         "watermark",
         "withdrawn",
     )
@@ -47,6 +48,19 @@ class Assignment:
         self.marks: Marks | None = None
         self.opened = False
         self.gated = True
+        self.passed = 0  # where it ends, while no message has come
+
+    @property
+    def has_come(self) -> bool:
+        """Whether messages have come, or others have passed that are none."""
+        return self.passed > 0 or self.watermark.position is not None
+
+    def pass_over(self, end: int) -> None:
+        """Note that the partition ends there: what lies below and has not come is no message."""
+        if self.watermark.position is None:
+            self.passed = end
+        else:
+            self.watermark.skip_to(end)
 
 
 class Tally:

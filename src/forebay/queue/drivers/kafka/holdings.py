@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from forebay.disciplines import Order
 from forebay.queue.driver import Delivery, Ending, Settlement
@@ -84,6 +84,13 @@ class Holdings:
                 else:
                     lease.assignment.arrived.append((delivery, due_at))
 
+    def pass_over(self, ends: Mapping[Part, int]) -> None:
+        """Let the positions pass what brings no message: transactions leave marks, and what they gave up."""
+        with self._changed:
+            for part, end in ends.items():
+                if (assignment := self._assignments.get(part)) is not None:
+                    assignment.pass_over(end)
+
     def wake_due(self, now: float) -> None:
         """Make ready what is due."""
         later = self._later
@@ -113,9 +120,9 @@ class Holdings:
             return taken
 
     def unopened(self) -> list[Assignment]:
-        """Return the assignments that something has come of, and that are still to be opened."""
+        """Return the assignments that something has come of, if only their end, and that are still to be opened."""
         with self._changed:
-            return [one for one in self._assignments.values() if not one.opened and one.watermark.position is not None]
+            return [one for one in self._assignments.values() if not one.opened and one.has_come]
 
     def open(self, assignments: Iterable[Assignment], now: float) -> None:
         """Hand out the messages of these from now on."""

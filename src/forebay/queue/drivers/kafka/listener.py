@@ -43,6 +43,7 @@ class Listener(Poller):
     def _keep_up(self) -> None:
         new = self.holdings.unopened()
         for assignment in new:
+            assignment.watermark.skip_to(assignment.passed)
             assignment.marks = Marks()
         if new:
             self.holdings.open(new, self._clock.time())

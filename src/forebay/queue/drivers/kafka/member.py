@@ -60,11 +60,15 @@ class Member(Poller):
         new = self.holdings.unopened()
         if not new:
             return
-        places = [TopicPartition(*one.part) for one in new]
-        for one, left in zip(new, self._consumer.committed(places, timeout=ANSWER_SECONDS), strict=True):
-            if left.error is not None:
-                raise KafkaException(left.error)
+        answer = self._consumer.committed([TopicPartition(*one.part) for one in new], timeout=ANSWER_SECONDS)
+        for error in [left.error for left in answer if left.error is not None]:
+            raise KafkaException(error)
+        for one, left in zip(new, answer, strict=True):
+            if one.passed > left.offset and one.watermark.position is None:
+                one.watermark.skip_to(one.passed)
+            one.passed = 0
             one.marks = marks_from(one.watermark.position, left.offset, left.metadata)
+        new = [one for one in new if one.has_come]
         self._commit(new, wait=True)
         self.holdings.open(new, self._clock.time())
 

@@ -54,7 +54,7 @@ class Poller:
         self._topic = topic
         self._clock = clock
         self._arrived = arrived
-        self._consumer: Any = Consumer({**settings, "error_cb": self._note})
+        self._consumer: Any = Consumer({**settings, "enable.partition.eof": True, "error_cb": self._note})
         self._paused: set[Part] = set()
         self._trouble: ForebayError | None = None
         self._broken: ForebayError | None = None
@@ -167,9 +167,13 @@ class Poller:
         holdings, topic, lanes = self.holdings, self._topic, self.holdings.lanes
         arrived: list[tuple[Delivery, float]] = []
         reached: dict[Part, int] = {}
+        ends: dict[Part, int] = {}
         for record in records:
-            if record.error() is not None:
-                self._note(record.error())
+            if (error := record.error()) is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    ends[record.topic(), record.partition()] = record.offset()
+                else:
+                    self._note(error)
                 continue
             part, offset = (record.topic(), record.partition()), record.offset()
             assignment = holdings.assignment(part)
@@ -187,6 +191,7 @@ class Poller:
             lease = Lease(assignment, offset, came.returns, came.attempt, lane)
             arrived.append((Delivery(came.message, came.attempt, lease), came.due_at))
         holdings.bring(arrived, self._clock.time())
+        holdings.pass_over(ends)
 
     def _begin_again(self, assignment: Assignment) -> Assignment:
         """Begin a new assignment of a partition whose offsets have stepped back: the topic was made anew, or reset."""
