@@ -14,7 +14,6 @@ from forebay.queue.drivers.nats.wire import NO_RESPONDERS, Frame, Heard, Wire
 
 NOT_FOUND = 404
 NAME_IN_USE = {10058, 10013, 10148}
-WRONG_LAST_SEQUENCE = {10071, 10164}
 FULL = {10077, 10047}
 """No room by the stream's own limits, or by the server's."""
 TOO_LARGE = {10054, 10097}
