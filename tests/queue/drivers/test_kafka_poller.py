@@ -6,12 +6,12 @@ import asyncio
 import math
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, admin
 
 from driving import messages, take, until_counts
 from forebay.errors import Unavailable
-from forebay.queue.driver import Settlement
-from forebay.queue.drivers.kafka import poller
+from forebay.queue.driver import Settlement, State
+from forebay.queue.drivers.kafka import poller, surveyor
 from kafka_drivers import opening
 
 
@@ -108,3 +108,19 @@ def write_in_transactions(kafka, topic: str) -> None:
             producer.produce(topic, b"", partition=0)
         producer.flush(20)
         end(20)
+
+
+async def test_partitions_that_are_added_meanwhile_are_heard_counted_and_found(opened, kafka, monkeypatch):
+    monkeypatch.setattr(surveyor, "LOOK_SECONDS", 0.2)
+    subscriber, driver = await opened(partitions=1, group="each"), await opened()
+    await driver.publish(messages(1), math.inf)
+    first = await take(subscriber, 1)
+    client = admin.AdminClient({"bootstrap.servers": f"127.0.0.1:{kafka.port}"})
+    await asyncio.to_thread(client.create_partitions([admin.NewPartitions(opened.topic, 3)])[opened.topic].result, 20)
+    await asyncio.to_thread(write, kafka, opened.topic, 3, partitions=3)
+    heard = await take(subscriber, 3)
+    assert {one.message.body for one in heard} == {b"0", b"1", b"2"}
+    assert await subscriber.settle([Settlement(one) for one in [*first, *heard]]) == [True] * 4
+    await until_counts(subscriber, accepted=4, done=4, waiting=0)
+    await until_counts(driver, accepted=4, waiting=4)
+    assert (await driver.find(f"{opened.topic}-2-0.2.0")).state is State.WAITING

@@ -95,13 +95,16 @@ class KafkaEach(Kafka):
         return listener
 
     def _extents(self) -> dict[Part, Extent]:
+        """Return what there was to hear; of partitions that were added since, all."""
         ends = self._surveyor.ends()
-        return {part: Extent(self._first[part], ends[part], position) for part, position in self._next.items()}
+        theirs = {part: end for part, end in ends.items() if part[0] != self._address.retry}
+        firsts = {part: self._first.get(part, 0) for part in theirs}
+        return {part: Extent(firsts[part], end, self._next.get(part, 0)) for part, end in theirs.items()}
 
     def _count(self) -> Counts:
         tallies = self._holdings.tallies() if self._holdings is not None else {}
         progress = progress_of(self._extents(), tallies)
-        worked = sum(one.worked - self._first[part] for part, one in progress.items())
+        worked = sum(one.worked - self._first.get(part, 0) for part, one in progress.items())
         left = sum(one.left for one in progress.values())
         in_work = sum(one.in_hand for one in progress.values())
         waiting = sum(one.waiting(delays=part[0] != self._address.topic) for part, one in progress.items())
@@ -117,7 +120,8 @@ class KafkaEach(Kafka):
 
     def _look_at(self, reference: str) -> Found | None:
         id, part, offset = self._ledger.place_of(reference)
-        if part not in self._first or not self._first[part] <= offset < self._surveyor.ends()[part]:
+        extent = self._extents().get(part)
+        if extent is None or not extent.start <= offset < extent.end:
             return None
         here = self._holdings.where(part, offset) if self._holdings is not None else Whereabouts()
         came = None if here.state == "ended" else self._surveyor.record(part, offset)

@@ -131,9 +131,9 @@ class Ledger:
     def find(self, reference: str, holdings: Holdings | None) -> Found | None:
         """Return where the message of a reference is."""
         id, part, offset = self.place_of(reference)
-        if part not in self.parts:
-            return None
         extents = self._surveyor.survey()
+        if part not in extents:
+            return None
         found = self._waiting_at(id, part, offset, extents, holdings)
         if found is not None:
             return found

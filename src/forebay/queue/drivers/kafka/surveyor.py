@@ -30,6 +30,8 @@ admin: Any = confluent_kafka.admin  # its types do not say what it exports
 
 ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 10.0
+LOOK_SECONDS = 10.0
+"""After which it is asked again how many partitions there are: somebody may add some while we work."""
 ASK: dict[str, Any] = {"request_timeout": ANSWER_SECONDS}  # no question outlives the one who asks
 HAS_MEMBERS = {
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -87,6 +89,7 @@ class Surveyor:
         self._consumer: Any = None
         self._member: Any = None
         self._parts: list[TopicPartition] = []
+        self._look_at = 0.0
 
     def open(self) -> Durability:
         """Create the topics that are missing; return what a message in them survives.
@@ -108,6 +111,7 @@ class Surveyor:
     def look(self) -> None:
         """Learn which partitions there are, all of which must have a leader."""
         self._parts = self._partitions()
+        self._look_at = time.monotonic() + LOOK_SECONDS
 
     @property
     def parts(self) -> set[Part]:
@@ -120,7 +124,16 @@ class Surveyor:
         Raises:
             KafkaException, Unavailable: the broker does not answer, or has not found its leaders for a while.
         """
+        if time.monotonic() >= self._look_at:
+            self._notice_new()
         return patiently(self._admin, self._survey)
+
+    def _notice_new(self) -> None:
+        topics = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
+        known = {name: len(topics[name].partitions) for name in self._address.working if name in topics}
+        if sum(known.values()) > len(self._parts):
+            self._parts = [TopicPartition(name, n) for name, count in known.items() for n in range(count)]
+        self._look_at = time.monotonic() + LOOK_SECONDS
 
     def _survey(self) -> dict[Part, Extent]:
         ends = self._admin.list_offsets(dict.fromkeys(self._parts, admin.OffsetSpec.latest()), **ASK)
