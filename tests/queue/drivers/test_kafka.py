@@ -363,12 +363,12 @@ async def test_a_poller_that_fails_is_followed_by_another_and_nothing_is_lost(op
 
 async def test_a_topic_of_others_that_drops_what_waits_is_warned_of_and_one_of_ours_is_not(opened, kafka, caplog):
     await opened()
-    assert not [record for record in caplog.records if record.name == "forebay.kafka"]
+    assert not [record for record in caplog.records if record.name == "forebay.queue.kafka"]
     name = f"theirs{new_id()}"
     client = admin.AdminClient({"bootstrap.servers": f"127.0.0.1:{kafka.port}"})
     theirs = admin.NewTopic(name, num_partitions=1, replication_factor=1, config={"retention.ms": "60000"})
     await asyncio.to_thread(client.create_topics([theirs])[name].result, 20)
     driver = await driver_of_kafka.connect(parse(f"{kafka.url}/{name}"))
     await driver.close()
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "forebay.kafka"]
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "forebay.queue.kafka"]
     assert told == f"the topic {name} may drop what waits: retention.ms=60000, not -1"

@@ -9,7 +9,7 @@ import msgspec
 
 from forebay.durability import Durability
 
-log = logging.getLogger("forebay.kafka")
+log = logging.getLogger("forebay.queue.kafka")
 
 KEEPS_ALL = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 """What the settings of a topic must be that drops nothing by itself."""

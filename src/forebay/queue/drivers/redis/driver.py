@@ -30,7 +30,7 @@ from forebay.queue.drivers.redis.wire import Wire
 from forebay.queue.options import Asked
 from forebay.url import URL
 
-log = logging.getLogger("forebay.redis")
+log = logging.getLogger("forebay.queue.redis")
 
 FEATURES: Final = Features(
     disciplines=frozenset(Discipline),
