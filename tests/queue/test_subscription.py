@@ -12,12 +12,15 @@ from forebay.errors import Unavailable
 from forebay.events import LeaseLost, Stalled
 from forebay.message import Message
 from forebay.queue.driver import Delivery, Ending, Settlement
+from forebay.queue.drivers import memory
 from forebay.queue.opening import open_driver
 from forebay.queue.subscription import MOST_FETCHED, Subscription
 
 
 class Broker:
     """A driver with an endless queue, that notes what it is asked and fails when it is told to."""
+
+    features = memory.FEATURES
 
     def __init__(self):
         self.numbers = itertools.count()

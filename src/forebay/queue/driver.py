@@ -42,6 +42,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         remembers: a new group finds what was published before it was made, as long as the broker keeps it.
         native_replies: requests are answered by the broker's own means (see `Replying`), else over a second topic.
         lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
+        ahead: seconds of work that are fetched ahead: enough to hide a fetch, too little to hoard.
     """
 
     disciplines: frozenset[Discipline]
@@ -56,6 +57,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     remembers: bool = False
     native_replies: bool = False
     lanes: int = 1
+    ahead: float = 0.025
 
 
 class Delivery(msgspec.Struct, gc=False):

@@ -11,8 +11,6 @@ from forebay.events import Event, LeaseLost, Listener, Stalled
 from forebay.queue.batching import Gatherer, pauses
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement
 
-HORIZON = 0.025
-"""Seconds of work that may lie fetched and not begun: enough to hide a fetch, too little to hoard."""
 MOST_FETCHED = 2_000
 FETCH_WAIT = 1.0
 
@@ -20,8 +18,8 @@ FETCH_WAIT = 1.0
 class Subscription:
     """The deliveries of one topic to this process.
 
-    Fetches no more than the takers who wait would like, and what they have lately taken in `HORIZON`; renews the leases
-    of all that is in hand until it is settled, however long a handler takes.
+    Fetches no more than the takers who wait would like, and what they take in the seconds that its driver calls
+    `ahead`; renews the leases of all that is in hand until it is settled, however long a handler takes.
 
     Arguments:
         name: of the topic.
@@ -151,11 +149,12 @@ class Subscription:
     async def _fetch(self) -> None:
         next_pause = pauses()
         began, taken_before = asyncio.get_running_loop().time(), 0
+        ahead = self._driver.features.ahead
         while not self._stopped:
             credit = await self._credit()
             now = asyncio.get_running_loop().time()
-            if now - began >= HORIZON:
-                self._taken_lately = int((self._taken - taken_before) * HORIZON / (now - began))
+            if now - began >= ahead:
+                self._taken_lately = int((self._taken - taken_before) * ahead / (now - began))
                 began, taken_before = now, self._taken
             try:
                 deliveries = await self._driver.receive(credit, FETCH_WAIT)
