@@ -48,7 +48,7 @@ FEATURES = Features(
 )
 
 
-class Kafka:
+class KafkaQueue:
     """One topic of Kafka for one group, with what the group tries again and its dead letters.
 
     Arguments:

@@ -10,20 +10,20 @@ from forebay.durability import Durability
 from forebay.queue.driver import Counts, DeadLetter, Ending, Found, Settlement
 from forebay.queue.drivers.kafka.address import Address
 from forebay.queue.drivers.kafka.assignment import Part, Whereabouts
-from forebay.queue.drivers.kafka.driver import Kafka
+from forebay.queue.drivers.kafka.driver import KafkaQueue
 from forebay.queue.drivers.kafka.ledger import progress_of
 from forebay.queue.drivers.kafka.listener import Listener
 from forebay.queue.drivers.kafka.poller import Poller
 from forebay.queue.drivers.kafka.surveyor import Extent, Surveyor
 
 
-class KafkaEach(Kafka):
+class KafkaEach(KafkaQueue):
     """One topic of Kafka for one who belongs to no group.
 
     What it gives up is counted as discarded: nobody could ever return it.
 
     Arguments:
-        address, durability, surveyor, background, clock: as of :class:`Kafka`.
+        address, durability, surveyor, background, clock: as of :class:`KafkaQueue`.
         starts: where each partition ended when this subscriber was opened.
     """
 

@@ -9,14 +9,14 @@ from confluent_kafka import KafkaException
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.queue.drivers.kafka.address import read_address
-from forebay.queue.drivers.kafka.driver import Kafka
+from forebay.queue.drivers.kafka.driver import KafkaQueue
 from forebay.queue.drivers.kafka.each import KafkaEach
 from forebay.queue.drivers.kafka.failures import reading_error
 from forebay.queue.drivers.kafka.surveyor import Surveyor
 from forebay.url import URL
 
 
-async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> Kafka:
+async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> KafkaQueue:
     """Open a topic of Kafka, creating it, and what its group needs beside it, where they are missing.
 
     Raises:
@@ -32,7 +32,7 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> Kafka:
         if address.ephemeral:
             starts = await ask(background, surveyor.ends)
             return KafkaEach(address, durability, surveyor, background, clock, starts)
-        return Kafka(address, durability, surveyor, background, clock)
+        return KafkaQueue(address, durability, surveyor, background, clock)
     except KafkaException as failure:
         background.shutdown(wait=False)
         raise reading_error(failure) from failure

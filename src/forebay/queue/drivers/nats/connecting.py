@@ -8,7 +8,7 @@ from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.disciplines import Order
 from forebay.queue.drivers.nats.address import Address, read_address
 from forebay.queue.drivers.nats.api import Api
-from forebay.queue.drivers.nats.driver import NATS, Group
+from forebay.queue.drivers.nats.driver import Group, NATSQueue
 from forebay.queue.drivers.nats.durability import proved
 from forebay.queue.drivers.nats.fetcher import Fetcher
 from forebay.queue.drivers.nats.graveyard import Graveyard
@@ -26,7 +26,7 @@ from forebay.queue.drivers.nats.wire import Wire
 from forebay.url import URL
 
 
-async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> NATS:
+async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> NATSQueue:
     """Open a topic of NATS JetStream, making its streams and the group's consumers where they are missing.
 
     Raises:
@@ -43,7 +43,7 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> NATS:
         durability, _ = await proved(structures.stream, wire.info, address.monitor)
         each = await structures.make_each() if address.asked.ephemeral else []
         group = await _group(wire, api, address, structures, each, clock)
-        return NATS(wire, structures, group, durability, each)
+        return NATSQueue(wire, structures, group, durability, each)
     except BaseException:
         await wire.close()
         raise

@@ -71,7 +71,7 @@ class Group:
     trimmer: Trimmer
 
 
-class NATS:
+class NATSQueue:
     """One topic of NATS JetStream and one group of its workers.
 
     Arguments:
