@@ -2,7 +2,7 @@
 
 from forebay.queue.drivers.kafka.address import OPTIONS
 from forebay.queue.drivers.kafka.admin import administer
-from forebay.queue.drivers.kafka.driver import FEATURES, KafkaQueue
+from forebay.queue.drivers.kafka.driver import FEATURES
 from forebay.queue.drivers.kafka.opening import connect
 
-__all__ = ["FEATURES", "OPTIONS", "KafkaQueue", "administer", "connect"]
+__all__ = ["FEATURES", "OPTIONS", "administer", "connect"]

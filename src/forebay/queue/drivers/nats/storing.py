@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from forebay.errors import ForebayError, Unavailable
 from forebay.message import new_id
 from forebay.queue.drivers.nats.api import ApiError, Missed, refusal, stored_at
+from forebay.queue.drivers.nats.envelope import FIRST_LINE
 from forebay.queue.drivers.nats.structures import ATOMIC_SINCE, version_of
 from forebay.queue.drivers.nats.wire import Frame, Wire
 
 LARGEST_BATCH = 500
 """Messages stored as one; the server takes twice as many."""
-FIRST_LINE = b"NATS/1.0\r\n"
 Place = int | ForebayError | ApiError | Missed
 
 

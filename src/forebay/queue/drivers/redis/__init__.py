@@ -10,6 +10,6 @@ driver is one script, hence one step for the server. Time is that of the server.
 
 from forebay.queue.drivers.redis.address import OPTIONS
 from forebay.queue.drivers.redis.admin import administer
-from forebay.queue.drivers.redis.driver import FEATURES, RedisQueue, connect
+from forebay.queue.drivers.redis.driver import FEATURES, connect
 
-__all__ = ["FEATURES", "OPTIONS", "RedisQueue", "administer", "connect"]
+__all__ = ["FEATURES", "OPTIONS", "administer", "connect"]
