@@ -20,6 +20,7 @@ from forebay.queue.drivers import kafka as driver_of_kafka
 from forebay.queue.drivers.kafka import cluster
 from forebay.queue.drivers.kafka.examination import examine_broker, examine_partitions, examine_topic
 from forebay.queue.drivers.kafka.soundness import TopicSettings, durability_of
+from forebay.queue.opening import open_admin, open_driver
 from forebay.url import parse
 from kafka_drivers import opening
 
@@ -228,3 +229,9 @@ async def test_an_operator_of_a_broker_that_is_not_there_hears_so(monkeypatch):
     monkeypatch.setattr(cluster, "OPEN_SECONDS", 0.3)
     with pytest.raises(Unavailable):
         await driver_of_kafka.administer(parse(f"kafka://127.0.0.1:{free_port()}"))
+
+
+@pytest.mark.parametrize("open_one", [open_admin, open_driver])
+async def test_certificates_that_are_not_there_are_a_wrong_url(open_one):
+    with pytest.raises(UsageError, match="refuses its settings"):
+        await open_one("kafka://127.0.0.1:1/orders?security=ssl&cafile=/none.pem")

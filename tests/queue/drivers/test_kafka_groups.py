@@ -11,7 +11,7 @@ from confluent_kafka import Producer, admin
 from driving import Worker, messages, take, until_counts
 from forebay.clock import ManualClock
 from forebay.durability import Durability
-from forebay.errors import Unavailable, Unsupported
+from forebay.errors import Unavailable, Unknown, Unsupported
 from forebay.message import Message, new_id
 from forebay.queue.driver import Ending, Settlement, State
 from forebay.queue.drivers.kafka import letters
@@ -210,3 +210,42 @@ async def test_a_new_topic_is_written_through_where_that_is_asked_for_and_a_repl
     await driver.close()
     with pytest.raises(Unsupported, match="replicated"):
         await open_driver(f"{kafka.url}/{'r' + new_id()}?durability=replicated&partitions=1")
+
+
+async def test_what_was_done_and_not_noted_is_not_said_to_have_failed_for_certain(opened):
+    driver = await opened(partitions=1)
+    await driver.publish(messages(2), math.inf)
+    first, _ = await take(driver, 2)
+    await driver.settle([Settlement(first, Ending.DEAD)])
+    send = driver._publisher.send
+
+    async def lose_notes(records):
+        return [Unavailable("away")] if records[0].value is None else await send(records)
+
+    driver._publisher.send = lose_notes
+    with pytest.raises(Unknown, match="away"):
+        await driver.return_dead([first.message.id])
+    with pytest.raises(Unknown, match="purged"):
+        await driver.purge()
+    with pytest.raises(Unavailable):
+        await driver.drop_dead([first.message.id])
+
+
+async def test_a_return_of_dead_letters_that_is_cancelled_is_done_to_its_end(opened):
+    driver = await opened(partitions=1)
+    await driver.publish(messages(1), math.inf)
+    [first] = await take(driver, 1)
+    await driver.settle([Settlement(first, Ending.DEAD)])
+    send, sent = driver._publisher.send, asyncio.Event()
+
+    async def tell(records):
+        places = await send(records)
+        sent.set()
+        await asyncio.sleep(0.1)
+        return places
+
+    driver._publisher.send = tell
+    returning = asyncio.create_task(driver.return_dead([first.message.id]))
+    await sent.wait()
+    returning.cancel()
+    await until_counts(driver, dead=0, waiting=1)

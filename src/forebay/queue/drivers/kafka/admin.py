@@ -39,7 +39,10 @@ async def administer(url: URL) -> KafkaAdmin:
     Raises:
         UsageError: the URL is wrong. Unavailable: no broker answers.
     """
-    admin = KafkaAdmin(url)
+    try:
+        admin = KafkaAdmin(url)
+    except KafkaException as failure:
+        raise reading_error(failure) from failure
     try:
         await admin.reach()
     except BaseException:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 
@@ -18,7 +18,7 @@ from forebay.errors import ForebayError, QueueFull, Unavailable
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
 from forebay.queue.drivers.kafka.address import Address
-from forebay.queue.drivers.kafka.failures import reading_error
+from forebay.queue.drivers.kafka.failures import half_done, reading_error
 from forebay.queue.drivers.kafka.holdings import Holdings
 from forebay.queue.drivers.kafka.ledger import DELAYED, Ledger
 from forebay.queue.drivers.kafka.letters import coming_back, dropped_note, letter, purge_note, returned_note
@@ -84,6 +84,7 @@ class KafkaQueue:
         self._published = 0
         self._purger, self._purged = new_id(), 0
         self._lag = (-math.inf, 0.0)
+        self._steps: set[asyncio.Task[int]] = set()
         self._closed = False
 
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
@@ -176,7 +177,14 @@ class KafkaQueue:
         return [lying[id] for id in sorted(id for id in lying if id > after)[:limit]]
 
     async def return_dead(self, ids: Sequence[str]) -> int:
-        """Send dead letters to the group again, then mark them as returned."""
+        """Send dead letters to the group again, then mark them as returned.
+
+        Raises:
+            Unknown: some came back, or all, and are not all marked: those may be returned once more.
+        """
+        return await self._finished(self._return(ids))
+
+    async def _return(self, ids: Sequence[str]) -> int:
         lying, returns = await self._lying(ids)
         records = [coming_back(self._address.retry, one.message, returns[id] + 1) for id, one in lying.items()]
         sent = await self._publisher.send(records)
@@ -185,14 +193,17 @@ class KafkaQueue:
             for id, place in zip(lying, sent, strict=True)
             if not isinstance(place, ForebayError)
         ]
-        await self._send_all(notes)
-        _raise_first(sent)
+        noted = await self._publisher.send(notes)
+        if failure := half_done([*sent, *noted], ""):
+            raise failure
         return len(notes)
 
     async def drop_dead(self, ids: Sequence[str]) -> int:
         """Mark dead letters as dropped; the broker forgets their bodies when it compacts."""
         lying, returns = await self._lying(ids)
-        await self._send_all([dropped_note(self._address.dead, id, returns[id]) for id in lying])
+        notes = [dropped_note(self._address.dead, id, returns[id]) for id in lying]
+        if failure := half_done(await self._publisher.send(notes), ""):
+            raise failure
         return len(lying)
 
     async def purge(self) -> int:
@@ -200,14 +211,20 @@ class KafkaQueue:
 
         Raises:
             Unsupported: other processes consume too; only they can let go of what they hold.
+            Unknown: it was done, and is not counted as discarded before the next time.
         """
+        return await self._finished(self._purge())
+
+    async def _purge(self) -> int:
         if self._poller is not None and self._ledger.parts <= set(self._poller.holdings.tallies()):
             count = await self._poller.purge()
         else:
             count = await self._ask(self._ledger.skip_to_end)
         if count:
             self._purged += count  # one note for each process: it must not grow with the purges
-            await self._send_all([purge_note(self._address.dead, self._purger, self._purged)])
+            noted = await self._publisher.send([purge_note(self._address.dead, self._purger, self._purged)])
+            if failure := half_done(noted, f"{count} were purged"):
+                raise failure
         return count
 
     async def close(self) -> None:
@@ -216,6 +233,8 @@ class KafkaQueue:
             return
         self._closed = True
         self._arrival.set()
+        if self._steps:
+            await asyncio.wait(self._steps, timeout=CLOSE_SECONDS)
         if self._poller is not None:
             await asyncio.to_thread(self._poller.stop, CLOSE_SECONDS)
         await asyncio.to_thread(self._publisher.close, CLOSE_SECONDS)
@@ -285,8 +304,12 @@ class KafkaQueue:
         wanted = {id: lying[id] for id in ids if id in lying}
         return wanted, {id: self._ledger.returns(id) for id in wanted}
 
-    async def _send_all(self, records: Sequence[Record]) -> None:
-        _raise_first(await self._publisher.send(records))
+    async def _finished(self, work: Coroutine[Any, Any, int]) -> int:
+        """Do what has several steps to its end, even when who asked for it is cancelled."""
+        task = self._loop.create_task(work)
+        self._steps.add(task)
+        task.add_done_callback(self._steps.discard)
+        return await asyncio.shield(task)
 
     async def _ask(self, question: Callable[[], T]) -> T:
         """Ask the broker in the background thread."""

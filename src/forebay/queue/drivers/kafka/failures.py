@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -50,6 +51,21 @@ def publish_error(failure: Any) -> ForebayError:
     return Unknown(f"Kafka did not confirm the message: {error.str()}")
 
 
+def half_done(answers: Sequence[object], done: str) -> ForebayError | None:
+    """Return what is to be raised when not all was written of what belongs together; None: all was.
+
+    Arguments:
+        answers: errors among them say what was not written.
+        done: what has happened nevertheless; empty: nothing, unless one of the records was written.
+    """
+    failed = [answer for answer in answers if isinstance(answer, ForebayError)]
+    if not failed:
+        return None
+    if not done and len(failed) == len(answers):
+        return failed[0]
+    return Unknown(f"{done or 'a part was done'}, but not all that belongs to it: {failed[0].what}", failed[0].hint)
+
+
 def reading_error(failure: Any) -> ForebayError:
     """Return what a failure to read, or to ask for something, means: nothing was changed."""
     error = error_of(failure)
@@ -60,5 +76,9 @@ def reading_error(failure: Any) -> ForebayError:
         return Unavailable(
             "Kafka: other workers of this group share the work in another way",
             "all workers of a group have the same ?order=; stop those that were started without it",
+        )
+    if error is not None and error.code() == KafkaError._INVALID_ARG:
+        return UsageError(
+            f"Kafka's client refuses its settings: {words}", "see security, mechanism and cafile in the URL"
         )
     return Unavailable(f"Kafka: {words}", "is the broker up, and the address the one that it advertises?")

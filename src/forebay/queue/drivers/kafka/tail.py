@@ -63,9 +63,11 @@ class Tail:
         consumer = Consumer(self._settings)
         try:
             metadata = consumer.list_topics(self._topic, timeout=READ_SECONDS / 2)
+            if not metadata.topics[self._topic].partitions:
+                raise Unavailable(f"Kafka: {self._topic} has no leader")
             places = {one: self._start.get(one, 0) for one in metadata.topics[self._topic].partitions}
             consumer.assign([TopicPartition(self._topic, one, offset) for one, offset in places.items()])
-        except KafkaException:
+        except (KafkaException, Unavailable):
             consumer.close()
             raise
         self._consumer, self._position = consumer, places
