@@ -112,3 +112,9 @@ def offer(monkeypatch: pytest.MonkeyPatch, *offers: str) -> None:
     """Let it look as if packages with these entry points were installed."""
     points = EntryPoints(EntryPoint(*text.split("="), registry.GROUP) for text in offers)
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: points.select(**wanted))
+
+
+@pytest.mark.parametrize("url", ["memory://each", "kafka://localhost:9092/each", "redis://localhost/0?topic=each"])
+def test_no_topic_is_called_as_those_who_belong_to_no_group(url):
+    with pytest.raises(UsageError, match="cannot be called"):
+        queue_url(url)

@@ -9,7 +9,7 @@ from forebay.errors import Unsupported, UsageError
 from forebay.queue.admin import Admin
 from forebay.queue.driver import Driver
 from forebay.queue.go_cdk import BROKERS, with_brokers
-from forebay.queue.options import NAME, asked_of
+from forebay.queue.options import EACH, NAME, asked_of
 from forebay.queue.registry import DRIVERS as DRIVERS
 from forebay.queue.registry import check_scheme
 from forebay.queue.registry import driver_module as driver_module
@@ -37,6 +37,10 @@ def queue_url(text: str | URL, topic: str = "") -> URL:
         raise UsageError(
             f"{name!r} is not a name of a topic" if name else f"{url} names no topic",
             f"letters, digits, - and _, at most 100; a trailing ?topic=orders names it{alone}",
+        )
+    if name == EACH:  # its own group would be that of those who belong to none, and nobody would keep its messages
+        raise UsageError(
+            f"a topic cannot be called {EACH!r}", f"?group={EACH} has a meaning of its own; take another name"
         )
     return url.with_options(topic=name)
 
