@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 
 BODY = f'"{os.urandom(511).hex()}"'.encode()
 """One kilobyte that does not compress."""
@@ -42,3 +43,19 @@ class Meter:
     def show(self) -> None:
         """Print how many a second, up to now; those that began the clock are not counted."""
         print((self.counted - self._first) / max(1e-9, time.perf_counter() - self._began))
+
+
+async def measure(
+    what: str,
+    count: int,
+    publish: Callable[[Meter], Awaitable[None]],
+    consume: Callable[[Meter], Awaitable[None]],
+) -> None:
+    """Measure one of the two, and print it; what is to be consumed is published first."""
+    meter = Meter(count)
+    if what == "consume":
+        await publish(Meter(count))
+        await consume(meter)
+    else:
+        await publish(meter)
+    meter.show()

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
+from functools import partial
 from typing import Any
 
 import nats
 import uvloop
 from nats.js.api import StreamConfig
 
-from benchmarks.peers.measuring import BODY, Meter
+from benchmarks.peers.measuring import BODY, Meter, measure
 
 
 async def publish(client: Any, name: str, count: int, in_flight: int, meter: Meter) -> None:
@@ -63,15 +64,9 @@ async def connected(host: str, name: str) -> Any:
 
 async def main(what: str, host: str, name: str, count: int, in_flight: int) -> None:
     client = await connected(host, name)
-    meter = Meter(count)
-    if what == "publish-singly":
-        await publish_singly(client, name, count, in_flight, meter)
-    elif what == "publish":
-        await publish(client, name, count, in_flight, meter)
-    else:
-        await publish(client, name, count, in_flight, Meter(count))
-        await consume(client, name, count, in_flight, meter)
-    meter.show()
+    of_all = (client, name, count, in_flight)
+    way = publish_singly if what == "publish-singly" else publish
+    await measure(what, count, partial(way, *of_all), partial(consume, *of_all))
     await client.close()
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import Any
 
 import aiormq
 import uvloop
 from pamqp.commands import Basic
 
-from benchmarks.peers.measuring import BODY, Meter
+from benchmarks.peers.measuring import BODY, Meter, measure
 
 
 async def publish(channel: Any, name: str, count: int, in_flight: int, meter: Meter) -> None:
@@ -47,13 +48,8 @@ async def main(what: str, host: str, name: str, count: int, in_flight: int) -> N
     connection = await aiormq.connect(f"amqp://guest:guest@{host}/")
     channel = await connection.channel()
     await channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
-    meter = Meter(count)
-    if what == "consume":
-        await publish(channel, name, count, in_flight, Meter(count))
-        await consume(channel, name, count, in_flight, meter)
-    else:
-        await publish(channel, name, count, in_flight, meter)
-    meter.show()
+    of_all = (channel, name, count, in_flight)
+    await measure(what, count, partial(publish, *of_all), partial(consume, *of_all))
     await connection.close()
 
 

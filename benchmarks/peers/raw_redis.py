@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import Any
 
 import uvloop
 from redis.asyncio import Redis
 
-from benchmarks.peers.measuring import BODY, Meter
+from benchmarks.peers.measuring import BODY, Meter, measure
 
 
 async def publish(client: Redis, name: str, count: int, in_flight: int, meter: Meter) -> None:
@@ -46,13 +47,8 @@ async def consume(client: Redis, name: str, count: int, in_flight: int, meter: M
 async def main(what: str, host: str, name: str, count: int, in_flight: int) -> None:
     address, port = host.split(":")
     async with Redis(host=address, port=int(port)) as client:
-        meter = Meter(count)
-        if what == "consume":
-            await publish(client, name, count, in_flight, Meter(count))
-            await consume(client, name, count, in_flight, meter)
-        else:
-            await publish(client, name, count, in_flight, meter)
-        meter.show()
+        of_all = (client, name, count, in_flight)
+        await measure(what, count, partial(publish, *of_all), partial(consume, *of_all))
 
 
 if __name__ == "__main__":
