@@ -14,7 +14,7 @@ from driving import messages, take, until_counts
 from forebay.errors import TooLarge, Unavailable, Unknown
 from forebay.message import Message, new_id
 from forebay.queue.driver import Ending, Settlement
-from forebay.queue.drivers.rabbitmq import frames, letters
+from forebay.queue.drivers.rabbitmq import frames, lanes, letters
 from forebay.queue.drivers.rabbitmq.address import address_of
 from forebay.queue.drivers.rabbitmq.link import Link
 from rabbitmq_drivers import Broker
@@ -172,6 +172,65 @@ async def test_letters_whose_removal_was_not_heard_are_not_counted_as_removed(br
     with pytest.raises(Unknown, match="dead letters"):
         await remove_and_cut()
     await until_counts(driver, dead=1, discarded=0)
+
+
+async def test_dead_letters_of_other_programs_that_look_alike_are_all_returned(broker):
+    driver = await broker.open()
+    way, header = frames.publish_method("", f"{broker.topic}.dead"), frames.content_header(4, frames.Properties({}))
+    async with broker.bare() as channel:
+        await channel.ask(commands.Confirm.Select())
+        await channel.publish([way, way], [("", header, b"ping")] * 2).done
+    [letter] = await driver.dead_letters()
+    assert await driver.return_dead([letter.message.id]) == 2
+    await until_counts(driver, dead=0, waiting=2)
+
+
+async def test_what_a_cancelled_receiver_did_not_take_goes_to_others(broker, monkeypatch):
+    driver, other = await broker.open(), await broker.open()
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def refuse(letters):
+        begun.set()
+        await ended.wait()
+        raise Unavailable("RabbitMQ takes no messages now")
+
+    await broker.puts(b"without an id: it must be published anew")
+    with monkeypatch.context() as patch:
+        patch.setattr(driver._publisher, "send", refuse)
+        receiving = asyncio.create_task(driver.receive(1, 10.0))
+        await begun.wait()
+        receiving.cancel()
+        await asyncio.wait({receiving})
+        ended.set()
+    assert len(await take(other, 1)) == 1
+
+
+async def test_coming_back_behind_another_or_unbegun_is_no_attempt(broker, monkeypatch):
+    monkeypatch.setattr(lanes, "IDLE_SECONDS", 0.1)
+    driver = await broker.open(order="key")
+    await driver.publish([Message("first", b"", "key"), Message("second", b"", "key")], math.inf)
+    for _ in range(4):
+        [delivery] = await take(driver, 1)
+        assert (delivery.message.id, delivery.attempt) == ("first", 1)
+        await driver.settle([Settlement(delivery, Ending.RELEASE)])
+        await _let_go(driver)
+    attempts = []
+    for _ in range(3):
+        [delivery] = await take(driver, 1)
+        attempts.append(delivery.attempt)
+        driver._consuming._connection.abort("cut while it is in hand")
+    assert attempts == [1, 1, 2]  # the first loss is not counted
+    [delivery] = await take(driver, 1)
+    await driver.settle([Settlement(delivery)])
+    [delivery] = await take(driver, 1)
+    assert (delivery.message.id, delivery.attempt) == ("second", 1)
+
+
+async def _let_go(driver):
+    """Return when the driver has made room for another process."""
+    async with asyncio.timeout(10):
+        while driver._source._channel.closed is None:
+            await asyncio.sleep(0.01)
 
 
 async def _one_in_hand(driver):

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from forebay.errors import ForebayError, Unavailable
 from forebay.message import Message, new_id
@@ -115,9 +115,15 @@ class Credit:
         try:
             await asyncio.shield(going)
         except asyncio.CancelledError:
-            going.add_done_callback(lambda _: self._here.extend(h for h in taken if not h.settling))
+            going.add_done_callback(lambda _: self._keep_here(h for h in taken if not h.settling))
             raise
         return [holding for holding in taken if not holding.settling]
+
+    def _keep_here(self, holdings: Iterable[Holding]) -> None:
+        """Have what a caller who was cancelled did not take lie here for the next one, or go back."""
+        self._here.extend(holdings)
+        self._ring()
+        self._plan_to_part()
 
     async def _ask_for(self, limit: int) -> None:
         """Have as much credit with the broker as is asked for."""

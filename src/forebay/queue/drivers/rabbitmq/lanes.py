@@ -41,6 +41,7 @@ class Entry(msgspec.Struct, gc=False):
         message: it; a retry replaces its headers.
         attempt: the number of its next or present delivery, from 1.
         lane: the key that it blocks; None: nothing.
+        spared: times that it came back without having been in anybody's hand.
         lease: counts its deliveries; a settlement of an older one is refused.
         out: it is in somebody's hand.
         due_at: the time that it waits for, in seconds since the epoch.
@@ -52,6 +53,7 @@ class Entry(msgspec.Struct, gc=False):
     message: Message
     attempt: int
     lane: str | None
+    spared: int = 0
     lease: int = 0
     out: bool = False
     due_at: float = 0.0
@@ -90,6 +92,7 @@ class Lanes:
         self._parting: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._spared: dict[str, int] = {}  # by id, for what was here when the last channel was lost
 
     @property
     def in_work(self) -> list[Message]:
@@ -164,6 +167,8 @@ class Lanes:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        if self._entries:
+            self._spared = {e.message.id: e.spared + (not e.out) for e in self._entries.values()}
         self._entries.clear()
         self._lanes.clear()
         self._ready.clear()
@@ -174,9 +179,13 @@ class Lanes:
         message = one.message
         if one.foreign:
             message = message.replace(id=new_id(), accepted_at=message.accepted_at or self._copies.clock.time())
-        one.crashes = one.crashes or int(arrival.redelivered)
+        returns = one.crashes or int(arrival.redelivered)
         lane = {Order.KEY: message.key, Order.PARTITION: ""}.get(self._order)
-        entry = Entry(self._channel, arrival.tag, message, one.attempt, lane)
+        spared = self._spared.pop(message.id, 0)
+        if lane is not None and lane in self._lanes:
+            spared = returns  # behind another one of its key nobody has ever had it
+        one.crashes = max(returns - spared, 0)
+        entry = Entry(self._channel, arrival.tag, message, one.attempt, lane, spared)
         self._entries[id(entry)] = entry
         if one.due_at > self._copies.clock.time():
             self._sleep(entry, one.due_at)

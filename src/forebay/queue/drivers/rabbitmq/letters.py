@@ -81,9 +81,9 @@ class Letters:
                 found.append((arrival.tag, one))
 
         async with self._reading(look) as gone:
-            once = {one.message.id: self._copies.again(one.message, 0) for _, one in found}
+            once = {_letter_of(tag, one): self._copies.again(one.message, 0) for tag, one in found}
             results = dict(zip(once, await self._copies.publisher.send(list(once.values())), strict=True))
-            gone += [tag for tag, one in found if results[one.message.id] is None]
+            gone += [tag for tag, one in found if results[_letter_of(tag, one)] is None]
         errors = [error for error in results.values() if error is not None]
         if errors:
             raise errors[0]
@@ -95,11 +95,11 @@ class Letters:
 
         def look(arrival: Arrival, one: Came) -> None:
             if one.message.id in wanted:
-                found.append((arrival.tag, one.message.id))
+                found.append((arrival.tag, one))
 
         async with self._reading(look) as gone:
             gone += [tag for tag, _ in found]
-        return len({id for _, id in found})
+        return len({_letter_of(tag, one) for tag, one in found})
 
     @asynccontextmanager
     async def _reading(self, look: Callable[[Arrival, Came], None]) -> AsyncIterator[list[int]]:
@@ -184,6 +184,11 @@ class Letters:
         except ForebayError as error:  # the connection is gone, and the broker puts all back by itself
             if gone:
                 raise Unknown(f"RabbitMQ may not have heard which dead letters are over: {error.what}") from error
+
+
+def _letter_of(tag: int, one: Came) -> str | int:
+    """Return what tells letters apart: copies of one message are one; those without an id may only look alike."""
+    return tag if one.foreign else one.message.id
 
 
 def _name_of(arrival: Arrival) -> str:
