@@ -14,7 +14,7 @@ import msgspec
 from forebay.durability import Durability
 from forebay.errors import UsageError
 from forebay.queue.driver import Counts
-from forebay.queue.options import NAME
+from forebay.queue.options import EACH, NAME
 
 
 class Severity(StrEnum):
@@ -171,6 +171,8 @@ def check_new(name: str, exists: bool) -> None:
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
+    if name == EACH:
+        raise UsageError(f"a topic cannot be called {EACH!r}", f"?group={EACH} has a meaning of its own")
     if exists:
         raise UsageError(f"there is a topic {name!r} already", "take another name, or remove it first")
 

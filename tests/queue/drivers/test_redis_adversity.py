@@ -19,6 +19,7 @@ from forebay.queue.drivers import redis as driver_of_redis
 from forebay.queue.drivers.redis import driver as driver_module
 from forebay.queue.drivers.redis import scripts
 from forebay.url import parse
+from redis_drivers import insist
 
 
 @pytest.fixture
@@ -26,16 +27,6 @@ async def driver(redis):
     one = await driver_of_redis.connect(parse(f"{redis.url}/t{new_id()}"))
     yield one
     await one.close()
-
-
-async def insist(call):
-    """Repeat a call until the server answers."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await call()
-            except ForebayError:
-                await asyncio.sleep(0.02)
 
 
 async def demote(server: Redis, master: Redis) -> None:
