@@ -1,7 +1,7 @@
 """Publishing and working off messages of 1 KB on every broker: us, the bare client, and FastStream, one process each.
 
 Every server syncs before it acknowledges, but Kafka, which does not. The client is pinned to the first processor, the
-server to the last. As many publishes are in flight on both sides, each with an answer of its own on ours.
+server to the last; where there is no server, nobody is pinned. As many publishes are in flight on both sides, each with an answer of its own on ours.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         in_flight: publishes under way.
         fetched: messages that the bare client takes at once.
         options: of our URL, given the server.
+        grouped: messages that our driver by itself takes or gives at once, measured beside; 0: it is not.
         ways: of publishing that the bare client has, and their names; none: the one and its own.
         policies: when FastStream acknowledges; none: it has no such broker.
     """
@@ -51,6 +52,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 512
     fetched: int = 256
     options: Callable[[Any], str] = lambda server: ""
+    grouped: int = 0
     ways: Mapping[str, str] = {}
     policies: Sequence[str] = ("after",)
 
@@ -63,6 +65,7 @@ SUBJECTS = {
         work_rate=50_000,
         in_flight=2_000,
         fetched=100,
+        grouped=1_000,
         policies=(),
     ),
     "redis": Subject(server=Redis, raw=("raw_redis", "redis-py"), publish_rate=20_000, work_rate=20_000),
@@ -144,6 +147,7 @@ def _running(subject: Subject) -> Iterator[_Place]:
 def _publishers(subject: Subject, place: _Place, seconds: float) -> dict[str, Callable[[], Mapping[str, float]]]:
     count = _count(subject.publish_rate, seconds, subject.in_flight)
     contenders = {"forebay": _measure(lambda: ["forebay_publisher", place.url(), count, subject.in_flight])}
+    contenders |= _grouped(subject, place, "publish", count)
     for way, name in (subject.ways or {"publish": subject.raw[1]}).items():
         contenders[name] = _measure(lambda way=way: [*_raw(subject, place, way), count, subject.in_flight])
     return contenders
@@ -153,12 +157,21 @@ def _workers(subject: Subject, place: _Place, seconds: float) -> dict[str, Calla
     count = _count(subject.work_rate, seconds, subject.fetched)
     few = _count(FASTSTREAM_RATE, seconds, 500)
     contenders = {"forebay": _measure(lambda: ["forebay_worker", place.url(), count])}
+    contenders |= _grouped(subject, place, "consume", count)
     contenders[subject.raw[1]] = _measure(lambda: [*_raw(subject, place, "consume"), count, subject.fetched])
     for policy in subject.policies:
         contenders[f"FastStream, ack {policy}"] = _measure(
             lambda policy=policy: ["faststream_worker", f"{place.base}/{place.name()}", few, policy]
         )
     return contenders
+
+
+def _grouped(subject: Subject, place: _Place, what: str, count: int) -> dict[str, Callable[[], Mapping[str, float]]]:
+    if not subject.grouped:
+        return {}
+    whole = max(1, count // subject.grouped) * subject.grouped
+    measure = _measure(lambda: ["forebay_batches", what, place.url(), whole, subject.grouped])
+    return {f"forebay's driver, {subject.grouped:,} at once": measure}
 
 
 def _raw(subject: Subject, place: _Place, way: str) -> list[str]:
@@ -184,7 +197,10 @@ def _run(words: Sequence[object]) -> list[str]:
     """Run a peer in a process of its own, and return what it prints."""
     peer, *arguments = map(str, words)
     program = [sys.executable, "-m", f"benchmarks.peers.{peer}", *arguments]
-    done = subprocess.run(["taskset", "-c", str(FIRST), *program], capture_output=True, text=True, timeout=600)
+    pinned = (
+        [] if any("sqlite://" in word or word.endswith(".db") for word in arguments) else ["taskset", "-c", str(FIRST)]
+    )
+    done = subprocess.run([*pinned, *program], capture_output=True, text=True, timeout=600)
     if done.returncode:
         sys.exit(f"{peer} failed:\n{done.stderr}")
     return done.stdout.split()
