@@ -13,7 +13,7 @@ from forebay.durability import Durability
 from forebay.errors import Unavailable, UsageError
 from forebay.lab.servers import Kafka as Broker
 from forebay.lab.servers.process import free_port
-from forebay.message import Message
+from forebay.message import Message, new_id
 from forebay.queue.admin import Finding, Severity
 from forebay.queue.driver import Ending, Settlement
 from forebay.queue.drivers import kafka as driver_of_kafka
@@ -235,3 +235,8 @@ async def test_an_operator_of_a_broker_that_is_not_there_hears_so(monkeypatch):
 async def test_certificates_that_are_not_there_are_a_wrong_url(open_one):
     with pytest.raises(UsageError, match="refuses its settings"):
         await open_one("kafka://127.0.0.1:1/orders?security=ssl&cafile=/none.pem")
+
+
+async def test_more_replicas_than_there_are_brokers_are_a_wrong_url(kafka):
+    with pytest.raises(UsageError, match="refuses the topic"):
+        await open_driver(f"{kafka.url}/{'r' + new_id()}?replication=3")

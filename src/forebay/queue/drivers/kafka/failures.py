@@ -28,6 +28,19 @@ CALLER_IS_WRONG = {
     KafkaError._INVALID_ARG,
 }
 
+REFUSED = {
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.POLICY_VIOLATION,
+}
+"""A topic as it is asked for is not possible, or not wanted, on this cluster."""
+FORBIDDEN = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+
 
 def error_of(failure: Any) -> KafkaError | None:
     """Return the client's error inside an exception, where it has one."""
@@ -81,4 +94,8 @@ def reading_error(failure: Any) -> ForebayError:
         return UsageError(
             f"Kafka's client refuses its settings: {words}", "see security, mechanism and cafile in the URL"
         )
+    if error is not None and error.code() in REFUSED:
+        return UsageError(f"Kafka refuses the topic: {words}", "see replication and partitions in the URL")
+    if error is not None and error.code() in FORBIDDEN:
+        return Unavailable(f"Kafka: {words}", "the account in the URL may not do that")
     return Unavailable(f"Kafka: {words}", "is the broker up, and the address the one that it advertises?")
