@@ -16,8 +16,8 @@ QUEUE = "sqlite:///q.db?topic=orders"
 
 @pytest.fixture
 def environment():
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FOREBAY_")}
-    return {**clean, "PYTHONUNBUFFERED": "1"}
+    """Return the environment of a user: nothing of ours is set, and Python keeps back what goes into a pipe."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("FOREBAY_", "PYTHONUNBUFFERED"))}
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -104,6 +105,7 @@ def _print(topic: str, rows: list[Row], parts: list[Lag], as_json: bool) -> None
     if as_json:
         for row in [*rows, *({"topic": topic, **msgspec.to_builtins(part)} for part in parts)]:
             json_line(row)
+        sys.stdout.flush()  # a program that watches through a pipe wants each second as it comes
         return
     table(rows)
     if parts:
@@ -114,4 +116,6 @@ def _print(topic: str, rows: list[Row], parts: list[Lag], as_json: bool) -> None
 def _drains_in(unfinished: int, rate: float) -> str:
     if not unfinished:
         return "now"
+    if not rate:
+        return "never"
     return show_seconds(unfinished / rate) if rate > 0 else "growing"
