@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 from string import ascii_lowercase
 
 import pytest
@@ -149,3 +150,18 @@ def test_those_who_work_a_topic_off_answer_what_is_asked(beginning, forebay, url
         told = forebay("ask", url, "21", "--timeout", "20s")
         assert (told.returncode, told.stdout) == (0, b"42\n"), told.stderr.decode()
         assert forebay("ask", url, "--timeout", "20s", stdin=b"1\n2\n").stdout == b"2\n4\n"
+
+
+def test_rabbitmq_shows_and_returns_dead_letters_without_its_http_api(beginning, forebay, rabbitmq, topic, tmp_path):
+    url = f"{rabbitmq.url}/{topic}?management=http://127.0.0.1:1"  # nobody listens there
+    (tmp_path / "shop.py").write_text(SHOP.format(topic=topic))
+    with beginning("work", "shop:app", "--queue", url, "--store", "memory://", until=b"places") as worker:
+        assert forebay("ask", url, "seven", "--timeout", "20s").returncode == 1
+        worker.send_signal(signal.SIGINT)
+        assert worker.wait(30) == 0
+    assert forebay("dead", "ls", url).stderr == b"1 dead letters\n"
+    assert forebay("dead", "return", url, "--all").stdout == f"returned 1 messages to {topic} (0 left)\n".encode()
+    mistyped = forebay("dead", "ls", url.replace(topic, f"{topic}-typo"))
+    assert mistyped.returncode == 2
+    assert b"there is no topic" in mistyped.stderr
+    assert forebay("dead", "ls", f"{url}&group=adit").returncode == 3  # whether there is such a group, nobody can say

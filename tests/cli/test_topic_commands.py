@@ -119,6 +119,12 @@ def test_a_mistyped_group_is_not_made_either(forebay, two_groups, command):
     assert set(waiting(forebay)) == {"audit", "orders"}
 
 
+def test_a_mistyped_group_is_not_removed_and_nothing_is_asked(forebay, two_groups):
+    told = forebay("topics", "rm", QUEUE, "--group", "adit")
+    assert (told.returncode, told.stdout) == (1, b"")
+    assert told.stderr == b"forebay: there is no group adit of orders\n  did you mean audit?\n"
+
+
 @pytest.mark.parametrize("command", [["topics", "ls"], ["topics", "show"], ["topics", "rm"], ["topics", "purge"]])
 def test_a_mistyped_path_makes_no_file(forebay, tmp_path, command):
     told = forebay(*command, "sqlite:///nothing.db?topic=orders")

@@ -126,9 +126,11 @@ async def _end(
     limit: int | None,
     dry_run: bool,
 ) -> tuple[int, int]:
-    """End the chosen dead letters; return how many there were, and how many are left."""
+    """End the chosen dead letters, or only count them; return how many there were, and how many that leaves."""
     chosen = [letter.message.id for letter in await _chosen(driver, ids, where, limit)]
-    count = len(chosen) if dry_run else sum([await end(chosen[i : i + PAGE]) for i in range(0, len(chosen), PAGE)])
+    if dry_run:
+        return len(chosen), (await driver.counts()).dead - len(chosen)
+    count = sum([await end(chosen[i : i + PAGE]) for i in range(0, len(chosen), PAGE)])
     return count, (await driver.counts()).dead
 
 

@@ -55,11 +55,16 @@ async def open_existing(text: str) -> Driver:
     """Open a topic to look at it.
 
     Raises:
-        Missing: there is no such topic, or no such group of it. Unavailable: it cannot be reached.
+        Missing, UsageError: there is no such topic, or no such group of it. Unavailable: it cannot be reached.
     """
-    queue_url(text)  # says first that it names no topic
+    name = queue_url(text).options["topic"]  # says first that it names no topic
     async with administered(text) as (url, admin):
-        await existing(admin, url)
+        try:
+            await existing(admin, url)
+        except Unavailable:  # RabbitMQ lists nothing without its HTTP API, and still knows a topic by its name
+            if url.options.get("group", name) != name:
+                raise
+            await admin.examine(name)
     return await open_driver(url)
 
 

@@ -76,7 +76,7 @@ def remove_topic(url: str, group: str | None, yes: bool) -> None:
     full = queue_url(url)
     if "group" in full.options:
         raise UsageError("the URL names a group", "leave it out to remove the topic, or give it to --group")
-    run(_check(url))
+    run(_check(url, group))
     name = full.options["topic"]
     confirm(group or name, f"remove {f'the group {group} of ' if group else ''}{name} with all that it holds", yes)
     run(_remove(url, group))
@@ -120,9 +120,9 @@ async def _create(url: str) -> TopicInfo:
         await admin.close()
 
 
-async def _check(url: str) -> None:
+async def _check(url: str, group: str | None = None) -> None:
     async with administered(url) as (full, admin):
-        await existing(admin, full)
+        await existing(admin, full.with_options(group=group) if group else full)
 
 
 async def _remove(url: str, group: str | None) -> None:
