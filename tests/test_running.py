@@ -263,9 +263,10 @@ async def test_the_url_may_name_the_only_topic_but_not_one_of_several(tmp_path):
     topic = await open_topic(queue)
     assert (await topic.counts()).done == 1
     await topic.close()
-    with pytest.raises(UsageError, match="names one topic"):
+    with pytest.raises(UsageError, match="names one topic") as refused:
         async with two.running(queue=queue):
             pass
+    assert "leave the topic out" in refused.value.hint
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,8 @@ def _queue_of(running: Running, topic: str) -> URL:
     if len(running.app.topics) == 1:
         return url
     if url.options["topic"] != topic and url.scheme != "memory":
-        raise UsageError(f"{url} names one topic, but {running.app.name} has {', '.join(running.app.topics)}")
+        what = f"{url} names one topic, but {running.app.name} has {', '.join(running.app.topics)}"
+        raise UsageError(what, "leave the topic out of the URL: each gets the one that it is named after")
     return url.with_options(topic=topic)
 
 

@@ -134,4 +134,4 @@ def _member(kind: type[E], text: str) -> E:
     try:
         return kind(text)
     except ValueError as error:
-        raise UsageError(f"not a {kind.__name__.lower()}", f"one of {', '.join(kind)}") from error
+        raise UsageError(f"no such {kind.__name__.lower()}", f"one of {', '.join(kind)}") from error
