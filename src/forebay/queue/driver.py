@@ -38,7 +38,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         deduplicates: a second publish of an id that still waits or is in work changes nothing.
         counts_crashes: a delivery whose worker died counts as an attempt; on Kafka from the second death on.
         finds: `find` knows the state of one message.
-        totals: what was accepted, done and is in work is counted over all processes; else each knows of its own.
+        totals: what was accepted, done and is in work is counted over all processes (on Kafka, what others have in work
+            counts as waiting); else each knows of its own.
         remembers: a new group finds what was published before it was made, as long as the broker keeps it.
         native_replies: requests are answered by the broker's own means (see `Replying`), else over a second topic.
         lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
