@@ -12,8 +12,8 @@ import pytest
 
 from forebay.clock import ManualClock
 from forebay.disciplines import Discipline
-from forebay.errors import UsageError
-from forebay.message import Message
+from forebay.errors import Unavailable, UsageError
+from forebay.message import Message, new_id
 from forebay.queue.driver import Driver, Ending, Settlement, State
 from forebay.queue.drivers import sqlite
 from forebay.queue.drivers.sqlite import accepting, groups, leasing, tables
@@ -234,3 +234,18 @@ async def test_a_discipline_that_another_process_changed_holds_for_all_who_publi
     assert found.state is State.IN_WORK
     await early.close()
     await other.close()
+
+
+async def test_tables_that_a_newer_version_has_changed_meanwhile_are_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    driver = await sqlite.connect(parse(f"sqlite:///{path}?topic=orders"))
+    other = apsw.Connection(str(path))
+    other.execute("ALTER TABLE ready RENAME TO prepared; PRAGMA user_version = 3")
+    for call in (lambda: driver.publish([Message(new_id(), b"")], math.inf), lambda: driver.receive(1, 0.0)):
+        with pytest.raises(Unavailable, match="other tables than this version knows") as caught:
+            await call()
+        assert "newer forebay" in str(caught.value.hint)
+    other.execute("ALTER TABLE prepared RENAME TO ready; PRAGMA user_version = 2")
+    assert (await driver.counts()).accepted == 0
+    other.close()
+    await driver.close()

@@ -171,6 +171,8 @@ class SQLiteQueue:
         except asyncio.CancelledError:
             claimed.add_done_callback(self._give_back)
             raise
+        except apsw.SQLError as error:
+            raise self._unlike(error) from error
         self._found_nothing = not deliveries
         return deliveries
 
@@ -303,6 +305,15 @@ class SQLiteQueue:
             return await run(operation)
         except groups.Removed as error:
             raise await self._removed_from(place) from error
+        except apsw.SQLError as error:
+            raise self._unlike(error) from error
+
+    def _unlike(self, error: apsw.SQLError) -> Unavailable:
+        """Return what to say when the tables do not understand our statements; nothing was written."""
+        return Unavailable(
+            f"{self._file.path}: the file has other tables than this version knows ({error})",
+            "has a newer forebay opened it meanwhile? upgrade this program, and start it again",
+        )
 
     async def _removed_from(self, place: groups.Place) -> Unavailable:
         """Return what to say to whoever finds the group gone; a subscriber of its own begins anew."""
