@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from forebay.queue.driver import Delivery
 from forebay.queue.drivers.kafka.marks import Marks
-from forebay.queue.watermark import Watermark
+from forebay.queue.drivers.kafka.watermark import Watermark
 
 Part = tuple[str, int]
 """Topic and partition."""

@@ -2,7 +2,7 @@
 
 from forebay.queue.drivers.nats.address import OPTIONS
 from forebay.queue.drivers.nats.admin import administer
-from forebay.queue.drivers.nats.connecting import connect
 from forebay.queue.drivers.nats.driver import FEATURES
+from forebay.queue.drivers.nats.opening import connect
 
 __all__ = ["FEATURES", "OPTIONS", "administer", "connect"]

@@ -23,9 +23,9 @@ from forebay.queue.admin import (
 from forebay.queue.drivers.nats.address import Address, Names, read_address
 from forebay.queue.drivers.nats.api import Api, ApiError, Json
 from forebay.queue.drivers.nats.durability import proved, varz
-from forebay.queue.drivers.nats.examining import lacking, of_consumer, of_server, of_stream
-from forebay.queue.drivers.nats.graveyard import Graveyard
+from forebay.queue.drivers.nats.examination import lacking, of_consumer, of_server, of_stream
 from forebay.queue.drivers.nats.ledger import Ledger
+from forebay.queue.drivers.nats.letters import Letters
 from forebay.queue.drivers.nats.notes import StreamNotes, Tally
 from forebay.queue.drivers.nats.structures import SECOND, TOPIC, Structures, version_of, ways_of
 from forebay.queue.drivers.nats.wire import Wire
@@ -100,9 +100,9 @@ class NATSAdmin:
         notes = StreamNotes(self._wire, self._api, names, group)
         reissued = Tally(self._wire, self._api, names, "_all", "reissued")
         discarded = Tally(self._wire, self._api, names, group, "discarded")
-        graveyard = Graveyard(self._wire, self._api, names, group, reissued, discarded)
+        letters = Letters(self._wire, self._api, names, group, reissued, discarded)
         ways = ways_of(names, group)
-        ledger = Ledger(self._api, names, ways, notes, graveyard, reissued, discarded, SYSTEM_CLOCK)
+        ledger = Ledger(self._api, names, ways, notes, letters, reissued, discarded, SYSTEM_CLOCK)
         counts = await ledger.counts()
         return lag_of(group, counts)
 

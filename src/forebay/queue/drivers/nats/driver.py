@@ -16,12 +16,12 @@ from forebay.errors import ForebayError, TooLarge, Unavailable, Unknown, UsageEr
 from forebay.message import Message
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
 from forebay.queue.drivers.nats.api import ApiError
+from forebay.queue.drivers.nats.arrivals import MOST_PARKED, Arrivals
 from forebay.queue.drivers.nats.envelope import header_block, lines_of, read_message
 from forebay.queue.drivers.nats.fetcher import Fetcher
-from forebay.queue.drivers.nats.graveyard import Graveyard
-from forebay.queue.drivers.nats.intake import MOST_PARKED, Intake
 from forebay.queue.drivers.nats.leases import Leases
 from forebay.queue.drivers.nats.ledger import Ledger, OwnLedger
+from forebay.queue.drivers.nats.letters import Letters
 from forebay.queue.drivers.nats.notes import Tally
 from forebay.queue.drivers.nats.publisher import Publisher
 from forebay.queue.drivers.nats.purge import Purge
@@ -61,11 +61,11 @@ class Group:
 
     publisher: Publisher
     fetcher: Fetcher
-    intake: Intake
+    arrivals: Arrivals
     leases: Leases
     settler: Settler
     ledger: Ledger | OwnLedger
-    graveyard: Graveyard | None
+    letters: Letters | None
     purge: Purge
     discarded: Tally
     trimmer: Trimmer
@@ -109,10 +109,10 @@ class NATSQueue:
         group, end = self._group, time.monotonic() + wait
         left = wait
         try:
-            taken = await self._take_in(limit) if group.intake.parked or group.fetcher.found else []
+            taken = await self._take_in(limit) if group.arrivals.parked or group.fetcher.found else []
             while not taken:
-                if group.intake.parked < MOST_PARKED:
-                    longest = TURN_SECONDS if group.intake.parked else group.leases.seconds / 4
+                if group.arrivals.parked < MOST_PARKED:
+                    longest = TURN_SECONDS if group.arrivals.parked else group.leases.seconds / 4
                     await group.fetcher.fetch(limit, min(left, longest))  # leases run from the moment of the request
                 else:  # what our hands are full of may wait for one that was given back: it has to come in
                     await asyncio.sleep(min(left, TURN_SECONDS))
@@ -134,9 +134,9 @@ class NATSQueue:
     async def _take_in(self, limit: int) -> list[Delivery]:
         """Take in what has come; were the caller to go meanwhile, it is given back."""
         raws = self._group.fetcher.take(limit)
-        if not raws and not self._group.intake.parked:
+        if not raws and not self._group.arrivals.parked:
             return []
-        taking = self._spawn(self._group.intake.take_in(raws, limit))
+        taking = self._spawn(self._group.arrivals.take_in(raws, limit))
         try:
             taken = await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -190,25 +190,25 @@ class NATSQueue:
 
     async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
         """Return dead letters in the order of their ids."""
-        graveyard = self._group.graveyard
-        return await self._do(lambda: graveyard.letters(limit, after)) if graveyard else []
+        letters = self._group.letters
+        return await self._do(lambda: letters.page(limit, after)) if letters else []
 
     async def return_dead(self, ids: Sequence[str]) -> int:
         """Put dead letters back to wait, at the end of the line."""
-        graveyard = self._group.graveyard
-        return await self._do_wholly(lambda: graveyard.give_back(ids)) if graveyard else 0
+        letters = self._group.letters
+        return await self._do_wholly(lambda: letters.give_back(ids)) if letters else 0
 
     async def drop_dead(self, ids: Sequence[str]) -> int:
         """Remove dead letters for good."""
-        graveyard = self._group.graveyard
-        return await self._do_wholly(lambda: graveyard.drop(ids)) if graveyard else 0
+        letters = self._group.letters
+        return await self._do_wholly(lambda: letters.drop(ids)) if letters else 0
 
     async def purge(self) -> int:
         """Remove what waits or retries."""
         return await self._do_wholly(self._purge)
 
     async def _purge(self) -> int:
-        self._group.leases.let_go(one.handle for one in self._group.intake.take_parked())
+        self._group.leases.let_go(one.handle for one in self._group.arrivals.take_parked())
         count = await self._group.purge.run()
         if not self._each:
             await self._group.discarded.add(count)
@@ -250,14 +250,14 @@ class NATSQueue:
         finally:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=1.0)
-            self._group.intake.take_parked()
+            self._group.arrivals.take_parked()
             await self._wire.close()
 
     async def _leave(self) -> None:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._give_back_found()
-        parked = self._group.intake.take_parked()
+        parked = self._group.arrivals.take_parked()
         held = [*self._group.leases.held(), *parked]
         await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in held])
         for way in self._each:
@@ -269,7 +269,7 @@ class NATSQueue:
         await self._wire.settle_down()
         fetcher = self._group.fetcher
         if raws := fetcher.take(len(fetcher.found)):
-            taken = await self._group.intake.take_in(raws, len(raws))
+            taken = await self._group.arrivals.take_in(raws, len(raws))
             await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in taken])
 
     def _give_back_late(self) -> None:

@@ -10,7 +10,7 @@ from forebay.queue.driver import Counts, Found, State
 from forebay.queue.drivers.nats.address import Names
 from forebay.queue.drivers.nats.api import Api, Json, Stored
 from forebay.queue.drivers.nats.envelope import read_message
-from forebay.queue.drivers.nats.graveyard import Graveyard
+from forebay.queue.drivers.nats.letters import Letters
 from forebay.queue.drivers.nats.notes import Note, Notes, Tally, is_place, place_of
 from forebay.queue.drivers.nats.structures import Way, reissued_before
 
@@ -24,7 +24,7 @@ class Ledger:
     Arguments:
         api: of the broker.
         names: of the topic.
-        ways, notes, graveyard: of the group.
+        ways, notes, letters: of the group.
         reissued, discarded: how many were published again, and removed by command.
         clock: tells what is due.
     """
@@ -35,7 +35,7 @@ class Ledger:
         names: Names,
         ways: Sequence[Way],
         notes: Notes,
-        graveyard: Graveyard,
+        letters: Letters,
         reissued: Tally,
         discarded: Tally,
         clock: Clock,
@@ -44,7 +44,7 @@ class Ledger:
         self._names = names
         self._ways = ways
         self._notes = notes
-        self._graveyard = graveyard
+        self._letters = letters
         self._reissued = reissued
         self._discarded = discarded
         self._clock = clock
@@ -73,7 +73,7 @@ class Ledger:
         consumers = await self._consumers()
         notes, dead, reissued, discarded, stream, delayed = await asyncio.gather(
             self._notes.all(),
-            self._graveyard.count(),
+            self._letters.count(),
             self._reissued.read(),
             self._discarded.read(),
             self._api.ask(f"STREAM.INFO.{self._names.topic}"),
@@ -131,11 +131,11 @@ class Ledger:
         place, dot, id = reference.partition(".")
         if not dot or not is_place(place):
             return None
-        letter = await self._graveyard.letter(id)
+        letter = await self._letters.letter(id)
         if letter is not None:
             return Found(State.DEAD, letter.message.accepted_at, letter.attempts, letter.message.headers)
         found = await self._at(place)
-        if found is None and (moved := await self._graveyard.place_of(id)) is not None:
+        if found is None and (moved := await self._letters.place_of(id)) is not None:
             found = await self._at(place_of("back", moved))
         return found
 

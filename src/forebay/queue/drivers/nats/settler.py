@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from forebay.clock import Clock
 from forebay.errors import ForebayError, Unknown
 from forebay.queue.driver import Delivery, Ending, Settlement
-from forebay.queue.drivers.nats.graveyard import Graveyard
-from forebay.queue.drivers.nats.intake import note_of
+from forebay.queue.drivers.nats.arrivals import note_of
 from forebay.queue.drivers.nats.leases import DONE, Leases, nak
+from forebay.queue.drivers.nats.letters import Letters
 from forebay.queue.drivers.nats.notes import Note, Notes
 from forebay.queue.drivers.nats.turns import Turns
 
@@ -21,17 +21,17 @@ class Settler:
     Arguments:
         leases: of this process.
         notes: of the group.
-        graveyard: of the group; None: nothing is kept of what a subscriber of its own gives up.
+        letters: of the group; None: nothing is kept of what a subscriber of its own gives up.
         turns: where messages wait for those before them.
         clock: tells when a retry is due.
     """
 
     def __init__(
-        self, leases: Leases, notes: Notes, graveyard: Graveyard | None, turns: Turns | None, clock: Clock
+        self, leases: Leases, notes: Notes, letters: Letters | None, turns: Turns | None, clock: Clock
     ) -> None:
         self._leases = leases
         self._notes = notes
-        self._graveyard = graveyard
+        self._letters = letters
         self._turns = turns
         self._clock = clock
 
@@ -84,8 +84,8 @@ class Settler:
                 return  # a note on a message that is gone is passed over by all who read it
 
     async def _bury(self, dead: list[Delivery]) -> None:
-        if self._graveyard is not None:
-            await self._graveyard.bury(dead)
+        if self._letters is not None:
+            await self._letters.bury(dead)
         for one in dead:
             one.handle.buried = True
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.queue.watermark import Watermark
+from forebay.queue.drivers.kafka.watermark import Watermark
 
 OFFSETS = st.lists(st.integers(0, 10_000), min_size=1, max_size=60, unique=True).map(sorted)
 

@@ -32,7 +32,7 @@ ROOM_FOR_BATCH = 200
 """Bytes of the headers that tell a batch."""
 
 
-class Graveyard:
+class Letters:
     """The dead letters of one group.
 
     Arguments:
@@ -72,7 +72,7 @@ class Graveyard:
         """Return how many there are."""
         return len(await self._tokens())
 
-    async def letters(self, limit: int, after: str) -> list[DeadLetter]:
+    async def page(self, limit: int, after: str) -> list[DeadLetter]:
         """Return dead letters in the order of their ids."""
         ids = sorted(id for id in map(id_of, await self._tokens()) if id > after)[:limit]
         return [self._letter(one) for one in await self._stored(ids) if one is not None]

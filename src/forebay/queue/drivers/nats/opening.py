@@ -8,13 +8,13 @@ from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.disciplines import Order
 from forebay.queue.drivers.nats.address import Address, read_address
 from forebay.queue.drivers.nats.api import Api
+from forebay.queue.drivers.nats.arrivals import Arrivals
 from forebay.queue.drivers.nats.driver import Group, NATSQueue
 from forebay.queue.drivers.nats.durability import proved
 from forebay.queue.drivers.nats.fetcher import Fetcher
-from forebay.queue.drivers.nats.graveyard import Graveyard
-from forebay.queue.drivers.nats.intake import Intake
 from forebay.queue.drivers.nats.leases import Leases
 from forebay.queue.drivers.nats.ledger import Ledger, OwnLedger
+from forebay.queue.drivers.nats.letters import Letters
 from forebay.queue.drivers.nats.notes import Notes, OwnNotes, StreamNotes, Tally
 from forebay.queue.drivers.nats.publisher import Publisher
 from forebay.queue.drivers.nats.purge import Purge
@@ -61,24 +61,24 @@ async def _group(
     turns = None
     if asked.order is not Order.NONE and not each:
         turns = Turns(wire, api, names, asked.group, asked.order)
-    graveyard: Graveyard | None = None
+    letters: Letters | None = None
     ledger: Ledger | OwnLedger
     if each:
         ledger = OwnLedger(api, each, notes, clock)
     else:
-        graveyard = Graveyard(wire, api, names, asked.group, reissued, discarded)
-        ledger = Ledger(api, names, ways, notes, graveyard, reissued, discarded, clock)
+        letters = Letters(wire, api, names, asked.group, reissued, discarded)
+        ledger = Ledger(api, names, ways, notes, letters, reissued, discarded, clock)
     fetcher = Fetcher(wire, ways)
     if turns is not None:
         turns.listen(fetcher.hurry)
     return Group(
         publisher=Publisher(wire, api, names, structures, clock),
         fetcher=fetcher,
-        intake=Intake(wire, names, leases, notes, turns, reissued, clock),
+        arrivals=Arrivals(wire, names, leases, notes, turns, reissued, clock),
         leases=leases,
-        settler=Settler(leases, notes, graveyard, turns, clock),
+        settler=Settler(leases, notes, letters, turns, clock),
         ledger=ledger,
-        graveyard=graveyard,
+        letters=letters,
         purge=Purge(wire, api, ways, leases, notes),
         discarded=discarded,
         trimmer=Trimmer(api, names, [asked.topic, *([] if each else [asked.group])]),

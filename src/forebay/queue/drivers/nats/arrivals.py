@@ -29,7 +29,7 @@ ASIDE_SECONDS = 5.0
 """How long those stay away: those that come before them shall find room."""
 
 
-class Intake:
+class Arrivals:
     """Takes in what was fetched for one group.
 
     Arguments:
