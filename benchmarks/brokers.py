@@ -1,7 +1,8 @@
 """Publishing and working off messages of 1 KB on every broker: us, the bare client, and FastStream, one process each.
 
 Every server syncs before it acknowledges, but Kafka, which does not. The client is pinned to the first processor, the
-server to the last; where there is no server, nobody is pinned. As many publishes are in flight on both sides, each with an answer of its own on ours.
+server to the last; where there is no server, nobody is pinned. As many publishes are in flight on both sides, each with
+an answer of its own on ours.
 """
 
 from __future__ import annotations
@@ -197,10 +198,13 @@ def _run(words: Sequence[object]) -> list[str]:
     """Run a peer in a process of its own, and return what it prints."""
     peer, *arguments = map(str, words)
     program = [sys.executable, "-m", f"benchmarks.peers.{peer}", *arguments]
-    pinned = (
-        [] if any("sqlite://" in word or word.endswith(".db") for word in arguments) else ["taskset", "-c", str(FIRST)]
-    )
-    done = subprocess.run([*pinned, *program], capture_output=True, text=True, timeout=600)
+    done = subprocess.run([*_pinned(arguments), *program], capture_output=True, text=True, timeout=600)
     if done.returncode:
         sys.exit(f"{peer} failed:\n{done.stderr}")
     return done.stdout.split()
+
+
+def _pinned(arguments: Sequence[str]) -> list[str]:
+    """Return the words that keep a client away from its server's processor; a file has no server."""
+    alone = any("sqlite://" in word or word.endswith(".db") for word in arguments)
+    return [] if alone else ["taskset", "-c", str(FIRST)]
