@@ -78,6 +78,8 @@ async def _row(topic: str, group: str, driver: Driver, lags: Sequence[Lag]) -> R
     counts = await driver.counts()
     row = {"topic": topic, "group": group, **msgspec.to_builtins(counts), "lost": counts.lost}
     if driver.features.totals:
+        if any(lag.in_work is None for lag in lags if lag.group == group):
+            row["in_work"] = None  # of others it is not known, and nothing is in work here
         return row
     # What each process counts for itself says nothing here, where nothing is worked off; the broker knows the rest.
     row |= dict.fromkeys(("accepted", "in_work", "done", "discarded", "lost"))
