@@ -206,6 +206,49 @@ async def test_nothing_is_trimmed_while_the_consumer_of_a_known_group_is_missing
     assert [one.message.id for one in await take(owner, 5)] == [one.id for one in batch]
 
 
+@contextlib.asynccontextmanager
+async def some_given_back(opened, nats):
+    """Yield three messages that stand in line, before which two were done, and a worker that has ended those."""
+    first, second = await opened(nats, lease="60s"), await opened(nats, lease="60s")
+    batch = [Message(new_id(), b"") for _ in range(5)]
+    await first.publish(batch, math.inf)
+    looked_at = await take(first, 5)
+    await first.settle([Settlement(one, Ending.RELEASE) for one in looked_at])
+    await second.settle([Settlement(one) for one in await take(second, 2)])
+    yield {one.id for one in batch[2:]}, second
+
+
+async def held_in_stream(driver, topic: str) -> int:
+    return (await Api(driver._wire).ask(f"STREAM.INFO.{topic}"))["state"]["messages"]
+
+
+async def test_what_was_given_back_comes_at_once_though_another_process_trims_as_it_closes(opened, nats):
+    async with some_given_back(opened, nats) as (left, second):
+        await second.close()
+        again = await take(await opened(nats, lease="60s"), 3)
+        assert ({one.message.id for one in again}, {one.attempt for one in again}) == (left, {1})
+
+
+async def test_what_is_done_is_trimmed_once_nothing_stands_in_line(opened, nats):
+    async with some_given_back(opened, nats) as (_, second):
+        last = await opened(nats, lease="60s")
+        await last.settle([Settlement(one) for one in await take(last, 3)])
+        async with asyncio.timeout(10):
+            while await held_in_stream(last, opened.topic):
+                await second._group.trimmer.trim()
+
+
+@pytest.mark.parametrize("most", ["MOST_MESSAGES", "MOST_BYTES"])
+async def test_what_is_done_is_trimmed_in_spite_of_a_line_when_it_is_too_much(opened, nats, monkeypatch, most):
+    async with some_given_back(opened, nats) as (_, second):
+        second._group.trimmer._due = True
+        await second._group.trimmer.trim()
+        assert await held_in_stream(second, opened.topic) == 5
+        monkeypatch.setattr(f"forebay.queue.drivers.nats.trimming.{most}", 1)
+        await second._group.trimmer.trim()
+        assert await held_in_stream(second, opened.topic) == 3
+
+
 async def test_a_group_finds_all_that_a_stream_made_anew_holds(opened, nats):
     driver, audit = await opened(nats), await opened(nats, group="audit")
     await driver.publish(keyed(5), math.inf)

@@ -1,4 +1,8 @@
-"""Letting go of what every consumer has acknowledged: the stream is trimmed from its old end, now and then."""
+"""Letting go of what every consumer has acknowledged: the stream is trimmed from its old end, now and then.
+
+To purge a stream makes the server forget which messages stand in line to be delivered again: what was given back before
+comes only when its lease ends. So nothing is trimmed while there may be such a line, until too much has gathered.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from forebay.queue.drivers.nats.structures import ways_of
 
 TRIM_SECONDS = 5.0
 """How often, while messages end."""
+MOST_MESSAGES, MOST_BYTES = 1_000_000, 256 << 20
+"""What may be done and not trimmed, or half of the stream's own limit: then what stands in line has to wait."""
 
 
 class Trimmer:
@@ -45,8 +51,13 @@ class Trimmer:
         if retention != "limits" or not self._known <= {consumer["name"] for consumer in consumers}:
             return
         floor = min(await asyncio.gather(*(self._floor(consumer, int(state["last_seq"])) for consumer in consumers)))
-        if floor >= int(state["first_seq"]) and int(state["messages"]):
+        ended = floor + 1 - int(state["first_seq"])
+        if ended <= 0 or not int(state["messages"]):
+            return
+        if all(_has_no_line(consumer) for consumer in consumers) or _too_much(stream, ended):
             await self._api.ask(f"STREAM.PURGE.{self._stream}", {"seq": floor + 1})
+        else:
+            self._due = True
 
     async def _floor(self, consumer: Json, last: int) -> int:
         """Return the place up to which a consumer has acknowledged all that is meant for it.
@@ -59,3 +70,20 @@ class Trimmer:
         subject = consumer["config"].get("filter_subject") or ">"
         following = await self._api.message(self._stream, seq=given + 1, next_by_subj=subject)
         return last if following is None else min(last, following.seq - 1)
+
+
+def _has_no_line(consumer: Json) -> bool:
+    """Whether nothing stands in line to be delivered again: nothing is unfinished, or whoever waits would have it."""
+    return not consumer["num_ack_pending"] or bool(consumer["num_waiting"])
+
+
+def _too_much(stream: Json, ended: int) -> bool:
+    """Whether so many messages at the old end of a stream are too much to be kept, by their share of its bytes."""
+    config, state = stream["config"], stream["state"]
+    size = int(state["bytes"]) * ended // max(ended, int(state["messages"]))
+    return ended > _most(config, "max_msgs", MOST_MESSAGES) or size > _most(config, "max_bytes", MOST_BYTES)
+
+
+def _most(config: Json, setting: str, most: int) -> int:
+    limit = int(config.get(setting) or 0)
+    return min(most, limit // 2) if limit > 0 else most
