@@ -242,7 +242,7 @@ async def test_a_worker_that_stood_still_beyond_its_lease_ends_nothing(opened, n
     assert (await until_counts(driver, done=1, in_work=0, waiting=0)).lost == 0
 
 
-async def test_a_wrong_password_is_refused_and_never_printed(own_server, required):
+async def test_a_wrong_password_is_refused_and_never_printed(own_server, required, caplog):
     required(NATS)
     with NATS(settings="authorization { user: me, password: right-one }") as broker:
         place = f"127.0.0.1:{broker.port}/orders"
@@ -252,11 +252,13 @@ async def test_a_wrong_password_is_refused_and_never_printed(own_server, require
             await driver_of_nats.connect(parse(f"nats://me:wrong-one@{place}"))
     told = f"{caught.value} {caught.value.hint} {caught.value.__cause__!r} {caught.value.__context__ and ''}"
     assert "wrong-one" not in told
+    assert caplog.records == []  # whoever opens is told by the error alone
 
 
-async def test_a_server_that_is_not_there_is_unavailable_and_the_next_one_is_taken(nats):
+async def test_a_server_that_is_not_there_is_unavailable_and_the_next_one_is_taken(nats, caplog):
     with pytest.raises(Unavailable, match="cannot reach"):
         await driver_of_nats.connect(parse("nats://127.0.0.1:1/orders"))
+    assert caplog.records == []
     driver = await driver_of_nats.connect(parse(f"nats://127.0.0.1:1,127.0.0.1:{nats.port}/t{new_id()}"))
     assert isinstance((await driver.publish(messages(1), math.inf))[0], str)
     await driver.close()

@@ -299,7 +299,7 @@ class Wire:
 
     async def _note_error(self, error: Exception) -> None:
         why = str(error) or type(error).__name__
-        if why != self._why:
+        if why != self._why and self._inbox:  # until it is open, whoever opens it is told
             log.warning("%s: %s", self.address.url, why)
         if not _turned_away(self._why):  # what follows, such as a reset connection, says less
             self._why = why
