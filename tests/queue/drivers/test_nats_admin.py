@@ -112,6 +112,17 @@ async def test_a_bad_setting_of_a_stream_is_found(admin, topic, setting, change,
     assert severity(await admin.examine(topic), f"stream {topic}: {setting}") is expected
 
 
+async def test_what_is_alike_in_the_streams_of_a_topic_is_said_once_and_what_differs_by_itself(admin, topic):
+    await admin.create(topic)
+    config = (await admin._api.ask(f"STREAM.INFO.{topic}-dead"))["config"]
+    await admin._api.ask(f"STREAM.UPDATE.{topic}-dead", {**config, "max_age": 3_600_000_000_000})
+    found = await admin.examine(topic)
+    [copies] = [one for one in found.findings if one.setting.endswith("num_replicas")]
+    assert copies.mend.endswith(f"--replicas=3; likewise {topic}-later, {topic}-notes, {topic}-dead")
+    assert severity(found, f"stream {topic}: max_age") is FINE
+    assert severity(found, f"stream {topic}-dead: max_age") is LOSES
+
+
 @pytest.mark.parametrize(
     ("setting", "made"),
     [("storage", {"storage": "memory"}), ("retention", {"retention": "workqueue"}), ("persist_mode", None)],

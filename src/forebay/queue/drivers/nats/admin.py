@@ -23,7 +23,7 @@ from forebay.queue.admin import (
 from forebay.queue.drivers.nats.address import Address, Names, read_address
 from forebay.queue.drivers.nats.api import Api, ApiError, Json
 from forebay.queue.drivers.nats.durability import proved, varz
-from forebay.queue.drivers.nats.examination import lacking, of_consumer, of_server, of_stream
+from forebay.queue.drivers.nats.examination import lacking, of_consumer, of_server, of_streams
 from forebay.queue.drivers.nats.ledger import Ledger
 from forebay.queue.drivers.nats.letters import Letters
 from forebay.queue.drivers.nats.notes import StreamNotes, Tally
@@ -133,10 +133,8 @@ class NATSAdmin:
 
     async def _of_topic(self, stream: Json) -> list[Finding]:
         names = Names(stream["config"]["name"])
-        findings = list(of_stream(stream, whole=True))
-        for beside in (names.later, names.notes, names.dead):
-            there = await self._api.info(f"STREAM.INFO.{beside}")
-            findings += list(of_stream(there, whole=False)) if there is not None else []
+        beside = [await self._api.info(f"STREAM.INFO.{one}") for one in (names.later, names.notes, names.dead)]
+        findings = list(of_streams(stream, [one for one in beside if one is not None]))
         consumers = await self._api.consumers(names.topic) + await self._api.consumers(names.later)
         known = {consumer["name"] for consumer in consumers}
         for group in await self._groups(names.topic):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.nats.api import Json
@@ -33,10 +35,13 @@ class Check:
     mend: str
     otherwise: object = ""
 
+    def judge(self, config: Json) -> tuple[Severity | None, str]:
+        """Return how bad the setting is in a configuration, and what it is."""
+        return self.bad(config), str(config.get(self.setting, self.otherwise))
+
     def look(self, config: Json, where: str, **names: str) -> Finding:
         """Return what is found in a configuration."""
-        value = str(config.get(self.setting, self.otherwise))
-        severity = self.bad(config)
+        severity, value = self.judge(config)
         setting = f"{where}: {self.setting}"
         if severity is None:
             return fine(setting, value)
@@ -174,17 +179,26 @@ CONSUMER = (
 )
 
 
-def of_stream(stream: Json, whole: bool) -> Iterator[Finding]:
-    """Yield what is found in a stream.
+def of_streams(first: Json, beside: Sequence[Json]) -> Iterator[Finding]:
+    """Yield what is found in the streams of a topic; what is the same in several is said once.
 
     Arguments:
-        stream: as the server tells it.
-        whole: it is the first one of a topic.
+        first: the one with the messages, as the server tells it.
+        beside: the others.
     """
-    config = stream["config"]
     for check in STREAM:
-        if whole or check.setting in KEEPS_ONE:
-            yield check.look(config, f"stream {config['name']}", name=config["name"])
+        alike: dict[tuple[Severity | None, str], list[Json]] = {}
+        for stream in [first, *beside] if check.setting in KEEPS_ONE else [first]:
+            alike.setdefault(check.judge(stream["config"]), []).append(stream["config"])
+        for config, *others in alike.values():
+            found = check.look(config, f"stream {config['name']}", name=config["name"])
+            yield _of_others_too(found, [str(other["name"]) for other in others])
+
+
+def _of_others_too(found: Finding, others: Sequence[str]) -> Finding:
+    if not others or found.severity is Severity.FINE:
+        return found
+    return msgspec.structs.replace(found, mend=f"{found.mend}; likewise {', '.join(others)}")
 
 
 def of_consumer(consumer: Json) -> Iterator[Finding]:
