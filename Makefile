@@ -4,6 +4,8 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin/
 ARGS ?=
+# Tests mostly wait for brokers. Each of these processes has servers of its own.
+AT_ONCE ?= 3
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,8 +28,8 @@ demo: setup ## the whole story in one process: a wave, a queue, a pool, a verdic
 servers: setup ## install the servers that the tests use (Kafka, PostgreSQL, ...), those that are missing
 	@$(RUN)python -m forebay.lab.servers install
 
-test: setup servers ## the whole suite, with real servers
-	$(RUN)python -m pytest $(ARGS)
+test: setup servers ## the whole suite, with real servers (AT_ONCE=1: one file of tests after the other)
+	$(RUN)python -m pytest -n $(AT_ONCE) --dist loadfile $(ARGS)
 
 check: format-check lint types layers test docs ## all that a change must pass
 
