@@ -333,8 +333,10 @@ async def test_a_single_broker_promises_no_more_than_its_page_cache(opened):
 
 async def test_a_broker_that_is_not_there_is_unavailable(monkeypatch):
     monkeypatch.setattr(surveyor, "OPEN_SECONDS", 0.3)
-    with pytest.raises(Unavailable):
-        await driver_of_kafka.connect(parse(f"kafka://127.0.0.1:{free_port()}/orders"))
+    port = free_port()
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port} cannot be reached") as refused:
+        await driver_of_kafka.connect(parse(f"kafka://me:secret@127.0.0.1:{port}/orders"))
+    assert "secret" not in str(refused.value)
 
 
 async def test_a_poller_that_fails_is_followed_by_another_and_nothing_is_lost(opened):

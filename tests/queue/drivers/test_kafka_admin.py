@@ -83,6 +83,18 @@ async def test_a_topic_as_forebay_makes_it_on_one_broker_lacks_replicas_and_noth
     assert found(examination.findings, "auto.create.topics.enable").severity is FINE
 
 
+async def test_without_a_topic_all_are_examined_in_the_order_of_their_names(opened, operator):
+    await opened()
+    for name in ("zebra", "aardvark"):
+        await operator.create(name)
+    findings = (await operator.examine()).findings
+    told = [one.setting.partition(": ")[0] for one in findings if one.setting.endswith(": replication")]
+    assert told == sorted(told)
+    assert {"aardvark", "aardvark.retry", opened.topic, "zebra.dead"} <= set(told)
+    for name in ("zebra", "aardvark"):
+        await operator.remove(name)
+
+
 async def test_bad_settings_of_topics_are_found_each_with_its_mend(opened, operator, client, kafka):
     driver, topic = await opened(), opened.topic
     await driver.publish([Message("old", b"", accepted_at=1.0)], math.inf)
@@ -227,8 +239,9 @@ async def test_a_topic_is_made_as_the_url_asks(kafka):
 
 async def test_an_operator_of_a_broker_that_is_not_there_hears_so(monkeypatch):
     monkeypatch.setattr(cluster, "OPEN_SECONDS", 0.3)
-    with pytest.raises(Unavailable):
-        await driver_of_kafka.administer(parse(f"kafka://127.0.0.1:{free_port()}"))
+    port = free_port()
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port} cannot be reached"):
+        await driver_of_kafka.administer(parse(f"kafka://127.0.0.1:{port}"))
 
 
 @pytest.mark.parametrize("open_one", [open_admin, open_driver])

@@ -72,6 +72,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     client: dict[str, Any]
 
     @property
+    def servers(self) -> str:
+        """The addresses of the brokers; without account or password."""
+        return str(self.client["bootstrap.servers"])
+
+    @property
     def later(self) -> str:
         """The topic of messages that wait for the time of their first attempt, for all groups."""
         return f"{self.topic}{LATER}"

@@ -130,7 +130,7 @@ class KafkaAdmin:
     def _beside(self, name: str, groups: Iterable[str]) -> dict[str, int]:
         """Return all topics of a queue that are there, with their partitions."""
         wanted = {topic for group in groups for topic in self._address(name, group).topics}
-        return {topic: count for topic, count in self._cluster.topics().items() if topic in wanted}
+        return {topic: count for topic, count in sorted(self._cluster.topics().items()) if topic in wanted}
 
     def _all(self) -> list[TopicInfo]:
         told = []
@@ -219,7 +219,7 @@ class KafkaAdmin:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._background, question)
         except KafkaException as failure:
-            raise reading_error(failure) from failure
+            raise reading_error(failure, self._servers) from failure
 
 
 def _working(partitions: Mapping[str, int]) -> dict[str, int]:

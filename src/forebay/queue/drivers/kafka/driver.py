@@ -317,7 +317,7 @@ class KafkaQueue:
         try:
             return await self._loop.run_in_executor(self._background, question)
         except KafkaException as failure:
-            raise reading_error(failure) from failure
+            raise reading_error(failure, self._address.servers) from failure
 
     def _check_open(self) -> None:
         if self._closed:

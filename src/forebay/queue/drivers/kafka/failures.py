@@ -40,6 +40,12 @@ FORBIDDEN = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
+UNREACHED = {
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,
+}
 
 
 def error_of(failure: Any) -> KafkaError | None:
@@ -79,8 +85,13 @@ def half_done(answers: Sequence[object], done: str) -> ForebayError | None:
     return Unknown(f"{done or 'a part was done'}, but not all that belongs to it: {failed[0].what}", failed[0].hint)
 
 
-def reading_error(failure: Any) -> ForebayError:
-    """Return what a failure to read, or to ask for something, means: nothing was changed."""
+def reading_error(failure: Any, servers: str = "") -> ForebayError:
+    """Return what a failure to read, or to ask for something, means: nothing was changed.
+
+    Arguments:
+        failure: of the client.
+        servers: the addresses of the brokers that were asked; without account or password.
+    """
     error = error_of(failure)
     words = error.str() if error is not None else str(failure)
     if error is not None and error.code() == KafkaError.INVALID_SESSION_TIMEOUT:
@@ -98,4 +109,6 @@ def reading_error(failure: Any) -> ForebayError:
         return UsageError(f"Kafka refuses the topic: {words}", "see replication and partitions in the URL")
     if error is not None and error.code() in FORBIDDEN:
         return Unavailable(f"Kafka: {words}", "the account in the URL may not do that")
+    if error is not None and error.code() in UNREACHED and servers:
+        words = f"{servers} cannot be reached: {words}"
     return Unavailable(f"Kafka: {words}", "is the broker up, and the address the one that it advertises?")

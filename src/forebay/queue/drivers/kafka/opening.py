@@ -35,7 +35,7 @@ async def connect(url: URL, *, clock: Clock = SYSTEM_CLOCK) -> KafkaQueue:
         return KafkaQueue(address, durability, surveyor, background, clock)
     except KafkaException as failure:
         background.shutdown(wait=False)
-        raise reading_error(failure) from failure
+        raise reading_error(failure, address.servers) from failure
     except BaseException:
         background.shutdown(wait=False)
         raise

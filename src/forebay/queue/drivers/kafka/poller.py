@@ -52,6 +52,7 @@ class Poller:
     ) -> None:
         self.holdings = holdings
         self._topic = topic
+        self._servers: str = settings["bootstrap.servers"]
         self._clock = clock
         self._arrived = arrived
         self._consumer: Any = Consumer({**settings, "enable.partition.eof": True, "error_cb": self._note})
@@ -107,7 +108,7 @@ class Poller:
             try:
                 told = refusal or do()
             except KafkaException as failure:
-                told = reading_error(failure)
+                told = reading_error(failure, self._servers)
             finally:
                 with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
                     loop.call_soon_threadsafe(_tell, answer, told)
@@ -277,7 +278,7 @@ class Poller:
         error = error_of(failure)
         if error is not None and error.code() in (KafkaError._TRANSPORT, KafkaError._RESOLVE):
             return  # one connection; when all are gone that is told by itself
-        self._trouble = reading_error(failure)
+        self._trouble = reading_error(failure, self._servers)
         self._arrived()
 
 
