@@ -36,7 +36,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         crosses_processes: publishers and workers may be different processes.
         exact_places: a limit on the waiting places is held exactly; otherwise it may be passed by what is in flight.
         deduplicates: a second publish of an id that still waits or is in work changes nothing.
-        counts_crashes: a delivery whose worker died counts as an attempt; on Kafka from the second death on.
+        counts_crashes: a delivery whose worker died counts as an attempt; on Kafka and RabbitMQ the second and later
+            ones do.
         finds: `find` knows the state of one message.
         totals: what was accepted, done and is in work is counted over all processes (on Kafka, what others have in work
             counts as waiting); else each knows of its own.
