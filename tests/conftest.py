@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 
 from forebay.errors import Missing, Unavailable
 from forebay.lab.servers import NATS, Kafka, PostgreSQL, RabbitMQ, Redis, Server
+
+S = TypeVar("S", bound=Server)
 
 NEED_A_SERVER = {"kafka", "nats", "postgres", "rabbitmq", "redis", "own_server", "own_servers"}
 
@@ -37,7 +40,7 @@ def require(server: type[Server]) -> None:
         pytest.skip(reason)
 
 
-def started(server: type[Server]) -> Server:
+def started(server: type[S]) -> S:
     """Start a server for the test that wants it."""
     require(server)
     try:
@@ -46,44 +49,41 @@ def started(server: type[Server]) -> Server:
         pytest.fail(f"{error.what}\n{error.hint}", pytrace=False)
 
 
+def running(kind: type[S]) -> Iterator[S]:
+    """Yield a server that runs meanwhile."""
+    server = started(kind)
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """One Kafka broker for all tests of the session; take topic names that are yours alone."""
-    server = started(Kafka)
-    yield server
-    server.stop()
+    yield from running(Kafka)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgreSQL]:
     """One PostgreSQL for all tests of the session; take schemas or tables that are yours alone."""
-    server = started(PostgreSQL)
-    yield server
-    server.stop()
+    yield from running(PostgreSQL)
 
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[Redis]:
     """One Redis for all tests of the session; take topic names that are yours alone."""
-    server = started(Redis)
-    yield server
-    server.stop()
+    yield from running(Redis)
 
 
 @pytest.fixture(scope="session")
 def nats() -> Iterator[NATS]:
     """One NATS server for all tests of the session; take topic names that are yours alone."""
-    server = started(NATS)
-    yield server
-    server.stop()
+    yield from running(NATS)
 
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitMQ]:
     """One RabbitMQ for all tests of the session; take topic names that are yours alone."""
-    server = started(RabbitMQ)
-    yield server
-    server.stop()
+    yield from running(RabbitMQ)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -36,7 +37,7 @@ ANSWER_SECONDS = 5.0
 FULL_SECONDS = 0.5
 
 
-class Poller:
+class Poller(ABC):
     """A consumer in a thread of its own; of which partitions, and how its progress is kept, is said by its kinds.
 
     Arguments:
@@ -250,10 +251,11 @@ class Poller:
         assignment.watermark.skip_to(end)
         return True
 
+    @abstractmethod
     def _attach(self) -> None:
         """Say what is to be read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _keep_up(self) -> None:
         """Keep the progress, once a turn."""
 
@@ -266,9 +268,9 @@ class Poller:
         self.holdings.take_back()
         return 0
 
+    @abstractmethod
     def _before(self, partition: TopicPartition) -> tuple[int, Marks]:
         """Return where a partition begins for us of which nothing has come yet, and what is known of it."""
-        raise NotImplementedError
 
     def _leave(self) -> None:
         """Keep the progress for the last time, and let go of the broker."""
