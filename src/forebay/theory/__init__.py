@@ -1,1 +1,74 @@
-"""Queueing systems: formulas, simulation, pictures, plans. Knows nothing of queues and brokers."""
+"""Queueing systems: formulas, simulation, pictures, plans. Knows nothing of queues and brokers.
+
+The names are imported when they are used: `from forebay.theory import solve` costs what solving costs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forebay.theory.laws import (
+        Deterministic,
+        Erlang,
+        Exponential,
+        General,
+        Hyperexponential,
+        Law,
+        Samples,
+        Uniform,
+    )
+    from forebay.theory.path import Fate, Path
+    from forebay.theory.solution import Solution
+    from forebay.theory.system import Breaking, Class, Load, Markovian, Retrying, System, Trace, Varying
+
+_HOMES = {
+    "Breaking": "system",
+    "Class": "system",
+    "Deterministic": "laws",
+    "Erlang": "laws",
+    "Exponential": "laws",
+    "Fate": "path",
+    "General": "laws",
+    "Hyperexponential": "laws",
+    "Law": "laws",
+    "Load": "system",
+    "Markovian": "system",
+    "Path": "path",
+    "Retrying": "system",
+    "Samples": "laws",
+    "Solution": "solution",
+    "System": "system",
+    "Trace": "system",
+    "Uniform": "laws",
+    "Varying": "system",
+}
+
+__all__ = [
+    "Breaking",
+    "Class",
+    "Deterministic",
+    "Erlang",
+    "Exponential",
+    "Fate",
+    "General",
+    "Hyperexponential",
+    "Law",
+    "Load",
+    "Markovian",
+    "Path",
+    "Retrying",
+    "Samples",
+    "Solution",
+    "System",
+    "Trace",
+    "Uniform",
+    "Varying",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"forebay.theory.{_HOMES[name]}"), name)
