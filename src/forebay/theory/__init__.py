@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         Samples,
         Uniform,
     )
+    from forebay.theory.notation import read, read_tandem, write
     from forebay.theory.path import Fate, Path
     from forebay.theory.solution import Solution
+    from forebay.theory.solving import solve
     from forebay.theory.system import Breaking, Class, Load, Markovian, Retrying, System, Trace, Varying
 
 _HOMES = {
@@ -43,6 +45,10 @@ _HOMES = {
     "Trace": "system",
     "Uniform": "laws",
     "Varying": "system",
+    "read": "notation",
+    "read_tandem": "notation",
+    "solve": "solving",
+    "write": "notation",
 }
 
 __all__ = [
@@ -65,6 +71,10 @@ __all__ = [
     "Trace",
     "Uniform",
     "Varying",
+    "read",
+    "read_tandem",
+    "solve",
+    "write",
 ]
 
 

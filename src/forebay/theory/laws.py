@@ -106,10 +106,14 @@ class Exponential(Law):
 
 @dataclass(frozen=True, slots=True)
 class Deterministic(Law):
-    """D: a clock."""
+    """D: a clock. A mean of 0 is one who comes again at once: a client that does not think."""
 
     letter = "D"
     c2 = 0.0
+
+    def __post_init__(self) -> None:
+        if self.mean != 0:
+            Law.__post_init__(self)
 
     def moment(self, k: int) -> float:
         """Return mean^k."""

@@ -3,6 +3,7 @@
 `notation.read` makes one from ``M/M/3/8``; `solve`, `simulate`, `draw` and `plan` answer.
 """
 
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -51,6 +52,16 @@ class Markovian:
     D1: Matrix
     name: str = "MAP"
 
+    @property
+    def rate(self) -> float:
+        """λ = π D1 1, arrivals a second, π the steady state of the chain."""
+        import numpy as np
+
+        D1 = np.array(self.D1)
+        balance = np.vstack([(np.array(self.D0) + D1).T, np.ones(len(D1))])
+        pi = np.linalg.lstsq(balance, np.eye(len(D1) + 1)[-1], rcond=None)[0]
+        return float(pi @ D1.sum(axis=1))
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -58,6 +69,12 @@ class Trace:
 
     instants: tuple[float, ...]
     name: str = "trace"
+
+    @property
+    def rate(self) -> float:
+        """Arrivals a second, from the first to the last."""
+        seconds = self.instants[-1] - self.instants[0] if self.instants else 0.0
+        return (len(self.instants) - 1) / seconds if seconds else math.inf
 
 
 Arrivals = Law | Varying | Markovian | Trace
@@ -139,6 +156,8 @@ class System:
                 raise UsageError(
                     f"{name} = {number:g} is not possible", f"{name} is a whole number from {least}, or inf"
                 )
+        if self.service.mean == 0:
+            raise UsageError("work that takes no time", "a service time has a mean above 0")
         if self.batch < 1 or self.backlog < 0:
             raise UsageError("nobody comes in a batch, or fewer than none wait", "batch >= 1, backlog >= 0")
 
@@ -146,3 +165,25 @@ class System:
     def places(self) -> float:
         """K = n + q: how many may be in the system."""
         return self.n + self.q
+
+    @property
+    def arrival_rate(self) -> float:
+        """λ, customers a second; with a finite population, those that all of them together would bring.
+
+        Raises:
+            UsageError: the rate changes with time.
+        """
+        if isinstance(self.arrivals, Varying):
+            raise UsageError(
+                "the arrivals change with time: there is no steady state",
+                "forebay plan and forebay simulate take them; forebay solve takes a rate, as 50/s",
+            )
+        if isinstance(self.arrivals, Law):
+            mean, crowd = self.arrivals.mean, 1.0 if math.isinf(self.population) else self.population
+            return self.batch * crowd / mean if mean else math.inf
+        return self.batch * self.arrivals.rate
+
+    @property
+    def offered_load(self) -> float:
+        """a = λE[S], how many workers the work would keep busy."""
+        return self.arrival_rate * self.service.mean

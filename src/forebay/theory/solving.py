@@ -1,0 +1,53 @@
+"""`solve`: the first exact formula that fits a system, else the first approximation."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+from forebay.errors import UsageError
+from forebay.theory import notation
+from forebay.theory.models.model import Model
+from forebay.theory.notation import Coming, Time
+from forebay.theory.solution import Solution
+from forebay.theory.system import System
+
+_FAMILIES = (
+    "markov",
+    "erlang_a",
+    "finite_source",
+)
+"""The modules of models/, in the order in which they are asked; of two that fit the first is taken."""
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """Return every model that is known, in the order in which they are asked."""
+    found: list[Model] = []
+    for family in _FAMILIES:
+        try:
+            found += importlib.import_module(f"forebay.theory.models.{family}").MODELS
+        except ModuleNotFoundError:
+            continue
+    return tuple(found)
+
+
+def solve(system: System | str, arrivals: Coming | None = None, service: Time | None = None, **given: Any) -> Solution:
+    """Return the steady state of a system.
+
+    Arguments:
+        system: a `System`, or its notation; then the rest says what `notation.read` takes.
+
+    Raises:
+        UsageError: the text cannot be read, or no formula is known for the system.
+    """
+    if isinstance(system, str):
+        system = notation.read(system, arrivals, service, **given)
+    fitting = [model for model in models() if model.fits(system)]
+    for model in sorted(fitting, key=lambda model: not model.exact):
+        return model.solve(system)
+    raise UsageError(
+        f"no formula is known for {notation.write(system)} with all that is asked of it",
+        "forebay simulate takes every system",
+    )
