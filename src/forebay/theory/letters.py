@@ -29,7 +29,7 @@ from forebay.theory.laws import (
     Samples,
     Uniform,
 )
-from forebay.theory.system import Markovian
+from forebay.theory.system import Markovian, Trace
 
 KNOWN = "the laws are M, D, E3, H2(4), U, G(2) and G(file.csv)"
 _LETTER = re.compile(r"(?P<name>[A-Za-z]+)(?:_?(?P<index>[0-9]+))?(?:\s*\((?P<inside>.*)\))?")
@@ -62,15 +62,18 @@ def law(text: str, mean: float | None) -> Law:
     raise _unknown(text, name)
 
 
-def timed(text: str) -> Law:
-    """Return the law of a time that is written with its mean: ``M(2s)``, ``E3(2s)``, ``H2(4, 2s)``; ``2s`` is D(2s).
+def timed(text: str, plain: Callable[[float], Law] = Deterministic) -> Law:
+    """Return the law of a time that is written with its mean: ``M(2s)``, ``E3(2s)``, ``H2(4, 2s)``.
+
+    Arguments:
+        plain: what ``2s`` alone is.
 
     Raises:
         UsageError: it is neither a duration nor a law with a mean.
     """
     match = _LETTER.fullmatch(text.strip())
     if match is None or match["inside"] is None:
-        return Deterministic(_duration(text))
+        return plain(_duration(text))
     *parameters, last = (part.strip() for part in match["inside"].split(","))
     if not parameters and match["name"] == "G" and not re.match(r"[0-9.]", last):
         return samples(last)
@@ -96,7 +99,24 @@ def batch(text: str) -> tuple[str, int]:
 
 
 def samples(file: str) -> Samples:
-    """Return the law of the times in a file: seconds, one a line, or the first column; a heading is passed over.
+    """Return the law of the times in a file; see `column`."""
+    return Samples.of(column(file), file)
+
+
+def trace(file: str) -> Trace:
+    """Return the arrivals of a file, whose numbers are their instants; see `column`.
+
+    Raises:
+        UsageError: there are less than two, or time goes back.
+    """
+    instants = column(file)
+    if len(instants) < 2 or any(b < a for a, b in itertools.pairwise(instants)):
+        raise UsageError(f"{file}: these are not the instants of arrivals", "at least two, in seconds, rising")
+    return Trace(tuple(instants), file)
+
+
+def column(file: str) -> list[float]:
+    """Return the seconds of a file: one a line, or the first column; a heading is passed over.
 
     Raises:
         UsageError: the file cannot be read, or a line of it is not a number.
@@ -105,13 +125,15 @@ def samples(file: str) -> Samples:
         with Path(file).open(encoding="utf-8", newline="") as lines:
             cells = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}", "G takes c², as G(2), or a file of seconds") from error
-    if cells and _number(cells[0]) is None:
-        cells = cells[1:]
-    times = [_number(cell) for cell in cells]
-    if None in times:
-        raise UsageError(f"{file}: {cells[times.index(None)]!r} is not a time", "seconds, one a line, as 0.083")
-    return Samples.of([time for time in times if time is not None], file)
+        raise UsageError(
+            f"{file}: cannot be read: {error}", "a file of seconds, one a line; G also takes c²: G(2)"
+        ) from error
+    numbers = [_number(cell) for cell in cells]
+    if numbers and numbers[0] is None:
+        numbers, cells = numbers[1:], cells[1:]
+    if None in numbers:
+        raise UsageError(f"{file}: {cells[numbers.index(None)]!r} is not a time", "seconds, one a line, as 0.083")
+    return [number for number in numbers if number is not None]
 
 
 def modulated(inside: str) -> Markovian:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.quantity import duration, rate
 from forebay.theory import letters
@@ -67,6 +68,7 @@ def read(
     classes = tuple(_class(one, form.service) for one in given.pop("classes", ()))
     if classes:
         arrivals, service = _together(classes, arrivals, service)
+        given.setdefault("discipline", Discipline.PRIORITY)
     patience = _patience(form.patience, given.pop("patience", None))
     work = _law(form.service, service, "service", "--service 80ms")
     coming, together = _coming(form, arrivals, apart)
