@@ -25,6 +25,7 @@ from forebay.settings import BY_NAME, Settings, text_of
 from forebay.stores.opening import open_store
 from forebay.stores.store import Store
 from forebay.telemetry.health import Health
+from forebay.telemetry.journal import Journal
 from forebay.telemetry.metrics import Metrics
 from forebay.url import URL, parse
 from forebay.workers.direct import Direct
@@ -167,6 +168,10 @@ async def run(app: App, settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(store.close)
         stack.push_async_callback(_end, asyncio.create_task(_forget_keys(store, settings.remember)))
         running = Running(app, settings, store)
+        if settings.journal:
+            journal = Journal(settings.journal, works=bool(settings.workers and app.handlers))
+            running.listen(journal)
+            stack.callback(journal.close)  # last of all: the pools tell of their ends until then
         if settings.places == 0:
             running.directs = {name: _direct(running, name) for name in app.handlers}
         else:

@@ -32,7 +32,7 @@ DEFAULTS = {"workers": "6", "port": "0"}
     "--work", default="100ms", metavar="TIME", show_default=True, help="the work on one order: 100ms, M(100ms)"
 )
 @flags(
-    "workers", "places", "limit", "overload", "queue", "store", "port",
+    "workers", "places", "limit", "overload", "queue", "store", "port", "journal",
     otherwise={**DEFAULTS, "queue": "a temporary file"},
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="the verdict as a line of JSON")

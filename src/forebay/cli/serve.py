@@ -32,6 +32,7 @@ WORK = click.option(
 @flags(
     "queue", "store", "host", "port", "workers", "places", "limit", "burst", "overload", "attempts", "backoff",
     "timeout", "guarantee", "drain", "deadline", "remember", "max_body",
+    "journal",
 )  # fmt: skip
 @WORK
 def serve(name: str, work: str | None, **texts: str | None) -> None:
@@ -52,6 +53,7 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 @click.argument("name")
 @flags(
     "queue", "store", "host", "port", "workers", "attempts", "backoff", "timeout", "guarantee", "drain",
+    "journal",
     otherwise={"port": "none: it does not listen"},
 )  # fmt: skip
 @WORK
