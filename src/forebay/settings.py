@@ -115,7 +115,7 @@ SETTINGS = (
     ),
     Setting("remember", "24h", duration, "how long an Idempotency-Key is remembered", "s"),
     Setting("max_body", "256KiB", size, "the largest body of a request"),
-    Setting("journal", "", str, "a file to which every message is written as it ends, for `forebay fit`; default: none"),
+    Setting("journal", "", str, "a file that gets a row for every message as it ends, for `forebay fit`"),
 )
 """The table of all settings."""
 

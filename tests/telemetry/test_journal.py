@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import logging
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_full_disk_ends_the_journal_with_one_line_and_nothing_else(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("forebay.telemetry.journal.FLUSH_SECONDS", 0.01)
-    monkeypatch.setattr("forebay.telemetry.journal._opened", lambda path: Path(path).open("wb", buffering=0))
+    monkeypatch.setattr("forebay.telemetry.journal._opened", lambda path: FileIO(path, "w"))
     with caplog.at_level(logging.ERROR), Journal("/dev/full") as journal:
         for _ in range(3):
             journal(Refused("orders", "full"))
