@@ -1,0 +1,121 @@
+"""What goes into an engine besides customers, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forebay.errors import ForebayError, UsageError
+
+Seconds = NDArray[np.float64]
+Stream = Callable[[Seconds], None]
+"""Fills an array with the next numbers of an endless row, drawn as many at a time as is asked for."""
+
+
+class Overgrown(ForebayError):
+    """More customers are in the system than memory is meant for: it grows without end, or for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Numbers that cannot be counted beforehand, each purpose its own row; `Rules.streams` names those needed.
+
+    Arguments:
+        choices: uniform from 0 to below 1: which of the waiting is next, one for each that had to wait.
+        returns: uniform: whether one who found no place comes again.
+        delays: seconds until it does.
+        ups: seconds from the repair of a worker to its next breakdown. downs: seconds that a repair takes.
+        failures: uniform: whether work has failed. reworks: seconds of the work that is done anew.
+    """
+
+    choices: Stream | None = None
+    returns: Stream | None = None
+    delays: Stream | None = None
+    ups: Stream | None = None
+    downs: Stream | None = None
+    failures: Stream | None = None
+    reworks: Stream | None = None
+
+    def require(self, names: tuple[str, ...]) -> None:
+        """Raise UsageError when one of the named is missing."""
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            raise UsageError(
+                f"the rules need random numbers that were not given: {', '.join(missing)}", "pass them in Streams"
+            )
+
+
+def given(numbers: Seconds) -> Stream:
+    """Return a stream of numbers that were drawn before; 0 when they have run out."""
+    position = 0
+
+    def fill(out: Seconds) -> None:
+        nonlocal position
+        taken = numbers[position : position + len(out)]
+        out[: len(taken)] = taken
+        out[len(taken) :] = 0.0
+        position += len(out)
+
+    return fill
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Customers whose end has been decided, in the order in which it was; the arrays have the shape (customers,).
+
+    The arrays are views of buffers that the next call of the engine fills again: copy what is to be kept. The fields
+    are those of Path, and
+
+    Arguments:
+        customer: the number of each in the order of arrival, from 0.
+    """
+
+    customer: NDArray[np.int64]
+    arrived: Seconds
+    started: Seconds
+    ended: Seconds
+    worker: NDArray[np.int32]
+    fate: NDArray[np.int8]
+    attempts: NDArray[np.int32] | None = None
+    priority: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+
+class Engine(Protocol):
+    """One run of a system, fed block by block; it carries what is under way from one block to the next."""
+
+    def feed(
+        self,
+        T: Seconds,  # noqa: N803
+        S: Seconds,  # noqa: N803
+        patience: Seconds | None = None,
+        priority: NDArray[np.int32] | None = None,
+    ) -> Block:
+        """Let customers come, and return those whose end is decided by now.
+
+        Arguments:
+            T: instants of arrival, seconds, not falling, from 0, also from block to block. In a closed system (rules
+                with a population): times of thinking, taken when one begins to think.
+            S: work, seconds, of shape (customers,). Of the k-th that finds a place: drawn when work begins, it is
+                that of the k-th to begin; with `own_work`, or where events happen, that of this customer.
+            patience: seconds, of each. priority: class of each, 0 the most urgent.
+
+        Raises:
+            Overgrown: too many wait.
+        """
+        ...
+
+    def finish(self) -> Block:
+        """Let nobody come any more, and return all the others when they have left."""
+        ...
+
+    @property
+    def inside(self) -> int:
+        """How many came whose end is not yet decided."""
+        ...

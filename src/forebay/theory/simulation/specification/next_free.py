@@ -1,0 +1,84 @@
+"""First in, first out: when a customer comes, the instants at which the workers will be free tell its whole fate.
+
+Source: J. Kiefer, J. Wolfowitz, "On the theory of queues with many servers", Trans. Amer. Math. Soc. 78 (1955): the
+vector of the workers' remaining work. Here it is kept as the instants at which they end, so that it need not be aged.
+"""
+# ruff: noqa: N803 - the letters of the formulas
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from heapq import heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forebay.theory.path import Fate
+from forebay.theory.simulation.block import Block, Seconds
+from forebay.theory.simulation.rules import Rules
+
+Lot = tuple[float, float, int]
+"""Of one customer: when its work began (nan: never), when it left, its worker (-1: none)."""
+
+
+class NextFree:
+    """Customers are served in the order in which they come; who finds q waiting is lost."""
+
+    inside = 0
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._customers = 0
+        self._busy: list[tuple[float, int]] = []  # a heap of (when its work ends, worker)
+        self._idle = list(range(int(rules.n))) if math.isfinite(rules.n) else []  # a heap: lowest number first
+        self._places: deque[float] = deque()  # when each of those who wait will begin; not falling
+
+    def feed(
+        self, T: Seconds, S: Seconds, patience: Seconds | None = None, priority: NDArray[np.int32] | None = None
+    ) -> Block:
+        """See Engine; every end is decided at once."""
+        first = self._customers
+        self._customers += len(T)
+        lots = self._unlimited(T, S) if math.isinf(self._rules.n) else self._lots(T.tolist(), S.tolist())
+        started, ended, worker = zip(*lots, strict=True) if lots else ((), (), ())
+        starts = np.array(started, dtype=np.float64)
+        return Block(
+            customer=np.arange(first, self._customers),
+            arrived=T,
+            started=starts,
+            ended=np.array(ended, dtype=np.float64),
+            worker=np.array(worker, dtype=np.int32),
+            fate=np.where(np.isnan(starts), Fate.LOST, Fate.SERVED).astype(np.int8),
+            priority=priority,
+        )
+
+    def finish(self) -> Block:
+        """Return nobody."""
+        return self.feed(np.zeros(0), np.zeros(0), priority=np.zeros(0, dtype=np.int32))
+
+    def _lots(self, T: list[float], S: list[float]) -> list[Lot]:
+        busy, idle, places, q = self._busy, self._idle, self._places, self._rules.q
+        bounded = math.isfinite(q)
+        lots = []
+        for t, s in zip(T, S, strict=True):
+            while busy and busy[0][0] <= t:  # departures
+                heappush(idle, heappop(busy)[1])
+            while places and places[0] <= t:  # then moves to a worker
+                places.popleft()
+            if idle:  # then who comes
+                start, worker = t, heappop(idle)
+            elif len(places) < q:
+                start, worker = heappop(busy)
+                if bounded:
+                    places.append(start)
+            else:
+                lots.append((math.nan, t, -1))
+                continue
+            heappush(busy, (start + s, worker))
+            lots.append((start, start + s, worker))
+        return lots
+
+    @staticmethod
+    def _unlimited(T: Seconds, S: Seconds) -> list[Lot]:
+        return [(t, t + s, -1) for t, s in zip(T.tolist(), S.tolist(), strict=True)]
