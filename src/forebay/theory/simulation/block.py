@@ -10,14 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.errors import ForebayError, UsageError
+from forebay.theory.simulation.rules import Algorithm, Rules
 
 Seconds = NDArray[np.float64]
+Priorities = NDArray[np.int32]
 Stream = Callable[[Seconds], None]
-"""Fills an array with the next numbers of an endless row, drawn as many at a time as is asked for."""
+"""Fills an array with the next numbers of an endless row."""
+CHUNK = 4096
+"""How many numbers a stream is asked for at a time; the same in both engines, so that they get the same numbers."""
 
 
 class Overgrown(ForebayError):
     """More customers are in the system than memory is meant for: it grows without end, or for too long."""
+
+    @classmethod
+    def of(cls, limit: int) -> Overgrown:
+        """Return the error that says the limit."""
+        return cls(
+            f"more than {limit:,} are in the system at once: it grows", "is n enough? bound the queue, or take q"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +92,26 @@ class Block:
     worker: NDArray[np.int32]
     fate: NDArray[np.int8]
     attempts: NDArray[np.int32] | None = None
-    priority: NDArray[np.int32] | None = None
+    priority: Priorities | None = None
 
     def __len__(self) -> int:
         return len(self.customer)
+
+
+def block_of(rows: list[tuple[float, ...]], rules: Rules) -> Block:
+    """Return rows of the fields of a block, in their order, as a block."""
+    columns = zip(*rows, strict=True) if rows else ((),) * 8
+    customer, arrived, started, ended, worker, fate, attempts, priority = map(np.array, columns)
+    return Block(
+        customer.astype(np.int64),
+        arrived.astype(np.float64),
+        started.astype(np.float64),
+        ended.astype(np.float64),
+        worker.astype(np.int32),
+        fate.astype(np.int8),
+        attempts.astype(np.int32) if rules.algorithm is Algorithm.EVENTS else None,
+        priority.astype(np.int32) if rules.classes > 1 else None,
+    )
 
 
 class Engine(Protocol):
@@ -95,7 +122,7 @@ class Engine(Protocol):
         T: Seconds,  # noqa: N803
         S: Seconds,  # noqa: N803
         patience: Seconds | None = None,
-        priority: NDArray[np.int32] | None = None,
+        priority: Priorities | None = None,
     ) -> Block:
         """Let customers come, and return those whose end is decided by now.
 
