@@ -1,0 +1,77 @@
+"""What is asked of a system beside A/B/n/q, and the Solution that follows from a mean wait by Little's law."""
+
+# ruff: noqa: N803 - the letters of the formulas
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from forebay.disciplines import Discipline
+from forebay.theory import notation
+from forebay.theory.laws import Exponential
+from forebay.theory.solution import Solution
+from forebay.theory.system import System
+
+
+def asked(system: System) -> frozenset[str]:
+    """Return the names of what is asked beside arrivals, service, n and q; priority is no discipline without classes.
+
+    A backlog is not among them: the steady state does not know how it began.
+    """
+    given = {
+        "batch": system.batch > 1,
+        "population": math.isfinite(system.population),
+        "discipline": system.discipline in (Discipline.LIFO, Discipline.RANDOM),
+        "patience": system.patience is not None,
+        "classes": bool(system.classes),
+        "retrying": system.retrying is not None,
+        "breaking": system.breaking is not None,
+    }
+    return frozenset(name for name, is_given in given.items() if is_given)
+
+
+def poisson(system: System) -> bool:
+    """Return whether arrivals (or batches) are a Poisson process, or the classes are, which say no other law."""
+    return isinstance(system.arrivals, Exponential)
+
+
+def markovian(system: System) -> bool:
+    """Return whether arrivals and service are both M."""
+    return poisson(system) and isinstance(system.service, Exponential)
+
+
+def steady(system: System, formula: str, source: str, *, Wq: float, loss: float = 0.0, **more: Any) -> Solution:
+    """Return the Solution with L = λW and Lq = λWq of the accepted.
+
+    Arguments:
+        Wq: mean wait of the accepted, seconds. loss: share of the arrivals that is not accepted.
+        more: fields of Solution, which go before what follows from Wq.
+    """
+    accepted = system.arrival_rate * (1 - loss)
+    W = more.get("W", Wq + system.service.mean)
+    busy = accepted * system.service.mean
+    follows = {
+        "arrival_rate": system.arrival_rate,
+        "offered_load": system.offered_load,
+        "utilization": busy / system.n if math.isfinite(system.n) else busy,
+        "throughput": accepted,
+        "L": accepted * W,
+        "Lq": accepted * Wq,
+        "W": W,
+    }
+    return Solution(
+        system=notation.write(system), formula=formula, source=source, Wq=Wq, loss=loss, **{**follows, **more}
+    )
+
+
+def growing(system: System, formula: str, source: str, growth: float, **more: Any) -> Solution:
+    """Return the Solution of a system without a steady state: all workers work, and the backlog grows by `growth`/s."""
+    unbounded = {name: math.inf for name in ("L", "Lq", "W", "Wq")}
+    follows = {
+        "arrival_rate": system.arrival_rate,
+        "offered_load": system.offered_load,
+        "utilization": 1.0,
+        "throughput": system.arrival_rate - growth,
+        **unbounded,
+    }
+    return Solution(system=notation.write(system), formula=formula, source=source, growth=growth, **{**follows, **more})
