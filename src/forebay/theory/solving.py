@@ -14,6 +14,7 @@ from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
 _FAMILIES = (
+    "no_waiting",
     "markov",
     "erlang_a",
     "finite_source",
