@@ -45,6 +45,9 @@ PHASES = 256
 _WORK = 4e9
 """The most that (n + q) phases³ may be: about a second."""
 _SETTLED, _SAME = 1e-13, 16
+_AGREED, _TIMES = 1e-11, 4
+_GONE = 1e-12
+"""Eigenvalues of R below it belong to waits too short to be told from 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +112,10 @@ def waits(of: Queue, levels: Levels, accepted: float) -> tuple[float, Iterator[f
     if levels.R is None:
         found = np.array([pi @ coming for pi in levels.pi[of.n : -1]]).reshape(-1, len(S0))
         return rate, _of_finite(found, stay, end)
-    return rate, _settling(_of_infinite(levels, coming, stay, end))
+    values = _of_infinite(levels, coming, stay, end)
+    if len(of.D1) == 1:
+        return rate, _handed_over(values, levels, float(of.D1[0, 0]), rate)
+    return rate, _settling(values)
 
 
 def _of_finite(found: Array, stay: Array, end: Array) -> Iterator[float]:
@@ -127,6 +133,33 @@ def _of_infinite(levels: Levels, coming: Array, stay: Array, end: Array) -> Iter
     while True:
         yield float(first @ Y.sum(axis=1))
         Y = Y @ stay + R @ (Y @ end)
+
+
+def _handed_over(values: Iterator[float], levels: Levels, arrival_rate: float, rate: float) -> Iterator[float]:
+    """Yield the values of a Poisson process of arrivals step by step, until the eigenvalues of R give the same.
+
+    Who begins its work leaves behind those who came during its wait, so Σ π_n R^j 1 z^j is the transform of the wait
+    at s = λ(1 − z): the wait is a sum of exponentials of the rates λ(1 − r)/r. Far less work a step; but where the
+    eigenvectors are nearly parallel the first values are not to be had so.
+    """
+    R = levels.R
+    assert R is not None
+    r, V = np.linalg.eig(R)
+    weights = (levels.pi[-1] @ V) * np.linalg.solve(V, np.ones(len(r))) / (1 - r)
+    seen = abs(r) > _GONE
+    factors = 1 - arrival_rate * (1 - r[seen]) / (r[seen] * rate)
+    terms, agreed = weights[seen], 0
+    if abs(factors).max(initial=0.0) >= 1:
+        factors = np.full(len(factors), np.nan)
+    for value in values:
+        yield value
+        agreed = agreed + 1 if abs(float(terms.sum().real) - value) < _AGREED else 0
+        terms = terms * factors
+        if agreed == _TIMES:
+            break
+    while True:
+        yield max(0.0, float(terms.sum().real))
+        terms = terms * factors
 
 
 def _settling(values: Iterator[float]) -> Iterator[float]:

@@ -31,11 +31,11 @@ def reduce(B: Array, L: Array, F: Array) -> Array:
     Arguments:
         B, L, F: square matrices of rates: one level down, within the level, one level up.
     """
-    H, D = np.linalg.solve(-L, F), np.linalg.solve(-L, B)
+    H, D = np.hsplit(np.linalg.solve(-L, np.hstack([F, B])), 2)
     G, T, eye = D.copy(), H.copy(), np.eye(len(L))
     for _ in range(_ROUNDS):
         U = H @ D + D @ H
-        H, D = np.linalg.solve(eye - U, H @ H), np.linalg.solve(eye - U, D @ D)
+        H, D = np.hsplit(np.linalg.solve(eye - U, np.hstack([H @ H, D @ D])), 2)
         step = T @ D
         G, T = G + step, T @ H
         if step.max() < 1e-16:
