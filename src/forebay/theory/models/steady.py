@@ -1,6 +1,6 @@
 """What is asked of a system beside A/B/n/q, and the Solution that follows from a mean wait by Little's law."""
 
-# ruff: noqa: N803 - the letters of the formulas
+# ruff: noqa: N803, N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -66,7 +66,7 @@ def steady(system: System, formula: str, source: str, *, Wq: float, loss: float 
 
 def growing(system: System, formula: str, source: str, growth: float, **more: Any) -> Solution:
     """Return the Solution of a system without a steady state: all workers work, and the backlog grows by `growth`/s."""
-    unbounded = {name: math.inf for name in ("L", "Lq", "W", "Wq")}
+    unbounded = dict.fromkeys(("L", "Lq", "W", "Wq"), math.inf)
     follows = {
         "arrival_rate": system.arrival_rate,
         "offered_load": system.offered_load,
