@@ -14,6 +14,10 @@ from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
 _FAMILIES = (
+    "clock",
+    "priority",
+    "discipline",
+    "retrial",
     "no_waiting",
     "markov",
     "erlang_a",
