@@ -1,0 +1,221 @@
+"""How a system fares under a load that changes with time: what its forward equations, or stand-ins for them, say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from forebay.errors import UsageError
+from forebay.quantity import show_seconds
+from forebay.theory.chain import Followed, Setting
+from forebay.theory.forward import Floats, Hill
+from forebay.theory.result import Result, Row, finite
+from forebay.theory.solution import PERCENTILES, Tail, invert
+from forebay.theory.waits import tails
+
+_NOTHING = 1e-15
+_ERROR = "two moments of the work, and states between which there are several messages; see the documents"
+
+
+@dataclass(frozen=True)
+class Evolution(Result):
+    """What becomes of the arrivals and of the backlog; times are seconds.
+
+    Arguments:
+        setting: of what.
+        formula: how it was computed. exact: whether that is the truth; `error`: what to expect where not.
+        settled: whether the periods had become equal; True where there are none.
+        growth: what the backlog grows by, a second, where no period equals the one before; 0: all is well.
+        offered: arrivals in the time. loss: the share that finds no place.
+        utilization: the share of their time that workers work.
+        hills: the probabilities of the number in the system, in units, at every 256th of the time.
+        free: share of the accepted that find a free worker. found: shares that find 0, unit, 2 unit, ... waiting.
+    """
+
+    setting: Setting
+    formula: str
+    exact: bool
+    error: str
+    settled: bool
+    growth: float
+    offered: float
+    loss: float
+    utilization: float
+    hills: Sequence[Hill] = field(repr=False, compare=False)
+    free: float = field(repr=False, compare=False)
+    found: Floats = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, setting: Setting, followed: Followed, *, settled: bool = True, **told: Any) -> Evolution:
+        """Return what the probabilities and what the arrivals found amount to; `told` replaces formula and error."""
+        seen, offered = followed.seen.copy(), float(followed.seen.sum())
+        seen[-1] = max(0.0, seen[-1] - followed.lost)
+        seen /= float(seen.sum()) or 1.0
+        first = math.ceil(setting.n / setting.unit)
+        found = np.trim_zeros(np.where(seen[first:] > _NOTHING, seen[first:], 0.0), "b")
+        return cls(
+            setting,
+            settled=settled,
+            growth=0.0,
+            offered=offered,
+            loss=followed.lost / offered if offered else 0.0,
+            utilization=_busy(setting, followed.hills),
+            hills=followed.hills,
+            free=float(seen[:first].sum()),
+            found=found if len(found) else np.zeros(1),
+            **_method(setting) | told,
+        )
+
+    @classmethod
+    def growing(cls, setting: Setting, growth: float) -> Evolution:
+        """Return what is to be said where each period leaves more behind than the one before."""
+        offered = setting.load.cumulative(setting.seconds)
+        return cls(setting, "balance of rates", True, "", True, growth, offered, 0.0, 1.0, (), 0.0, np.zeros(1))
+
+    @property
+    def stable(self) -> bool:
+        """Whether the backlog ends at all."""
+        return self.growth == 0
+
+    @property
+    def times(self) -> Floats:
+        """The instants of `hills`, seconds."""
+        return np.linspace(0, self.setting.seconds, len(self.hills))
+
+    @cached_property
+    def mean_in_system(self) -> Floats:
+        """E[N(t)] at `times`."""
+        return np.array([float(hill.p @ hill.states) for hill in self.hills]) * self.setting.unit
+
+    @cached_property
+    def mean_backlog(self) -> Floats:
+        """E[Q(t)] of those who wait, at `times`."""
+        n, unit = self.setting.n, self.setting.unit
+        return np.array([float(hill.p @ np.maximum(hill.states * unit - n, 0)) for hill in self.hills])
+
+    @cached_property
+    def p_full(self) -> Floats:
+        """P(all workers are busy and all places taken) at `times`."""
+        if math.isinf(self.setting.q):
+            return np.zeros(len(self.hills))
+        full = math.ceil((self.setting.n + self.setting.q) / self.setting.unit)
+        return np.array([hill.at(full) for hill in self.hills])
+
+    @property
+    def peak_backlog(self) -> float:
+        """The largest of the mean backlog; inf where it grows."""
+        return float(self.mean_backlog.max()) if self.stable else math.inf
+
+    @property
+    def peak_at(self) -> float | None:
+        """When that is, seconds; None where it grows."""
+        return float(self.times[self.mean_backlog.argmax()]) if self.stable else None
+
+    def backlog(self, percent: float) -> float:
+        """Return the backlog that is not exceeded at any given moment with this probability: the largest over time."""
+        if not self.stable:
+            return math.inf
+        n, unit = self.setting.n, self.setting.unit
+        return float(max(max(hill.quantile(percent / 100) * unit - n, 0) for hill in self.hills))
+
+    @cached_property
+    def _tails(self) -> tuple[Tail, Tail]:
+        if not self.stable:
+            return (lambda t: 1.0), (lambda t: 1.0)
+        return tails(self.free, self.found, self.setting.unit, self.setting.n, self.setting.service)
+
+    @property
+    def wait_tail(self) -> Tail:
+        """P(Wq > t) of an accepted arrival of the whole time, FIFO."""
+        return self._tails[0]
+
+    @property
+    def sojourn_tail(self) -> Tail:
+        """P(W > t) of an accepted arrival of the whole time, FIFO: wait and work."""
+        return self._tails[1]
+
+    def wait(self, percent: float) -> float:
+        """Return the percentile of the wait of the accepted, seconds; inf where the backlog grows.
+
+        Raises:
+            UsageError: the percentage is not from 0 to below 100.
+        """
+        return self._percentile(self.wait_tail, percent)
+
+    def sojourn(self, percent: float) -> float:
+        """Return the percentile of wait and work; as `wait`."""
+        return self._percentile(self.sojourn_tail, percent)
+
+    @property
+    def mean_wait(self) -> float:
+        """Of the accepted, seconds: (j + 1 departures)/C for who finds j waiting."""
+        if not self.stable:
+            return math.inf
+        residual = (1 + self.setting.service.c2) / 2
+        ahead = np.arange(len(self.found)) * self.setting.unit
+        return float(self.found @ (ahead + residual)) / self.setting.capacity
+
+    def _percentile(self, tail: Tail, percent: float) -> float:
+        if not 0 <= percent < 100:
+            raise UsageError(f"p{percent:g} is not a percentile", "from 0 to below 100, as p99 or p99.9")
+        return invert(tail, 1 - percent / 100, self.setting.service.mean) if self.stable else math.inf
+
+    def as_dict(self, percentiles: Sequence[float] = PERCENTILES) -> dict[str, Any]:
+        """Return every field in a form that JSON can hold; what is infinite or unknown becomes None."""
+        form: dict[str, Any] = finite(
+            {
+                "system": self.setting.system,
+                "formula": self.formula,
+                "exact": self.exact,
+                "error": self.error,
+                "seconds": self.setting.seconds,
+                "periodic": self.setting.periodic,
+                "settled": self.settled,
+                "stable": self.stable,
+                "growth": self.growth,
+                "offered": self.offered,
+                "loss": self.loss,
+                "utilization": self.utilization,
+                "mean_wait": self.mean_wait,
+                "peak_backlog": self.peak_backlog,
+                "peak_at": self.peak_at,
+                "wait_percentiles": {f"p{p:g}": self.wait(p) for p in percentiles},
+                "sojourn_percentiles": {f"p{p:g}": self.sojourn(p) for p in percentiles},
+                "backlog_percentiles": {f"p{p:g}": self.backlog(p) for p in percentiles},
+            }
+        )
+        return form
+
+    def rows(self, percentiles: Sequence[float] = PERCENTILES) -> Sequence[Row]:
+        """Return what is told, in the order of reading."""
+        rows = [("system", self.setting.system), ("offered", f"{self.offered:,.6g} in {self._time()}")]
+        if not self.stable:
+            return [*rows, ("unstable", f"grows by {self.growth:.4g} a second")]
+        rows += [("lost", f"{self.loss:.4%}"), ("utilisation", f"{self.utilization:.2%}")]
+        rows += [("peak backlog", f"{self.peak_backlog:,.0f} at {show_seconds(self.peak_at or 0)}")]
+        for name, of in (("wait", self.wait), ("sojourn", self.sojourn)):
+            rows.append((name, "  ".join(f"p{p:g} {show_seconds(of(p))}" for p in percentiles)))
+        rows.append(("backlog", "  ".join(f"p{p:g} {self.backlog(p):,.0f}" for p in percentiles)))
+        rows.append(("formula", self.formula))
+        return rows if self.exact else [*rows, ("approximation", self.error)]
+
+    def _time(self) -> str:
+        return f"{'each ' if self.setting.periodic else ''}{show_seconds(self.setting.seconds)}"
+
+
+def _busy(setting: Setting, hills: Sequence[Hill]) -> float:
+    """Return the mean share of the workers that work, by the trapezoidal rule."""
+    shares = [float(hill.p @ np.minimum(hill.states * setting.unit, setting.n)) / setting.n for hill in hills]
+    return float(np.mean(shares) - (shares[0] + shares[-1]) / 2 / len(shares)) * len(shares) / (len(shares) - 1)
+
+
+def _method(setting: Setting) -> dict[str, Any]:
+    """Return the formula, whether it is exact, and how far off it may be where not."""
+    if setting.one_by_one:
+        return {"formula": "forward equations of Mt/M/n/q", "exact": True, "error": ""}
+    return {"formula": "diffusion of Mt/G/n/q on a lattice", "exact": False, "error": _ERROR}

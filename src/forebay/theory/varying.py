@@ -1,0 +1,80 @@
+"""Mt/G/n/q: random arrivals whose rate changes with time, solved instead of averaged away.
+
+The forward equations of the chain that stands for the system are solved over the time, or over period after period
+until nothing changes any more. For exponential work that is the truth, for other laws a diffusion. What it is for, and
+what is done where nobody solves them (see `pointwise`): L. Green, P. Kolesar, W. Whitt, "Coping with Time-Varying
+Demand When Setting Staffing Requirements for a Service System" (2007).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from forebay.theory.chain import Chain, Followed, Setting
+from forebay.theory.evolution import Evolution
+from forebay.theory.forward import Hill
+from forebay.theory.laws import Law
+from forebay.theory.system import Load
+
+EVENTS = 40_000
+"""Of a period, that are followed one by one; beyond, states are several messages apart."""
+_CYCLES = 16
+_SETTLED = 1e-6
+_ENOUGH = 0.5
+
+
+def evolve(
+    load: Load | float,
+    service: Law | float,
+    n: int,
+    q: float = math.inf,
+    *,
+    seconds: float,
+    periodic: bool = False,
+    backlog: int = 0,
+    events: float = EVENTS,
+    steps: int = 4,
+    begin: Evolution | None = None,
+) -> Evolution:
+    """Return how the system fares under a load.
+
+    Arguments:
+        load: S(t) of Poisson arrivals, or their constant rate, per second. service: the law of the work, or the mean
+            of exponential work, seconds.
+        n: workers. q: waiting places; inf: no limit.
+        seconds: how long it is followed; the period where it is `periodic`, which is repeated until nothing changes
+            from one to the next.
+        backlog: how many wait at the beginning, while all workers are busy.
+        events: arrivals and ends of work that are followed one by one; of more, so many together that there are not.
+        steps: at least so many in each 256th of the time, for more digits.
+        begin: an answer for similar numbers, with whose end a periodic one begins; it saves time.
+
+    Raises:
+        UsageError: numbers without meaning.
+    """
+    setting = Setting.of(load, service, n, q, seconds, periodic, backlog)
+    setting = replace(setting, unit=max(1, math.ceil(math.sqrt(setting.events / events))))
+    growth = setting.load.cumulative(seconds) / seconds - setting.capacity
+    if periodic and math.isinf(q) and growth >= 0:
+        return Evolution.growing(setting, growth)
+    chain = Chain.of(setting, backlog)
+    followed = chain.follow(_beginning(chain, backlog, begin), steps)
+    cycles = 1
+    while periodic and not _repeats(followed) and cycles < _CYCLES:
+        followed = chain.follow(followed.hills[-1], steps)
+        cycles += 1
+    return Evolution.of(setting, followed, settled=not periodic or _repeats(followed))
+
+
+def _repeats(followed: Followed) -> bool:
+    return followed.hills[-1].differs(followed.hills[0]) <= _SETTLED
+
+
+def _beginning(chain: Chain, backlog: int, begin: Evolution | None) -> Hill:
+    """Return the state at the beginning."""
+    if begin is None or not begin.hills or not chain.setting.periodic or begin.setting.unit != chain.setting.unit:
+        return chain.beginning(backlog)
+    last = begin.hills[-1]
+    p = last.p[: max(0, len(chain.busy) - last.low)]
+    return Hill(last.low, p / p.sum()) if p.sum() > _ENOUGH else chain.beginning(backlog)
