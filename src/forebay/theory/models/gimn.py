@@ -11,7 +11,7 @@ where n(1 − σ) is a whole number, and is not used. Source: L. Takács, "Intro
 chapter 2; L. Kleinrock, "Queueing Systems" I (1975), chapter 6.
 """
 
-# ruff: noqa: N803, N806 - the letters of the formulas
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math

@@ -31,8 +31,8 @@ from forebay.theory.models.phases import (
     dispersion,
     phase_type,
 )
-from forebay.theory.models.qbd import Levels, rate_matrix, steady_levels
 from forebay.theory.models.plain import answer, overloaded, plain, stable
+from forebay.theory.models.qbd import Levels, rate_matrix, steady_levels
 from forebay.theory.models.steps import Steps
 from forebay.theory.solution import Solution, Tail
 from forebay.theory.system import Markovian, System
@@ -68,11 +68,12 @@ class Queue:
     def up(self, level: int) -> Array:
         """Return the rates from a level to the next."""
         busy = configuration_count(self.n, len(self.law.alpha))
-        return np.kron(self.D1, np.eye(busy) if level >= self.n else Workers(self.law).starting(level))
+        begins = np.eye(busy) if level >= self.n else Workers(self.law).starting(level)
+        return np.asarray(np.kron(self.D1, begins), dtype=float)
 
     def down(self, level: int) -> Array:
         """Return the rates from a level to the one below."""
-        return np.kron(np.eye(len(self.D1)), self.ends(level))
+        return np.asarray(np.kron(np.eye(len(self.D1)), self.ends(level)), dtype=float)
 
     def ends(self, level: int) -> Array:
         """Return the rates at which one work ends, and another begins where one waits."""

@@ -9,11 +9,11 @@ far out P(Lq > m) falls geometrically by 1/τ, with τ the root above 1. The wai
 
     P(Wq <= x) = Σ_{j<kn} P(Lq <= kn − 1 − j) e^{−λ(kD−x)} (λ(kD−x))^j/j!
 
-Sources: C. D. Crommelin, "Delay Probability Formulae When the Holding Times Are Constant" (1932); G. J. Franx, "A Simple
-Solution for the M/D/c Waiting Time Distribution", Operations Research Letters 29 (2001).
+Sources: C. D. Crommelin, "Delay Probability Formulae When the Holding Times Are Constant" (1932); G. J. Franx,
+"A Simple Solution for the M/D/c Waiting Time Distribution", Operations Research Letters 29 (2001).
 """
 
-# ruff: noqa: N803, N806 - the letters of the formulas
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -83,7 +83,7 @@ class Waiting:
         self.known: Array = np.asarray(above[: max(int(small[0]), 1)] if len(small) else above)
         self.none = float(pmf[0])
 
-    def above(self, m: Array) -> Array:
+    def above(self, m: NDArray[np.signedinteger]) -> Array:
         """Return P(Lq > m); 1 below 0."""
         last = len(self.known) - 1
         far = self.known[last] * self.ratio ** np.maximum(m - last, 0)
@@ -119,7 +119,7 @@ def wait_tail(waiting: Waiting, a: float, n: int, x: float) -> float:
     k = math.floor(x) + 1
     first, weights = poisson(a * (k - x))
     j = first + np.arange(len(weights))
-    return min(1.0, float(weights @ waiting.above(k * n - 1 - j)))
+    return min(1.0, float(np.dot(weights, waiting.above(k * n - 1 - j))))
 
 
 def fits(system: System) -> bool:

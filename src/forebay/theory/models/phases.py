@@ -1,7 +1,8 @@
 """Times made of exponential phases, arrivals driven by phases, and the phases of n workers at once.
 
 A phase-type law (α, T): begins in phase i with probability α_i, moves by T, ends by t = −T1. M is one phase, E_k is k
-in a row, H_2 two side by side. Source: M. F. Neuts, "Matrix-Geometric Solutions in Stochastic Models" (1981), chapter 2.
+in a row, H_2 two side by side. Source: M. F. Neuts, "Matrix-Geometric Solutions in Stochastic Models" (1981),
+chapter 2.
 """
 
 # ruff: noqa: N803, N806 - the letters of the formulas
@@ -78,8 +79,8 @@ def _checked(D0: Array, D1: Array) -> tuple[Array, Array]:
 def stationary(Q: Array) -> Array:
     """Return π with πQ = 0 and π1 = 1, of a generator, by elimination without subtraction.
 
-    Source: W. K. Grassmann, M. I. Taksar, D. P. Heyman, "Regenerative Analysis and Steady State Distributions for Markov
-    Chains", Operations Research 33 (1985).
+    Source: W. K. Grassmann, M. I. Taksar, D. P. Heyman, "Regenerative Analysis and Steady State Distributions for
+    Markov Chains", Operations Research 33 (1985).
     """
     A = np.array(Q, dtype=float)
     for k in range(len(A) - 1, 0, -1):

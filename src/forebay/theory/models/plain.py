@@ -1,6 +1,6 @@
 """Plain systems: A/B/n/q and nothing else asked; how a few numbers become their Solution."""
 
-# ruff: noqa: N803, N806 - the letters of the formulas
+# ruff: noqa: N803 - the letters of the formulas
 from __future__ import annotations
 
 from forebay.disciplines import Discipline

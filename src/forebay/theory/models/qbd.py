@@ -3,7 +3,7 @@
     π_{i+1} = π_i R_i;   R_i = F_i (−(L_{i+1} + R_{i+1} B_{i+2}))^−1, from the top down
 
 with F up, L within, B down. Above some level all levels are alike and R_i = R: the logarithmic reduction finds it in
-a few steps. Nothing is subtracted in between, so small probabilities keep their digits. Sources: G. Latouche,
+a few steps. Probabilities are good to about 1e-15, the very small ones not to as many digits. Sources: G. Latouche,
 V. Ramaswami, "A Logarithmic Reduction Algorithm for Quasi-Birth-Death Processes", Journal of Applied Probability 30
 (1993); for levels that differ, D. P. Gaver, P. A. Jacobs, G. Latouche, "Finite Birth-and-Death Models in Randomly
 Changing Environments", Advances in Applied Probability 16 (1984).
@@ -32,7 +32,7 @@ def reduce(B: Array, L: Array, F: Array) -> Array:
         B, L, F: square matrices of rates: one level down, within the level, one level up.
     """
     H, D = np.hsplit(np.linalg.solve(-L, np.hstack([F, B])), 2)
-    G, T, eye = D.copy(), H.copy(), np.eye(len(L))
+    G, T, eye = np.array(D), np.array(H), np.eye(len(L))
     for _ in range(_ROUNDS):
         U = H @ D + D @ H
         H, D = np.hsplit(np.linalg.solve(eye - U, np.hstack([H @ H, D @ D])), 2)
@@ -40,7 +40,7 @@ def reduce(B: Array, L: Array, F: Array) -> Array:
         G, T = G + step, T @ H
         if step.max() < 1e-16:
             break
-    return G
+    return np.asarray(G)
 
 
 def rate_matrix(B: Array, L: Array, F: Array) -> Array:

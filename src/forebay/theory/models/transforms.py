@@ -19,12 +19,13 @@ Transform = Callable[[Complex], Complex]
 """A vector of s with Re s > 0 to the values of the transform there."""
 
 _A = 23.0  # the discretisation leaves e^-A = 1e-10, rounding e^(A/2) 1e-16
+_ROUNDING = 1e-10
 _TERMS = 40
 _EULER = 14
 _KEPT = 400
 """Samples above so many distinct ones are grouped for the inversion."""
 
-_NODES = (_A + 2j * np.pi * np.arange(_TERMS + _EULER + 1)) / 2
+_NODES: Complex = (_A + 2j * np.pi * np.arange(_TERMS + _EULER + 1)) / 2
 
 
 def _weights() -> NDArray[np.float64]:
@@ -43,7 +44,12 @@ _WEIGHTS = _weights()
 
 def invert(transform: Transform, t: float) -> float:
     """Return f(t), t > 0, from its Laplace transform ∫ e^(−st) f(t) dt."""
-    return float(_WEIGHTS @ transform(_NODES / t).real) / t
+    return float(np.dot(_WEIGHTS, transform(_NODES / t).real)) / t
+
+
+def probability(value: float) -> float:
+    """Return what was inverted as a probability; what is below the error of the inversion is 0."""
+    return min(1.0, value) if value > _ROUNDING else 0.0
 
 
 def transform(law: Law) -> Transform:
