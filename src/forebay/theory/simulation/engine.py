@@ -44,7 +44,11 @@ def open_engine(
     streams.require(rules.streams)
     if compiled and not compiled_available():
         raise Missing("the compiled engine needs numba", "pip install 'forebay[fast]', or take the pure engine")
-    return specification.open_engine(rules, streams, limit)
+    if compiled is False or not compiled_available():
+        return specification.open_engine(rules, streams, limit)
+    from forebay.theory.simulation import compiled as kernels  # numba takes a second to import
+
+    return kernels.open_engine(rules, streams, limit)
 
 
 def run(
