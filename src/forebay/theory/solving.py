@@ -18,9 +18,11 @@ _FAMILIES = (
     "priority",
     "discipline",
     "retrial",
+    "breakdown",
+    "batch",
     "no_waiting",
     "markov",
-    "erlang_a",
+    "impatient",
     "finite_source",
 )
 """The modules of models/, in the order in which they are asked; of two that fit the first is taken."""
