@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     )
     from forebay.theory.notation import read, read_tandem, write
     from forebay.theory.path import Fate, Path
+    from forebay.theory.simulation.estimate import Estimate
+    from forebay.theory.simulation.simulate import simulate
+    from forebay.theory.simulation.simulation import Simulation
+    from forebay.theory.simulation.wave import Wave
     from forebay.theory.solution import Solution
     from forebay.theory.solving import solve
     from forebay.theory.system import Breaking, Class, Load, Markovian, Retrying, System, Trace, Varying
@@ -30,6 +34,7 @@ _HOMES = {
     "Class": "system",
     "Deterministic": "laws",
     "Erlang": "laws",
+    "Estimate": "simulation.estimate",
     "Exponential": "laws",
     "Fate": "path",
     "General": "laws",
@@ -40,13 +45,16 @@ _HOMES = {
     "Path": "path",
     "Retrying": "system",
     "Samples": "laws",
+    "Simulation": "simulation.simulation",
     "Solution": "solution",
     "System": "system",
     "Trace": "system",
     "Uniform": "laws",
     "Varying": "system",
+    "Wave": "simulation.wave",
     "read": "notation",
     "read_tandem": "notation",
+    "simulate": "simulation.simulate",
     "solve": "solving",
     "write": "notation",
 }
@@ -56,6 +64,7 @@ __all__ = [
     "Class",
     "Deterministic",
     "Erlang",
+    "Estimate",
     "Exponential",
     "Fate",
     "General",
@@ -66,13 +75,16 @@ __all__ = [
     "Path",
     "Retrying",
     "Samples",
+    "Simulation",
     "Solution",
     "System",
     "Trace",
     "Uniform",
     "Varying",
+    "Wave",
     "read",
     "read_tandem",
+    "simulate",
     "solve",
     "write",
 ]
