@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": ("forebay.cli.demo", "the whole story in one process: a wave, a queue, a pool, a verdict"),
     "serve": ("forebay.cli.serve", "intake and workers of a shipped service, or of module:app"),
     "work": ("forebay.cli.serve", "workers only"),
+    "fit": ("forebay.cli.fit", "what model a service is, from the log of a run"),
     "pub": ("forebay.cli.queues", "put messages into a queue: a line of stdin each, or one given"),
     "sub": ("forebay.cli.queues", "take messages out of a queue, a line each"),
     "ask": ("forebay.cli.ask", "put a request into a queue and print its answer"),

@@ -97,7 +97,7 @@ class _Gathering:
         """Take over some rows, of which the first stands in this line."""
         count = len(next(iter(cells.values())))
         wanted = self._wanted(cells)
-        for column in wanted.keys() | self._parts.keys():
+        for column in {**self._parts, **wanted}:
             if column not in self._parts:
                 self._parts[column] = [np.full(self._seen, np.nan)]
             read = self._reader(column)

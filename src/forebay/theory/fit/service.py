@@ -157,12 +157,15 @@ def _hill(times: Seconds) -> float:
 
 
 def _contention(log: Log) -> Contention | None:
-    """Return the straight line of the times over the mean of the number at work at their beginning and end."""
+    """Return the straight line of the times over the number at work when each begins.
+
+    Later numbers would not do: a long work sees more come than a short one, however they depend on each other.
+    """
     started, ended = log.busy
     if len(started) < LEAST:
         return None
     t, level = at_once(started, ended)
-    count = (_level(level, t, started, "right") + _level(level, t, ended, "left")) / 2
+    count = np.append(0.0, level)[np.searchsorted(t, started, side="right")]
     x, times = count - count.mean(), ended - started
     spread = float(x @ x)
     if spread < 1e-9:
@@ -173,7 +176,3 @@ def _contention(log: Log) -> Contention | None:
     low, high = np.percentile(count, (5, 95))
     at = [float(times.mean() + slope * (level - count.mean())) for level in (low, high)]
     return Contention(at[0], at[1], float(low), float(high), slope / max(error, 1e-300))
-
-
-def _level(level: Seconds, t: Seconds, at: Seconds, side: Any) -> Seconds:
-    return np.append(0.0, level)[np.searchsorted(t, at, side=side)]

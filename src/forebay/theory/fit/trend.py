@@ -113,7 +113,7 @@ def _wave(counts: Seconds, w: float) -> Wave | None:
     fitted = _newton(counts, 2 * math.pi * peak / (8 * m))
     if fitted is None:
         return None
-    (B, a, b, omega), inverse, mean = fitted
+    (B, a, b, omega), inverse, mean = fitted[0].tolist(), *fitted[1:]
     noise = _noise_around(counts - mean, omega)
     A = math.hypot(a, b)
     if _chance(A * A * m / 4 / noise, m) > _BY_CHANCE or 2 * A / omega < _MOVED:

@@ -1,0 +1,143 @@
+"""The model that a log suggests, A/B/n/q, and what is to be known before it is believed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from forebay.theory import notation
+from forebay.theory.fit.arrivals import ArrivalFit, Kind
+from forebay.theory.fit.log import Log
+from forebay.theory.fit.operational import at_once, busiest
+from forebay.theory.fit.service import ServiceFit
+from forebay.theory.fit.trend import Slope, Wave
+from forebay.theory.path import Fate
+from forebay.theory.system import System
+
+_RELAXED = 10
+"""Relaxation times that a log must last, for its mean to be that of the steady state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A suggested system, and why.
+
+    Arguments:
+        system: A/B/n/q. reasons: what led to it. cautions: what speaks against it, or was not told.
+        command: goes on from there.
+    """
+
+    system: System
+    reasons: tuple[str, ...]
+    cautions: tuple[str, ...]
+    command: str
+
+    @property
+    def name(self) -> str:
+        """As the notation writes it."""
+        return notation.write(self.system)
+
+
+def suggested(
+    log: Log, arrivals: ArrivalFit, service: ServiceFit, workers: float = 0, places: float | None = None
+) -> Model:
+    """Return the model that arrivals and service suggest.
+
+    Arguments:
+        workers: n, where it is known; 0: as the log shows. places: q; None: as the log shows.
+    """
+    n, how_n = (workers, "") if workers else workers_of(log)
+    q, how_q = (places, "") if places is not None else _places_of(log)
+    system = System(arrivals.process, service.law, n, q)
+    reasons = (_why_arrivals(arrivals), _why_service(service))
+    cautions = [how_n, how_q, *_cautions(log, arrivals, service, n)]
+    return Model(system, reasons, tuple(filter(None, cautions)), _command(system, arrivals, service))
+
+
+def workers_of(log: Log) -> tuple[float, str]:
+    """Return n as the log shows it, and how it was found."""
+    most = max(1, busiest(log)) if len(log.busy[0]) else 1
+    named = len(np.unique(log.path.worker[log.path.worker >= 0])) if log.path else 0
+    if named >= most:
+        return named, ""
+    return most, f"the log does not name its workers: n = {most} is the most that were at work at once"
+
+
+def _places_of(log: Log) -> tuple[float, str]:
+    """Return q: the most that waited, where some were refused; else no limit."""
+    if log.path is None or not (log.path.fate == Fate.LOST).any():
+        return math.inf, ""
+    waited = ~np.isnan(log.path.started) & (log.path.started > log.path.arrived)
+    _, waiting = at_once(log.path.arrived[waited], log.path.started[waited])
+    q = int(waiting.max()) if len(waiting) else 0
+    return q, f"some found no place: q = {q} is the most that waited at once; a limit of the rate would look the same"
+
+
+def _why_arrivals(arrivals: ArrivalFit) -> str:
+    spread = arrivals.dispersion
+    counted = f", counts over {spread.seconds:.3g} s have {spread.index:.3g} times Poisson's variance" if spread else ""
+    moved = f", {arrivals.trend}" if arrivals.moves else ""
+    return f"arrivals: {arrivals.kind}{moved} (c² = {arrivals.c2:.3g}{counted})"
+
+
+def _why_service(service: ServiceFit) -> str:
+    best = service.best
+    if best is None:
+        flat = "all the same" if not service.candidates else "no law is near; two moments are taken"
+        return f"service: {flat} (c² = {service.c2:.3g})"
+    return f"service: {best.name} (KS {best.ks.statistic:.3f}, p <= {best.ks.p:.2g}; c² = {service.c2:.3g})"
+
+
+def _cautions(log: Log, arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]:
+    found = []
+    if arrivals.kind is Kind.CLOCK:
+        found.append("arrivals come by a clock, as from a load generator: users come at random, and wait longer")
+    if arrivals.together > 0.05:
+        found.append(f"{arrivals.together:.0%} came at the same instant as another: batches, or a coarse clock")
+    if service.tail < 2 and service.c2 > 4:
+        found.append(f"the longest works follow a power law of index {service.tail:.2g}: means will not settle")
+    grown = service.contention
+    if grown and grown.matters and grown.growth > 0:
+        found.append(
+            f"work takes {grown.growth:+.0%} with {grown.most:.3g} at work instead of {grown.least:.3g}: "
+            "the workers share something, so more of them will do less than the model says"
+        )
+    if len(log.again[0]):
+        found.append(f"{len(log.again[0]):,} attempts were not the last: waits contain the pauses between them")
+    if isinstance(arrivals.trend, Slope):
+        found.append("the rate has moved during the log: a steady state is not what was measured")
+    elif not isinstance(arrivals.trend, Wave):
+        found += _too_short(arrivals, service, n)
+    return found
+
+
+def _too_short(arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]:
+    """Compare with the relaxation time 1/(√(nμ) − √λ)² of M/M/n."""
+    capacity = n / service.mean if service.mean else math.inf
+    if not arrivals.rate < capacity < math.inf:
+        return []
+    relaxation = 1 / (math.sqrt(capacity) - math.sqrt(arrivals.rate)) ** 2
+    if arrivals.seconds >= _RELAXED * relaxation:
+        return []
+    times = arrivals.seconds / relaxation
+    return [f"the log lasts {times:.2g} relaxation times of the queue: what it measured may be far from the mean"]
+
+
+def _command(system: System, arrivals: ArrivalFit, service: ServiceFit) -> str:
+    """Return the command that goes on with this model."""
+    limit = f"/{system.q:.0f}" if math.isfinite(system.q) else ""
+    time = f"{service.mean * 1000:.4g}ms"
+    if isinstance(arrivals.trend, Wave):
+        sine = arrivals.trend.load
+        phase = (sine.phi + math.pi / 2) % (2 * math.pi) / (2 * math.pi) * sine.T
+        load = f"sine({sine.B - sine.A:.4g}, {sine.B + sine.A:.4g}, {sine.T:.4g}s, phase={phase:.3g}s)"
+        letter = "D" if arrivals.kind is Kind.CLOCK else "M"
+        return (
+            f"forebay simulate '{letter}/{system.service.letter}/{system.n:.0f}{limit}' --in '{load}' --service {time}"
+        )
+    if arrivals.bursts:
+        return f"forebay solve '{notation.write(system)}' --service {time}"
+    apart = " --apart" if system.service.letter == "D" and arrivals.kind is Kind.CLOCK else ""
+    return f"forebay solve '{notation.write(system)}' --in {arrivals.rate:.4g}/s --service {time}{apart}"
