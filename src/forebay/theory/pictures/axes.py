@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from forebay.theory.path import Seconds
 from forebay.theory.pictures.lettering import plain, power, share, unit_of
 
 Kind = Literal["number", "time", "share"]
@@ -74,6 +75,12 @@ class Axis:
 def rising(label: str, high: float, kind: Kind = "number", room: float = 0.08) -> Axis:
     """Return an axis from 0 to a little above the highest value."""
     return Axis(label, 0.0, high * (1 + room) if high > 0 else 1.0, kind)
+
+
+def over_time(instants: Seconds) -> Axis:
+    """Return the axis of rising instants: from 0, unless they begin long after it."""
+    first, last = float(instants[0]), float(instants[-1])
+    return Axis("time", 0.0 if 0 <= first < last / 2 else first, last, "time")
 
 
 def _even(low: float, high: float, most: int) -> list[float]:

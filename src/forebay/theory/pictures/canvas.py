@@ -36,15 +36,15 @@ class Canvas:
                 if not dashed or sum(dot) % (6 * self.dots[0]) < 3 * self.dots[0]:
                     self._set[dot] = sign
 
-    def fill(self, border: Sequence[Unit], sign: str) -> None:
-        """Shade the inside of a border: every second dot of every second column."""
+    def fill(self, border: Sequence[Unit], sign: str, dense: bool = False) -> None:
+        """Shade the inside of a border, densely or lightly."""
         wide, high = self.columns * self.dots[0] - 1, self.rows * self.dots[1] - 1
         grid = [(u * wide, (1 - v) * high) for u, v in border]
-        for x in range(0, wide + 1, 2):
+        for x in range(0, wide + 1, 1 if dense else 2):
             crossings = sorted(_crossings(grid, x + 0.01))
-            for low, high_end in zip(crossings[::2], crossings[1::2], strict=False):
-                for y in range(round(low), round(high_end) + 1):
-                    if (x // 2 + y) % 2 == 0:
+            for first, last in zip(crossings[::2], crossings[1::2], strict=False):
+                for y in range(round(first), round(last) + 1):
+                    if (x + y) % 2 == 0 if dense else (x // 2 + y // 2) % 2 == 0 and y % 2 == 0:
                         self._set.setdefault((x, y), sign)
 
     def put(self, at: Unit, text: str, before: bool = False) -> None:

@@ -75,7 +75,8 @@ class Note:
     at: tuple[float, float]
     label: str
     colour: Colour = "ink"
-    dot: bool = True
+    before: bool = False
+    """Whether the label stands at the left of the point."""
 
 
 Mark = Line | Area | Dots | Level | Gap | Note

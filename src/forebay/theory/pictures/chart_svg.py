@@ -46,12 +46,13 @@ class _Box:
 def draw_svg(figure: Figure) -> str:
     """Return the file."""
     room = _PLOT[min(len(figure.panels), max(_PLOT))]
-    height = _HEAD + room + _BETWEEN * (len(figure.panels) - 1) + _FOOT
+    lift = _LINE if _lifted(figure.panels[0]) else 0
+    height = _HEAD + lift + room + _BETWEEN * (len(figure.panels) - 1) + _FOOT
     sheet = Sheet(WIDTH, height, figure.title, figure.about or figure.subtitle)
     heading(sheet, figure.title, figure.subtitle)
     left = EDGE + max(text_width(text) for panel in figure.panels for _, text in panel.y.ticks(_rows(room))) + 10
     right = WIDTH - EDGE - max((_beside(panel) for panel in figure.panels), default=0)
-    top, whole = float(_HEAD), sum(panel.height for panel in figure.panels)
+    top, whole = float(_HEAD + lift), sum(panel.height for panel in figure.panels)
     for i, panel in enumerate(figure.panels):
         box = _Box(left, top, right - left, room * panel.height / whole)
         _panel(sheet, box, panel, last=i == len(figure.panels) - 1)
@@ -75,11 +76,15 @@ def _reaches(label: Label) -> bool:
     return label.at[0] > 0.97
 
 
+def _lifted(panel: Panel) -> bool:
+    """Return whether labels stand above the panel, so that what is above them moves up."""
+    return any(label.side == "top" for label in labels(panel))
+
+
 def _panel(sheet: Sheet, box: _Box, panel: Panel, last: bool) -> None:
     named = labels(panel)
-    lifted = any(label.side == "top" for label in named)
     _grid(sheet, box, panel, last)
-    sheet.text(EDGE, box.top - (12 + _LINE if lifted else 12), panel.y.title, "muted small")
+    sheet.text(EDGE, box.top - (12 + _LINE if _lifted(panel) else 12), panel.y.title, "muted small")
     for mark in panel.marks:
         _MARKS[type(mark)](sheet, box, panel, mark)
     _right(sheet, box, [label for label in named if label.side == "right"])
@@ -157,11 +162,13 @@ def _gap(sheet: Sheet, box: _Box, panel: Panel, mark: Mark) -> None:
     sheet.line(begin, end, f"line l-{mark.colour}")
     _arrow(sheet, begin, end, mark.colour)
     _arrow(sheet, end, begin, mark.colour)
-    x, y = (begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2
+    kind = f"{mark.colour} strong halo"
     if abs(begin[0] - end[0]) < abs(begin[1] - end[1]):
-        _aside(sheet, box, (x, y + 4), mark.label, f"{mark.colour} strong halo", 8)
+        _aside(sheet, box, (begin[0], max(begin[1], end[1]) + 4), mark.label, kind, 8)
+    elif (x := min(begin[0], end[0]) - 8) - text_width(mark.label) > box.left:
+        sheet.text(x, begin[1] + 4, mark.label, kind, "end")
     else:
-        sheet.text(x, y - 8, mark.label, f"{mark.colour} strong halo", "middle")
+        sheet.text(max(x - 20, box.left + 6), begin[1] - 10, mark.label, kind)
 
 
 def _arrow(sheet: Sheet, tip: Point, tail: Point, colour: str) -> None:
@@ -179,10 +186,12 @@ def _note(sheet: Sheet, box: _Box, panel: Panel, mark: Mark) -> None:
     assert isinstance(mark, Note)
     ((u, v),) = placed([mark.at], panel)
     x, y = box.at((min(max(u, 0.0), 1.0), min(max(v, 0.0), 1.0)))
-    if mark.dot:
-        sheet.dot((x, y), 4, mark.colour)
-    height = y - 9 if y - 9 > box.top + 8 else y + 18
-    _aside(sheet, box, (x, height), mark.label, f"{mark.colour} strong halo", 8)
+    sheet.dot((x, y), 4, mark.colour)
+    height = y - 9 if y - 9 > box.top - 4 else y + 18
+    if mark.before and x - 8 - text_width(mark.label) > box.left:
+        sheet.text(x - 8, height, mark.label, f"{mark.colour} strong halo", "end")
+    else:
+        _aside(sheet, box, (x, height), mark.label, f"{mark.colour} strong halo", 8)
 
 
 def _aside(sheet: Sheet, box: _Box, at: Point, text: str, kind: str, room: float) -> None:

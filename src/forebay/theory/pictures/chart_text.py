@@ -66,7 +66,7 @@ def _drawn(canvas: Canvas, panel: Panel) -> dict[str, str]:
     signs: dict[str, str] = {}
     for mark in panel.marks:
         if isinstance(mark, Area):
-            canvas.fill(outline(mark, panel), ":")
+            canvas.fill(outline(mark, panel), ":", dense=mark.colour in ("work", "lost"))
     for mark in panel.marks:
         if isinstance(mark, Line):
             sign = _SIGNS[len(signs) % len(_SIGNS)]
@@ -89,17 +89,19 @@ def _point(canvas: Canvas, panel: Panel, mark: object) -> None:
             if all(0 <= part <= 1 for part in unit):
                 canvas.put(unit, cross if mark.cross else dot)
     elif isinstance(mark, Note):
-        ((u, v),) = placed([mark.at], panel)
-        text = plain_text(f"{dot if mark.dot else ''} {mark.label}".strip(), canvas.ascii)
-        before = u * canvas.columns + len(text) > canvas.columns
-        canvas.put(
-            (u, v), text if not before else plain_text(f"{mark.label} {dot if mark.dot else ''}", canvas.ascii), before
-        )
+        (at,) = placed([mark.at], panel)
+        text = plain_text(mark.label, canvas.ascii)
+        before = mark.before or at[0] * canvas.columns + len(text) + 2 > canvas.columns
+        canvas.put(at, f"{text} {dot}" if before else f"{dot} {text}", before)
     elif isinstance(mark, Gap):
         begin, end = placed([mark.begin, mark.end], panel)
-        canvas.curve([begin, end], "|" if begin[0] == end[0] else "-")
-        middle = (begin[0] + end[0]) / 2 + 2 / canvas.columns, (begin[1] + end[1]) / 2
-        canvas.put(middle, plain_text(mark.label, canvas.ascii))
+        upright = begin[0] == end[0]
+        canvas.curve([begin, end], "|" if upright else "-")
+        text, room = plain_text(mark.label, canvas.ascii), 2 / canvas.columns
+        if upright:
+            canvas.put((begin[0] + room, min(begin[1], end[1])), text)
+        else:
+            canvas.put((min(begin[0], end[0]) - room, begin[1]), text, before=True)
 
 
 def _row(v: float, rows: int) -> int:

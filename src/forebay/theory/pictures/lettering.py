@@ -50,7 +50,7 @@ def share(value: float) -> str:
 def unit_of(seconds: float) -> tuple[str, float]:
     """Return the unit in which an axis that ends at so many seconds is written, and how many seconds that is."""
     for unit, size in reversed(TIMES):
-        if abs(seconds) >= (2 * size if size >= 60 else size):
+        if abs(seconds) >= (5 * size if size >= 60 else size):
             return unit, size
     return TIMES[0]
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as File
 from typing import Any
 
 from forebay.errors import UsageError
+from forebay.theory.pictures.chart import Figure
+from forebay.theory.pictures.chart_svg import draw_svg
+from forebay.theory.pictures.chart_text import draw_text
 from forebay.theory.result import finite
 
 WIDTH = 80
@@ -64,3 +68,8 @@ class Picture:
     def _repr_svg_(self) -> str:
         """Return the SVG, for notebooks."""
         return self.svg
+
+
+def charted(kind: str, figure: Figure, data: Mapping[str, Any]) -> Picture:
+    """Return the picture of a figure of charts."""
+    return Picture(kind, figure.title, draw_svg(figure), data, partial(draw_text, figure))

@@ -106,7 +106,7 @@ _STYLE = "".join(
         f"text{{font:12px {FONT}}}",
         ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}",
         ".dashed{stroke-dasharray:6 4}.thin{stroke-width:1}.dotted{stroke-width:1;stroke-dasharray:1 4}",
-        ".area{fill-opacity:.18}.halo{stroke-width:4;stroke-linejoin:round;paint-order:stroke}",
+        ".area{fill-opacity:.28}.halo{stroke-width:4;stroke-linejoin:round;paint-order:stroke}",
         ".title{font-size:17px;font-weight:600}.strong{font-weight:600}.small{font-size:11px}",
         _colours(1),
         f"@media(prefers-color-scheme:dark){{{_colours(2)}}}",

@@ -1,0 +1,151 @@
+"""What pictures are made of: paths from simulation, tails and times from formulas, and a line about the system."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from forebay.disciplines import Discipline
+from forebay.errors import UsageError
+from forebay.theory import notation
+from forebay.theory.laws import Law
+from forebay.theory.path import Path, Seconds
+from forebay.theory.pictures.lettering import plain, seconds
+from forebay.theory.pictures.tails import Curve
+from forebay.theory.simulation.draws import Seed
+from forebay.theory.simulation.rules import Rules
+from forebay.theory.simulation.run import Run
+from forebay.theory.solution import Solution
+from forebay.theory.solving import solve
+from forebay.theory.system import Class, Markovian, System, Trace, Varying
+
+MANY = 200_000
+"""Customers from which the compiled engine is worth its start."""
+_ORDERS = ((Discipline.FIFO, "FIFO"), (Discipline.RANDOM, "random"), (Discipline.LIFO, "LIFO"))
+WARM = 0.1
+"""The share of a run that is left away before anything is said of the steady state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """What is known of a tail: by a formula, or else by a simulation."""
+
+    curves: list[Curve]
+    simulated: list[tuple[str, Seconds]]
+
+
+def arrival_rate(system: System) -> float:
+    """Return λ, a second; of a load its mean over the first minute, of a trace that of the whole.
+
+    Raises:
+        UsageError: it cannot be said.
+    """
+    coming = system.arrivals
+    if isinstance(coming, Law):
+        return system.batch / coming.mean
+    if isinstance(coming, Varying):
+        return coming.load.cumulative(60.0) / 60.0
+    if isinstance(coming, Trace):
+        last = coming.instants[-1] if coming.instants else 0.0
+        return len(coming.instants) / last if last else 1.0
+    return solve(System(coming, system.service)).arrival_rate
+
+
+def simulated(system: System, until: float, seed: int = 1, replication: int = 0) -> Path:
+    """Return what becomes of all that come before an instant."""
+    expected = arrival_rate(system) * until
+    run = Run(system, Rules.of(system), Seed(seed, replication), compiled=False if expected < MANY else None)
+    return run.until(until)
+
+
+def solved(system: System) -> Solution | None:
+    """Return the steady state; None where no formula is known."""
+    try:
+        return solve(system)
+    except UsageError:
+        return None
+
+
+def steady_waits(system: System, customers: int, seed: int) -> Seconds:
+    """Return the waits of so many customers of a simulation, without its warm-up."""
+    path = simulated(system, customers / arrival_rate(system), seed)
+    return path.waits[int(WARM * len(path.waits)) :]
+
+
+def wait_tails(system: System, customers: int, seed: int, simulate: bool) -> Tails:
+    """Return the tail of the wait of a system: theory where there is one, simulation where there is none or both."""
+    known = solved(system)
+    if known is not None and not known.stable:
+        raise UsageError(f"the backlog grows by {plain(known.growth, 3)} a second", "there is no tail without an end")
+    curves = []
+    if known is not None and known.wait_tail is not None:
+        label = "theory" if known.exact else "approximation"
+        curves.append(Curve(label, known.wait_tail, known.Wq))
+    runs = [("simulated", steady_waits(system, customers, seed))] if simulate or not curves else []
+    return Tails(curves, runs)
+
+
+def discipline_tails(system: System, customers: int, seed: int) -> Tails:
+    """Return the tails under each order of service; under priority, those of two halves of the load."""
+    found = Tails([], [])
+    for discipline, label in _ORDERS:
+        one = replace(system, discipline=discipline, classes=())
+        tails = wait_tails(one, customers, seed, simulate=False)
+        found.curves.extend(replace(curve, label=label) for curve in tails.curves)
+        found.simulated.extend((label, samples) for _, samples in tails.simulated)
+    _add_priorities(found, system, customers, seed)
+    return found
+
+
+def _add_priorities(found: Tails, system: System, customers: int, seed: int) -> None:
+    half = Class(arrival_rate(system) / 2, system.service)
+    classes = system.classes or (half, half)
+    one = replace(system, discipline=Discipline.PRIORITY, classes=classes)
+    names = ["urgent half", "other half"] if len(classes) == 2 else [f"class {k}" for k in range(1, len(classes) + 1)]
+    known = solved(one)
+    parts = [part for _, part in known.parts] if known else []
+    tails = [part.wait_tail for part in parts]
+    if len(tails) == len(classes) and None not in tails:
+        found.curves.extend(
+            Curve(name, tail, part.Wq) for name, tail, part in zip(names, tails, parts, strict=True) if tail is not None
+        )
+        return
+    path = simulated(one, customers / arrival_rate(one), seed)
+    if path.priority is None:
+        return
+    for k, name in enumerate(names):
+        chosen = path.served & (path.priority == k)
+        found.simulated.append((name, path.started[chosen] - path.arrived[chosen]))
+
+
+def sojourn(system: System, n: int, rho: float) -> float | None:
+    """Return the mean time in the system of n workers, so busy, with the laws of a system and endless places.
+
+    Raises:
+        UsageError: its arrivals are no law, so that they cannot be thinned out.
+    """
+    if not isinstance(system.arrivals, Law):
+        raise UsageError("these arrivals have no law that could come faster or slower", "give a rate: --in 6/s")
+    apart = system.arrivals.with_mean(system.batch * system.service.mean / (n * rho))
+    known = solved(System(apart, system.service, n=n, batch=system.batch))
+    return known.W if known is not None else None
+
+
+def told(system: System) -> str:
+    """Return what comes, how long the work is, and how busy that makes the workers."""
+    coming = system.arrivals
+    service = f"{seconds(system.service.mean)} of work each"
+    if math.isfinite(system.population):
+        return f"{plain(system.population)} customers, {service}"
+    workers = f"{plain(system.n)} worker{'s' if system.n > 1 else ''}"
+    if isinstance(coming, Varying):
+        return f"{coming.load}, {workers}, {service}"
+    if isinstance(coming, Trace | Markovian):
+        return f"{coming.name}, {service}"
+    a = arrival_rate(system) * system.service.mean
+    return f"{plain(arrival_rate(system))}/s, {service}: offered load {plain(a, 3)}, {workers}"
+
+
+def written(system: System) -> str:
+    """Return the system in the notation."""
+    return notation.write(system)

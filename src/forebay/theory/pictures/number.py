@@ -1,0 +1,72 @@
+"""N(t): how many are in work and how many wait, as time goes on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from forebay.errors import UsageError
+from forebay.theory.path import Fate, Path, Seconds
+from forebay.theory.pictures.axes import over_time, rising
+from forebay.theory.pictures.bands import Band, level_at
+from forebay.theory.pictures.chart import Area, Dots, Figure, Level, Line, Mark, Panel
+from forebay.theory.pictures.lettering import plain
+from forebay.theory.pictures.picture import Picture, charted
+
+
+def draw_number(
+    path: Path, name: str = "", note: str = "", *, places: float = math.inf, expected: Band | None = None
+) -> Picture:
+    """Return the picture of N(t) of a path.
+
+    Arguments:
+        places: K = n + q, a line where it is finite. expected: a band below what was.
+
+    Raises:
+        UsageError: nobody came.
+    """
+    t, working, total = number_over_time(path)
+    mean = float(np.sum(total[:-1] * np.diff(t)) / (t[-1] - t[0])) if t[-1] > t[0] else 0.0
+    lost = path.arrived[path.fate == Fate.LOST]
+    marks: list[Mark] = []
+    marks += [
+        Area(list(t), list(working), list(total), "wait", "waiting", steps=True),
+        Area(list(t), [0.0] * len(t), list(working), "work", "in work", steps=True),
+        Line(list(zip(t, total, strict=True)), colour="slate", steps=True, thin=True),
+        Level(mean, f"mean {plain(mean, 3)}", "slate"),
+    ]
+    if expected is not None:
+        marks += _edges(expected)
+    if math.isfinite(places):
+        marks.append(Level(places, f"places {plain(places)}", "lost"))
+    top = float(expected.high.max()) if expected is not None else 0.0
+    highest = max(float(total.max()), places if math.isfinite(places) else 0.0, top, 1.0)
+    marks.append(Dots([(float(x), highest * 1.04) for x in lost], "lost", "lost", cross=True))
+    panel = Panel(over_time(t), rising("in the system", highest, room=0.1), marks)
+    title = f"{name}: how many are there" if name else "how many are there"
+    about = f"The number in the system over time: at most {plain(float(total.max()))}, {plain(mean, 3)} on the average."
+    data = {"t": t.tolist(), "working": working.tolist(), "total": total.tolist(), "lost": lost.tolist(), "mean": mean}
+    return charted("number", Figure(title, note, [panel], about), data)
+
+
+def _edges(band: Band) -> list[Mark]:
+    """Return the edges of a band as dashed steps, which leave the colours of what was alone."""
+    high = Line(list(zip(band.x, band.high, strict=True)), band.label, "purple", steps=True, dashed=True, thin=True)
+    low = Line(list(zip(band.x, band.low, strict=True)), "", "purple", steps=True, dashed=True, thin=True)
+    return [high, low] if band.low.any() else [high]
+
+
+def number_over_time(path: Path) -> tuple[Seconds, Seconds, Seconds]:
+    """Return (t, in work, in the system): what both are from each instant on.
+
+    Raises:
+        UsageError: nobody came.
+    """
+    if not len(path):
+        raise UsageError("there is nothing to draw: nobody came", "draw a longer time, or another log")
+    t_all, total = path.in_system()
+    t_wait, waiting = path.waiting()
+    t = np.unique(np.concatenate([t_all, t_wait, path.arrived]))
+    inside = level_at(t_all, total.astype(float), t)
+    return t, inside - level_at(t_wait, waiting.astype(float), t), inside
