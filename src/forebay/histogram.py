@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _BITS = 10
 """Each power of two has 2**_BITS cells."""
@@ -56,6 +60,20 @@ class Histogram:
         """Count durations in seconds."""
         for seconds in values:
             self.record(seconds)
+
+    def record_array(self, nanoseconds: NDArray[np.int64]) -> None:
+        """Count an array of durations, in nanoseconds, each below 2**53; the same as `record` of each."""
+        import numpy as np
+
+        if not len(nanoseconds):
+            return
+        values = np.maximum(nanoseconds, 0)
+        shifts = np.maximum(np.frexp(values.astype(np.float64))[1] - (_BITS + 1), 0).astype(np.int64)
+        cells, counts = np.unique((shifts << _BITS) + (values >> shifts), return_counts=True)
+        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+            self._cells[cell] = self._cells.get(cell, 0) + count
+        self._total += int(values.sum())
+        self._max = max(self._max, int(values.max()))
 
     def merge(self, other: Histogram) -> None:
         """Add all that the other one has counted; the order of merging changes nothing."""

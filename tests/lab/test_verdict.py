@@ -2,24 +2,25 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from forebay.lab.verdict import Comparison, Measured, Verdict
+from forebay.load.figures import COLUMNS
 from forebay.load.ledger import Tally, judge
-from forebay.load.run import Kind, Outcome, Run
+from forebay.load.run import Run
+from forebay.load.shot import Kind
 from forebay.theory.fluid import predict
 from forebay.theory.sine import Sine
 
 
 def fired(accepted: int, kaput: int = 0, unknown: int = 0) -> Run:
     run = Run("http://localhost/", "sine(0, 100, 60s)", 60)
-    statuses = [200] * accepted + [500] * kaput + [0] * unknown
-    for index, status in enumerate(statuses):
-        planned = run.zero + index
-        run.note_planned(planned)
-        run.note_sent(planned, planned + 1_000)
-        kind = Kind.ANSWERED if status else Kind.UNKNOWN
-        run.note(Outcome(index, str(index), kind, status, planned, planned + 1_000, planned + 2_000_000))
+    statuses = [200] * accepted + [500] * kaput + [-1] * unknown
+    zero = run.zero
+    rows = [(i, zero + i, zero + i + 1_000, zero + i + 2_000_000, status, 0, 0, 0) for i, status in enumerate(statuses)]
+    shape = (len(rows), len(COLUMNS))
+    run.absorb(np.array(rows, dtype=np.int64).reshape(shape), [(Kind.UNKNOWN, "no answer in time")], [""])
     return run
 
 

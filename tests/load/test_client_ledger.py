@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from forebay.errors import UsageError
 from forebay.load.ledger import Heard, Judgement, Ledger, Tally, heard, judge, read
 from forebay.load.orders import orders
-from forebay.load.run import Kind, Outcome
+from forebay.load.shot import Kind, Outcome
 
 ids = st.sampled_from("abcdef")
 histories = st.lists(st.tuples(ids, st.sampled_from(Heard)), max_size=30)
@@ -92,7 +92,7 @@ def test_a_refused_attempt_that_was_repeated_and_accepted_may_end_once() -> None
 
 
 def outcome(kind: Kind, status: int = 0) -> Outcome:
-    return Outcome(0, "a", kind, status, 0, 1, 2, {"forebay-id": "m1"})
+    return Outcome(0, "a", kind, status, 0, 1, 2, b"HTTP/1.1 200 OK\r\nForebay-Id: m1\r\n")
 
 
 @pytest.mark.parametrize(

@@ -1,172 +1,196 @@
-"""One HTTP/1.1 connection of the cannon: a request at a time, and an honest word on how it ended."""
+"""One connection of the cannon: a bare socket that does not block, with at most one request on its way."""
 
 from __future__ import annotations
 
-import asyncio
+import errno
+import os
+import select
+import socket
+import ssl
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from typing import Any
 
-import httptools
+from forebay.load.answers import Answer, Garbage, Reader, plain
+from forebay.load.target import Address, Target
 
-from forebay.errors import UsageError
-from forebay.load.run import Shot
-
-_KEPT = 65_536
-"""Bytes of an answer's body that are kept."""
-
-Answered = Callable[["Connection", int, dict[str, str], bytes], None]
-Lost = Callable[["Connection", str], None]
+_FIRST = 16_384
+"""Bytes asked for at first: what is larger than a small answer costs a page fault each time."""
+_CHUNK = 262_144
+_READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Target:
-    """Where shots go: parses the URL once and encodes requests for it.
+class Ended(Exception):
+    """The connection is of no more use; the text says why."""
+
+
+class Connection:
+    """A connection that is being opened, is idle, or waits for the answer to one request.
+
+    `fired` is for whoever drives it: what it waits for, None while it is idle. It is watched by `epoll` under its `fd`
+    until it is closed; `open` and `proceed` are called when epoll says so.
 
     Arguments:
-        url: ``http://host:port/path?query``.
+        target, address: where to. epoll: who watches. now: the instant, nanoseconds.
 
     Raises:
-        UsageError: another scheme, no host, or an account in the URL.
+        OSError: it cannot even be begun.
     """
 
-    def __init__(self, url: str) -> None:
+    __slots__ = (
+        "_bodiless",
+        "_epoll",
+        "_left",
+        "_reader",
+        "_recv",
+        "_send",
+        "_socket",
+        "fd",
+        "fired",
+        "opened",
+        "ready",
+    )
+
+    def __init__(self, target: Target, address: Address, epoll: select.epoll, now: int) -> None:
+        self._socket = _begun(target, address)
+        self._recv: Callable[[int], bytes] = self._socket.recv
+        self._send: Callable[[bytes | memoryview], int] = self._socket.send
+        self._epoll = epoll
+        self._reader: Reader | None = None
+        self._bodiless = False
+        self._left: memoryview | None = None
+        self.fd = self._socket.fileno()
+        self.fired: Any = None
+        self.opened = now
+        self.ready = False
+        epoll.register(self.fd, _READ | _WRITE)
+
+    def send(self, request: bytes, bodiless: bool) -> None:
+        """Send a request; the connection is ready and idle. What does not fit now follows when epoll says so.
+
+        Arguments:
+            bodiless: whether the answer has no body whatever its length says (HEAD).
+
+        Raises:
+            Ended: it was found dead; nothing of the request was sent.
+        """
+        self._bodiless = bodiless
         try:
-            parts = urlsplit(url)
-            port = parts.port or 80
-        except ValueError as error:
-            raise UsageError(f"{url!r} is not a URL: {error}", _HINT) from error
-        if parts.scheme != "http" or not parts.hostname or "@" in parts.netloc or not _printable(url):
-            raise UsageError(f"{url!r} is not something that can be fired at", _HINT)
-        self.host, self.port = parts.hostname, port
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._line_end = f" {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n".encode("ascii")
+            sent = self._send(request)
+        except _NOT_YET:
+            sent = 0
+        except OSError as error:
+            raise Ended(_words(error)) from None
+        if sent != len(request):
+            self._left = memoryview(request)[sent:]
+            self._epoll.modify(self.fd, _READ | _WRITE)
 
-    def encode(self, shot: Shot) -> bytes:
-        """Return the request as it goes over the wire."""
-        headers = "".join(f"{name}: {value}\r\n" for name, value in shot.headers.items())
-        if not shot.method.isalpha() or headers.count("\n") + headers.count("\r") != 2 * len(shot.headers):
-            raise UsageError(f"shot {shot.id!r} has a method or header that would break the request")
-        length = f"Content-Length: {len(shot.body)}\r\n\r\n"
-        return b"".join((shot.method.encode(), self._line_end, (headers + length).encode("latin-1"), shot.body))
+    def open(self) -> bool:
+        """Go on with the opening; return whether the connection is ready now.
 
+        Raises:
+            Ended: it cannot be opened.
+        """
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise Ended(os.strerror(code))
+        if isinstance(self._socket, ssl.SSLSocket) and not self._shaken(self._socket):
+            return False
+        self.ready = True
+        self._epoll.modify(self.fd, _READ)
+        return True
 
-_HINT = "write it as http://127.0.0.1:8080/orders"
+    def proceed(self, event: int) -> Answer | None:
+        """Write and read what is possible; return the answer when it is whole.
 
-
-def _printable(url: str) -> bool:
-    return url.isascii() and all(32 < ord(sign) < 127 for sign in url)
-
-
-class Connection(asyncio.Protocol):
-    """A connection that is idle, or waits for the answer to one request.
-
-    Arguments:
-        answered: called with status, headers and body of the whole answer; `usable` then says whether it can go on.
-        lost: called once when the connection has ended, with the reason; after an `abort` it is not called.
-    """
-
-    def __init__(self, answered: Answered, lost: Lost) -> None:
-        self._answered = answered
-        self._lost = lost
-        self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
-        self._whole = 0
-        self._over = False
-        self._waiting = False
-        self._begin()
-
-    @property
-    def usable(self) -> bool:
-        """Whether the next request can be sent over it."""
-        return self._transport is not None and not self._over
-
-    def send(self, request: bytes) -> None:
-        """Send a request; the connection must be idle."""
-        assert self._transport is not None
-        self._waiting = True
-        self._transport.write(request)
-
-    def abort(self) -> None:
-        """End it at once; nothing is called any more."""
-        self._over, self._waiting, self._lost = True, False, _nobody
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, unless the connection was given up while it was being opened."""
-        self._transport = transport  # type: ignore[assignment]
-        if self._over:
-            self.abort()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Hand over an answer that the end of the connection completes; otherwise report the loss."""
-        if self._waiting and error is None and self._ends_with_connection:
-            self._over = True
-            self._finish()
-        self._over = True
-        lost, self._lost = self._lost, _nobody
-        lost(self, f"connection lost: {error}" if error else "connection closed by the server")
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        Raises:
+            Ended: the connection has ended before the answer did, or what came is not an answer.
+        """
+        if event != _READ and not self._flushed(event):
+            return None
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._break(f"the answer is not HTTP: {error}")
-            return
-        if self._whole and self._waiting:
-            # more than one answer to one request: whose would the next be?
-            self._over = self._over or self._whole > 1
-            self._finish()
-        elif not self._waiting:
-            self._break("the server spoke without being asked")
+            data = self._recv(_FIRST)
+        except _NOT_YET:
+            return None
+        except OSError as error:
+            raise Ended(_words(error)) from None
+        if self._reader is None:
+            answer = plain(data, self._bodiless)
+            if answer is not None:
+                return answer
+        return self._read(data)
 
-    # What the parser calls.
+    def close(self) -> None:
+        """End it at once."""
+        self._socket.close()  # which takes it out of epoll as well
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        if not self._whole:
-            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+    def _read(self, data: bytes) -> Answer | None:
+        """Read piece by piece what is not plain, as long as there is something."""
+        try:
+            while data:
+                self._reader = self._reader or Reader(self._bodiless)
+                answer = self._reader.feed(data)
+                if answer is not None:
+                    self._reader = None
+                    return answer
+                data = self._recv(_CHUNK)
+        except _NOT_YET:
+            return None
+        except Garbage as error:
+            raise Ended(str(error)) from None
+        except OSError as error:
+            raise Ended(_words(error)) from None
+        reader, self._reader = self._reader, None
+        answer = reader.end() if reader is not None else None
+        if answer is None:
+            raise Ended("connection closed by the server")
+        return answer
 
-    def on_headers_complete(self) -> None:
-        """Learn how the answer will end."""
-        if self._whole:
-            return
-        self._status = self._parser.get_status_code()
-        self._ends_with_connection = not self._headers.keys() & {"content-length", "transfer-encoding"}
+    def _flushed(self, event: int) -> bool:
+        """Send more of the request; return whether there is something to be read."""
+        if self._left is not None and event & _WRITE:
+            try:
+                self._left = self._left[self._send(self._left) :] or None
+            except _NOT_YET:
+                pass
+            except OSError:
+                return True  # the answer may have come before the end of the request: reading will tell
+        if self._left is None:
+            self._epoll.modify(self.fd, _READ)
+        return event != _WRITE
 
-    def on_body(self, data: bytes) -> None:
-        """Keep the beginning of the body."""
-        if not self._whole and len(self._body) < _KEPT:
-            self._body += data[: _KEPT - len(self._body)]
-
-    def on_message_complete(self) -> None:
-        """Note that the answer is whole, unless it is only an interim one (1xx)."""
-        if not self._whole and self._status < 200:
-            self._begin()
-            return
-        self._whole += 1
-        if not self._parser.should_keep_alive():
-            self._over = True
-
-    def _begin(self) -> None:
-        self._status = 0
-        self._headers: dict[str, str] = {}
-        self._body = b""
-        self._ends_with_connection = False
-
-    def _finish(self) -> None:
-        status, headers, body = self._status, self._headers, self._body
-        self._whole, self._waiting = 0, False
-        self._begin()
-        if self._over and self._transport is not None:
-            self._transport.close()
-        self._answered(self, status, headers, body)
-
-    def _break(self, reason: str) -> None:
-        lost = self._lost
-        self.abort()
-        lost(self, reason)
+    def _shaken(self, secure: ssl.SSLSocket) -> bool:
+        try:
+            secure.do_handshake()
+        except ssl.SSLWantReadError:
+            self._epoll.modify(self.fd, _READ)
+            return False
+        except ssl.SSLWantWriteError:
+            self._epoll.modify(self.fd, _READ | _WRITE)
+            return False
+        except OSError as error:
+            raise Ended(_words(error)) from None
+        return True
 
 
-def _nobody(connection: Connection, reason: str) -> None:
-    """Stand in for a listener that is no longer interested."""
+def _begun(target: Target, address: Address) -> socket.socket:
+    """Return a socket that is being connected."""
+    made = socket.socket(address.family, socket.SOCK_STREAM)
+    made.setblocking(False)
+    if address.family != socket.AF_UNIX:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    code = made.connect_ex(address.sockaddr)
+    if code not in (0, errno.EINPROGRESS):
+        made.close()
+        raise OSError(code, os.strerror(code))
+    if target.tls is None:
+        return made
+    return target.tls.wrap_socket(made, server_hostname=target.host, do_handshake_on_connect=False)
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    return f"connection lost: {error.strerror or error}"

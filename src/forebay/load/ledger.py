@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from forebay.errors import ForebayError, UsageError
-from forebay.load.run import Kind, Outcome, Shot
+from forebay.load.shot import Kind, Outcome, Shot
 
 
 class Heard(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from forebay.errors import UsageError
-from forebay.load.run import Shot
+from forebay.load.shot import Shot
 
 _INVALID: tuple[Callable[[str], bytes], ...] = (
     lambda who: msgspec.json.encode({"product_id": "101", "count": "3", "username": who}),

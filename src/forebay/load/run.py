@@ -1,86 +1,57 @@
-"""What one run of the cannon left: every shot with its three instants, counted and never dropped silently."""
+"""What one run of the cannon left: every shot counted and none dropped silently, by second, by tag and all together."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from enum import StrEnum
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from forebay.histogram import Histogram
-
-
-class Shot(msgspec.Struct, frozen=True):
-    """What is to be sent.
-
-    Arguments:
-        body: of the request.
-        id: under which the ledger knows it.
-        headers: besides Host and Content-Length.
-        method: of the request.
-    """
-
-    body: bytes = b""
-    id: str = ""
-    headers: dict[str, str] = {}
-    method: str = "POST"
-
-
-class Kind(StrEnum):
-    """How a shot ended."""
-
-    ANSWERED = "answered"
-    """With a status, whatever it was."""
-    REFUSED = "refused"
-    """Nothing of it was sent: no connection could be had. It certainly has no effect."""
-    UNKNOWN = "unknown"
-    """It was sent, and no whole answer came: it may have an effect."""
-
-
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """One shot that came to its end; instants are nanoseconds of `time.perf_counter_ns`.
-
-    Arguments:
-        index, id: of the shot.
-        kind: how it ended; `status` is 0 unless it was answered.
-        planned: when the profile wanted it sent. sent: when it was, 0 for never. done: when its end was known.
-        headers: of the answer, names in lower case; body: its beginning.
-        reason: for what was refused or is unknown.
-    """
-
-    index: int
-    id: str
-    kind: Kind
-    status: int
-    planned: int
-    sent: int
-    done: int
-    headers: dict[str, str] = {}
-    body: bytes = b""
-    reason: str = ""
-
-    @property
-    def response_seconds(self) -> float:
-        """From the plan to the end: what a user feels, whether or not the generator came late."""
-        return (self.done - self.planned) / 1e9
-
-    @property
-    def service_seconds(self) -> float:
-        """From the sending to the end."""
-        return (self.done - self.sent) / 1e9
+from forebay.load.figures import NANOSECONDS, Batch, Figures, Reason, tally
 
 
 class Second(msgspec.Struct):
-    """What happened within one second of a run: each instant counts in the second that it fell into."""
+    """What happened within one second of a run.
 
-    planned: int = 0
+    `planned` counts those whose plan falls into it, with their figures: a stall shows when its users came, not when it
+    was over. The other counts belong to the second of their own instant.
+    """
+
+    of_plan: Figures = msgspec.field(default_factory=Figures)
     sent: int = 0
     refused: int = 0
     unknown: int = 0
-    answered: dict[int, int] = {}
+    answered: Counter[int] = msgspec.field(default_factory=Counter)
     """By status."""
+
+    @property
+    def planned(self) -> int:
+        """How many the profile wanted sent in it, of those that have come to their end."""
+        return self.of_plan.planned
+
+    def merge(self, other: Second) -> None:
+        """Add what another process counted in the same second."""
+        self.of_plan.merge(other.of_plan)
+        self.sent += other.sent
+        self.refused += other.refused
+        self.unknown += other.unknown
+        self.answered.update(other.answered)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it in a form that JSON can hold."""
+        return {
+            "planned": self.planned,
+            "sent": self.sent,
+            "refused": self.refused,
+            "unknown": self.unknown,
+            "answered": {str(status): count for status, count in sorted(self.answered.items())},
+            "of_plan": self.of_plan.as_dict(),
+        }
 
 
 class Run:
@@ -100,85 +71,113 @@ class Run:
         self.zero = time.perf_counter_ns()
         self.elapsed_seconds = 0.0
         self.interrupted = False
-        self.planned = 0
-        self.sent = 0
-        self.refused = 0
-        self.unknown = 0
-        self.statuses: Counter[int] = Counter()
-        self.reasons: Counter[str] = Counter()
-        self.response = Histogram()
-        """done − planned of what was answered, and the age at which the unknown were given up."""
-        self.service = Histogram()
-        """done − sent of what was answered."""
-        self.lag = Histogram()
-        """sent − planned: the quality of the generator itself."""
+        self.connections = 0
+        """How many were opened."""
+        self.in_flight = 0
+        """How many were due and had not come to an end, when it was last counted; 0 when the run is over."""
+        self.total = Figures()
+        self.tags: dict[str, Figures] = {}
         self.series: list[Second] = []
 
     @property
-    def accepted(self) -> int:
-        """How many were answered with 2xx."""
-        return sum(count for status, count in self.statuses.items() if 200 <= status < 300)
+    def planned(self) -> int:
+        """How many fell due."""
+        return self.total.planned + self.in_flight
+
+    @property
+    def sent(self) -> int:
+        """How many of those that have ended were written to a connection."""
+        return self.total.sent
+
+    @property
+    def refused(self) -> int:
+        """How many were certainly not sent."""
+        return self.total.refused
+
+    @property
+    def unknown(self) -> int:
+        """How many were sent, and had no whole answer."""
+        return self.total.unknown
 
     @property
     def answered(self) -> int:
         """How many were answered at all."""
-        return self.statuses.total()
+        return self.total.answered
 
     @property
-    def in_flight(self) -> int:
-        """How many were due and have not come to an end; 0 when the run is over."""
-        return self.planned - self.answered - self.refused - self.unknown
+    def accepted(self) -> int:
+        """How many were answered with 2xx."""
+        return self.total.accepted
 
-    def note_planned(self, planned: int) -> None:
-        """Count a shot that fell due."""
-        self.planned += 1
-        self._second(planned).planned += 1
+    @property
+    def statuses(self) -> Counter[int]:
+        """Answered, by status."""
+        return self.total.statuses
 
-    def note_sent(self, planned: int, sent: int) -> None:
-        """Count a shot that was written to a connection."""
-        self.sent += 1
-        self._second(sent).sent += 1
-        self.lag.record((sent - planned) / 1e9)
+    @property
+    def reasons(self) -> Counter[str]:
+        """Of the refused and the unknown."""
+        return self.total.reasons
 
-    def note(self, outcome: Outcome) -> None:
-        """Count a shot that came to its end."""
-        second = self._second(outcome.done)
-        if outcome.kind is Kind.ANSWERED:
-            self.statuses[outcome.status] += 1
-            second.answered[outcome.status] = second.answered.get(outcome.status, 0) + 1
-            self.response.record(outcome.response_seconds)
-            self.service.record(outcome.service_seconds)
+    @property
+    def response(self) -> Histogram:
+        """done − planned of what was answered, and the age at which the unknown were given up."""
+        return self.total.response
+
+    @property
+    def service(self) -> Histogram:
+        """done − sent of what was answered."""
+        return self.total.service
+
+    @property
+    def lag(self) -> Histogram:
+        """sent − planned: the quality of the generator itself."""
+        return self.total.lag
+
+    def absorb(self, rows: NDArray[np.int64], reasons: Sequence[Reason], tags: Sequence[str]) -> None:
+        """Count shots that came to their end.
+
+        Arguments:
+            rows: shape (shots, COLUMNS). reasons, tags: by number.
+        """
+        if not len(rows):
             return
-        self.reasons[outcome.reason] += 1
-        if outcome.kind is Kind.REFUSED:
-            self.refused += 1
-            second.refused += 1
-        else:
-            self.unknown += 1
-            second.unknown += 1
-            self.response.record(outcome.response_seconds)
+        batch = Batch(rows, reasons)
+        self.total.count(batch)
+        for number, _ in tally(batch.tag):
+            self.tags.setdefault(tags[number], Figures()).count(batch.where(batch.tag == number))
+        self._count_seconds(batch)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures in a form that JSON can hold."""
-        plain = ("url", "profile", "seconds", "started_at", "elapsed_seconds", "interrupted")
-        counts = ("planned", "sent", "accepted", "answered", "refused", "unknown")
+        plain = ("url", "profile", "seconds", "started_at", "elapsed_seconds", "interrupted", "connections")
         return {
-            **{name: getattr(self, name) for name in (*plain, *counts)},
-            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
-            "reasons": dict(self.reasons),
-            **{name: getattr(self, name).as_dict() for name in ("response", "service", "lag")},
-            "series": [_with_text_keys(second) for second in self.series],
+            **{name: getattr(self, name) for name in plain},
+            **self.total.as_dict(),
+            "accepted": self.accepted,
+            "answered": self.answered,
+            "tags": {tag: figures.as_dict() for tag, figures in self.tags.items()},
+            "series": [second.as_dict() for second in self.series],
         }
 
-    def _second(self, instant: int) -> Second:
-        index = max(0, (instant - self.zero) // 1_000_000_000)
-        while len(self.series) <= index:
+    def _count_seconds(self, batch: Batch) -> None:
+        planned, done = self._seconds(batch.planned), self._seconds(batch.done)
+        for i, _ in tally(planned):
+            self._second(i).of_plan.count(batch.where(planned == i))
+        for i, count in tally(self._seconds(batch.sent[batch.sent > 0])):
+            self._second(i).sent += count
+        for i, _ in tally(done):
+            here, second = done == i, self._second(i)
+            second.refused += int(np.count_nonzero(here & batch.refused))
+            second.unknown += int(np.count_nonzero(here & batch.unknown))
+            for status, count in tally(batch.status[here & batch.answered]):
+                second.answered[status] += count
+
+    def _seconds(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the second that each instant falls into; what was planned before the beginning belongs to it."""
+        return np.maximum((instants - self.zero) // NANOSECONDS, 0)
+
+    def _second(self, i: int) -> Second:
+        while len(self.series) <= i:
             self.series.append(Second())
-        return self.series[index]
-
-
-def _with_text_keys(second: Second) -> dict[str, Any]:
-    return {
-        **msgspec.structs.asdict(second),
-        "answered": {str(status): count for status, count in second.answered.items()},
-    }
+        return self.series[i]

@@ -1,0 +1,74 @@
+"""The closed loop: so many connections, and each fires again as soon as it has its answer (wrk -c)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from forebay.load.connection import Connection
+from forebay.load.engine import Engine, Fired
+from forebay.load.shot import Kind, UsedUp
+
+_REST_NANOSECONDS = 10_000_000
+"""After a connection could not be opened, before the next attempt."""
+
+_clock = time.perf_counter_ns
+
+
+class ClosedLoop(Engine):
+    """Fires over each of its connections again when the answer has come; what is planned is the instant of that."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._not_before = 0
+        self._kept: list[Fired] = []
+
+    def _shoot(self, now: int) -> int:
+        if self._ended(now):
+            return now
+        while len(self._connections) < self._limit and now >= self._not_before:
+            self._open(now)
+        return self._until if len(self._connections) >= self._limit else self._not_before
+
+    def _free(self, connection: Connection, now: int) -> None:
+        if self._stopping or now >= self._until:
+            self._drop(connection)
+            return
+        if self._kept:
+            index, _, loaded, _ = self._kept.pop()
+            self._send(connection, index, now, loaded)
+            return
+        try:
+            loaded = self._magazine.take(self._due)
+        except UsedUp:
+            self._stopping = True
+            self._drop(connection)
+            return
+        index = self._due
+        self._due = index + 1
+        self._send(connection, index, now, loaded)
+
+    def _again(self, fired: Fired) -> None:
+        self._kept.append(fired)
+
+    def _ended(self, now: int) -> bool:
+        return self._stopping or now >= self._until
+
+    def _over(self) -> bool:
+        return not self._busy and self._ended(_clock())
+
+    def _unopened(self, reason: str) -> None:
+        """Count an attempt that found nobody as a shot that was refused."""
+        now = _clock()
+        self._not_before = now + _REST_NANOSECONDS
+        try:
+            loaded = self._magazine.take(self._due)
+        except UsedUp:
+            self._stopping = True
+            return
+        self._due += 1
+        self._failed((self._due - 1, now, loaded, 0), Kind.REFUSED, reason)
+
+    def _unsent(self) -> list[Fired]:
+        unsent, self._kept = self._kept, []
+        return unsent

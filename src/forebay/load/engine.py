@@ -1,0 +1,277 @@
+"""The engine of the cannon: bare sockets under one epoll, in one thread that does nothing else.
+
+A shot has three instants: planned, sent and done. One that finds no free connection waits, and its response time counts
+from the plan all the same: a server that stalls is measured as its users would feel it. There is no timer for a shot:
+the loop fires what is due, hears what has come, and looks ten times a second for what took too long.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable
+
+import numpy as np
+
+from forebay.load.answers import Answer
+from forebay.load.connection import Connection, Ended
+from forebay.load.figures import COLUMNS, NANOSECONDS, Reason
+from forebay.load.magazine import Loaded, Magazine
+from forebay.load.run import Run
+from forebay.load.shot import Kind, Outcome
+from forebay.load.target import Target
+
+OnOutcome = Callable[[Outcome], None]
+Fired = tuple[int, int, Loaded, int]
+"""Index, planned, what, sent (0: not yet)."""
+
+LOOK_NANOSECONDS = 100_000_000
+SPIN_NANOSECONDS = 100_000
+"""So long before an instant the loop stops sleeping, since a sleep may last that much longer."""
+NEVER = 2**62
+_EVENTS = 64
+
+_clock = time.perf_counter_ns
+
+
+class Engine(ABC):
+    """Fires one run; `fire` blocks until it has ended.
+
+    Arguments:
+        target: what is shot at. magazine: with what. run: where it is counted.
+        seconds: the length of the run.
+        on_outcome: called once with the outcome of each shot; an exception of it ends the run.
+        connections: open at most at once.
+        timeout: seconds after the sending at which an answer is given up: the outcome is unknown, never failed.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        magazine: Magazine,
+        run: Run,
+        *,
+        seconds: float,
+        connections: int,
+        timeout: float,
+        on_outcome: OnOutcome | None = None,
+    ) -> None:
+        self._target = target
+        self._magazine = magazine
+        self._run = run
+        self._seconds = round(seconds * NANOSECONDS)
+        self._limit = connections
+        self._timeout = round(timeout * NANOSECONDS)
+        self._on_outcome = on_outcome
+        self._addresses = target.addresses()
+        self._epoll = select.epoll()
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wakeup, select.EPOLLIN)
+        self._connections: dict[int, Connection] = {}
+        self._opening: dict[int, Connection] = {}
+        self._rows = array("q")
+        self._numbers: dict[Reason, int] = {}
+        self._reasons: list[Reason] = []
+        self._stopping = self._halting = False
+        self._due = 0
+        self._until = NEVER
+
+    # What others call, from any thread.
+
+    def stop(self) -> None:
+        """Fire no more; what is in flight is waited for."""
+        self._stopping = True
+        os.eventfd_write(self._wakeup, 1)
+
+    def halt(self) -> None:
+        """End at once: what was sent and not answered is unknown."""
+        self._halting = True
+        self.stop()
+
+    def fire(self) -> None:
+        """Fire until the run has ended, and leave nothing behind: no connection, no shot without an outcome."""
+        run = self._run
+        run.started_at, run.zero = time.time(), _clock()
+        looked = run.zero
+        self._until = run.zero + self._seconds
+        try:
+            while not (self._halting or self._over()):
+                now = _clock()
+                due = self._shoot(now)
+                if now - looked >= LOOK_NANOSECONDS:
+                    looked = now
+                    self._look(now)
+                self._listen(min(due, looked + LOOK_NANOSECONDS))
+        finally:
+            self._end()
+
+    # What a kind of engine decides.
+
+    @abstractmethod
+    def _shoot(self, now: int) -> int:
+        """Fire what is due; return the instant of what comes next."""
+
+    @abstractmethod
+    def _free(self, connection: Connection, now: int) -> None:
+        """Use a connection that has become ready and idle."""
+
+    @abstractmethod
+    def _again(self, fired: Fired) -> None:
+        """Keep a shot for the next connection: the one that it was to go over was found dead."""
+
+    @abstractmethod
+    def _over(self) -> bool:
+        """Whether nothing is to come and nothing is in flight."""
+
+    @abstractmethod
+    def _unopened(self, reason: str) -> None:
+        """Learn that a connection could not be opened."""
+
+    @abstractmethod
+    def _unsent(self) -> list[Fired]:
+        """Give up what is due and not sent."""
+
+    @property
+    def _busy(self) -> bool:
+        """Whether an answer is waited for."""
+        return any(connection.fired is not None for connection in self._connections.values())
+
+    # The loop.
+
+    def _listen(self, until: int) -> None:
+        """Hear what has come; where nothing has, sleep until something does or `until` is near."""
+        events = self._epoll.poll(0, _EVENTS)
+        if events:
+            for fd, event in events:
+                self._hear(fd, event)
+            return
+        ahead = until - _clock() - SPIN_NANOSECONDS
+        if ahead > 0:
+            select.select([self._epoll], [], [], ahead / NANOSECONDS)  # epoll itself sleeps in whole milliseconds
+
+    def _hear(self, fd: int, event: int) -> None:
+        connection = self._connections.get(fd)
+        if connection is None:
+            if fd == self._wakeup:
+                os.eventfd_read(self._wakeup)
+            return
+        try:
+            if connection.ready:
+                answer = connection.proceed(event)
+                if answer is not None:
+                    self._answered(connection, answer)
+            elif connection.open():
+                self._opened(connection)
+        except Ended as ended:
+            self._lost(connection, str(ended))
+
+    def _answered(self, connection: Connection, answer: Answer) -> None:
+        done = _clock()
+        if connection.fired is None:  # the server spoke without being asked
+            self._drop(connection)
+            return
+        index, planned, loaded, sent = connection.fired
+        connection.fired = None
+        self._rows.extend((index, planned, sent, done, answer.status, loaded.tag, loaded.size, answer.size))
+        if self._on_outcome is not None:
+            self._tell((index, planned, loaded, sent), Kind.ANSWERED, done, answer)
+        if answer.keep:
+            self._free(connection, done)
+        else:
+            self._drop(connection)
+
+    def _send(self, connection: Connection, index: int, planned: int, loaded: Loaded) -> None:
+        """Fire over a connection that is ready and idle; where it is found dead, nothing was, and it goes again."""
+        connection.fired = (index, planned, loaded, _clock())
+        try:
+            connection.send(loaded.request, loaded.bodiless)
+        except Ended:
+            connection.fired = None
+            self._drop(connection)
+            self._again((index, planned, loaded, 0))
+
+    def _open(self, now: int) -> None:
+        """Begin to open one more connection."""
+        address = self._addresses[0]
+        try:
+            connection = Connection(self._target, address, self._epoll, now)
+        except OSError as error:
+            self._elsewhere()
+            self._unopened(f"no connection: {error.strerror}")
+            return
+        self._connections[connection.fd] = self._opening[connection.fd] = connection
+
+    def _opened(self, connection: Connection) -> None:
+        del self._opening[connection.fd]
+        self._run.connections += 1
+        self._free(connection, _clock())
+
+    def _lost(self, connection: Connection, reason: str) -> None:
+        fired, connection.fired = connection.fired, None
+        was_opening = connection.fd in self._opening
+        self._drop(connection)
+        if fired is not None:
+            self._failed(fired, Kind.UNKNOWN, reason)
+        elif was_opening:
+            self._elsewhere()
+            self._unopened(f"no connection: {reason}")
+
+    def _drop(self, connection: Connection) -> None:
+        self._connections.pop(connection.fd, None)
+        self._opening.pop(connection.fd, None)
+        connection.close()
+
+    def _elsewhere(self) -> None:
+        """Try the next address of the host from now on."""
+        self._addresses.append(self._addresses.pop(0))
+
+    def _failed(self, fired: Fired, kind: Kind, reason: str) -> None:
+        index, planned, loaded, sent = fired
+        done, number = _clock(), self._number(kind, reason)
+        size = loaded.size if sent else 0
+        self._rows.extend((index, planned, sent, done, -1 - number, loaded.tag, size, 0))
+        if self._on_outcome is not None:
+            self._tell(fired, kind, done, None, reason)
+
+    def _tell(self, fired: Fired, kind: Kind, done: int, answer: Answer | None, reason: str = "") -> None:
+        index, planned, loaded, sent = fired
+        status, head, body = (answer.status, answer.head, answer.body) if answer else (0, b"", b"")
+        assert self._on_outcome is not None
+        self._on_outcome(Outcome(index, loaded.shot.id, kind, status, planned, sent, done, head, body, reason))
+
+    def _number(self, kind: Kind, reason: str) -> int:
+        number = self._numbers.setdefault((kind, reason), len(self._reasons))
+        if number == len(self._reasons):
+            self._reasons.append((kind, reason))
+        return number
+
+    def _look(self, now: int) -> None:
+        """Give up what took too long, and count what has ended."""
+        too_old = now - self._timeout
+        for connection in list(self._connections.values()):
+            since = connection.fired[3] if connection.fired else now if connection.ready else connection.opened
+            if since < too_old:
+                self._lost(connection, "no answer in time")
+        self._count()
+
+    def _count(self) -> None:
+        rows, self._rows = self._rows, array("q")
+        ended = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+        self._run.absorb(ended, self._reasons, self._magazine.tags)
+        self._run.in_flight = self._due - self._run.total.planned
+
+    def _end(self) -> None:
+        for fired in self._unsent():
+            self._failed(fired, Kind.REFUSED, "interrupted before it was sent")
+        for connection in self._connections.values():
+            if connection.fired is not None:
+                self._failed(connection.fired, Kind.UNKNOWN, "interrupted before the answer")
+            connection.close()
+        self._connections.clear()
+        self._count()
+        self._epoll.close()
+        os.close(self._wakeup)
+        self._run.elapsed_seconds = (_clock() - self._run.zero) / NANOSECONDS

@@ -1,0 +1,62 @@
+"""The magazine: ammunition made ready before it is fired, each shot encoded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forebay.load.shot import Ammo, Shot
+from forebay.load.target import Target
+
+_REMEMBERED = 65_536
+"""Shots whose encoding is kept, for ammunition that gives the same ones again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A shot as it goes over the wire: its bytes, the number of its tag, and whether the answer has no body (HEAD)."""
+
+    shot: Shot
+    request: bytes
+    size: int
+    tag: int
+    bodiless: bool
+
+
+class Magazine:
+    """Gives the shot of an index, ready to be sent.
+
+    Arguments:
+        ammo: see `Ammo`. target: for which it is encoded.
+    """
+
+    def __init__(self, ammo: Ammo, target: Target) -> None:
+        self._ammo = ammo
+        self._target = target
+        self._ready: dict[int, Loaded] = {}
+        self._numbers: dict[str, int] = {}
+        self.tags: list[str] = []
+        """By number."""
+
+    def take(self, index: int) -> Loaded:
+        """Return the shot of an index.
+
+        Raises:
+            UsedUp: there is none. UsageError: it would break the request.
+        """
+        shot = self._ammo(index)
+        ready = self._ready.get(id(shot))
+        if ready is None or ready.shot is not shot:
+            ready = self._load(shot)
+        return ready
+
+    def _load(self, shot: Shot) -> Loaded:
+        number = self._numbers.setdefault(shot.tag, len(self.tags))
+        if number == len(self.tags):
+            self.tags.append(shot.tag)
+        bodiless = shot.raw.startswith(b"HEAD ") if shot.raw else shot.method == "HEAD"
+        request = self._target.encode(shot)
+        loaded = Loaded(shot, request, len(request), number, bodiless)
+        if len(self._ready) >= _REMEMBERED:
+            self._ready.clear()
+        self._ready[id(shot)] = loaded  # which keeps the shot alive, so that its id is not given to another
+        return loaded

@@ -1,0 +1,117 @@
+"""The open loop: shots go at the instants of a plan, whatever the answers do."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from forebay.load.connection import Connection
+from forebay.load.engine import NEVER, Engine, Fired
+from forebay.load.figures import NANOSECONDS
+from forebay.load.shot import Kind, UsedUp
+
+_BURST = 64
+"""Overdue shots fired at most before the answers get their turn."""
+
+_clock = time.perf_counter_ns
+
+
+class OpenLoop(Engine):
+    """Fires at the instants of a plan, whatever the answers do.
+
+    Arguments:
+        plan: instants, seconds since the beginning, rising.
+    """
+
+    def __init__(self, *args: Any, plan: Iterator[float], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._plan = plan
+        self._next: int | None = None
+        self._ended = False
+        self._waiting: deque[Fired] = deque()
+        self._idle: list[Connection] = []
+
+    def _shoot(self, now: int) -> int:
+        if self._stopping:
+            self._ended = True
+        for _ in range(_BURST):
+            due = self._due_at()
+            if due > now:
+                break
+            self._next = None
+            self._take(due)
+        if self._waiting:
+            self._open_more()
+        return self._due_at()
+
+    def _due_at(self) -> int:
+        """Return the instant of the next shot; after the last, the end of the run, then never."""
+        if self._ended:
+            return NEVER
+        if self._next is None:
+            instant = next(self._plan, None)
+            if instant is None:
+                self._ended = True
+                return NEVER
+            self._next = self._run.zero + round(instant * NANOSECONDS)
+        return self._next
+
+    def _take(self, due: int) -> None:
+        try:
+            loaded = self._magazine.take(self._due)
+        except UsedUp:
+            self._ended = True
+            return
+        index = self._due
+        self._due = index + 1
+        self._waiting.append((index, due, loaded, 0))
+        if self._idle:
+            self._use(self._idle.pop())
+
+    def _use(self, connection: Connection) -> None:
+        index, planned, loaded, _ = self._waiting.popleft()
+        self._send(connection, index, planned, loaded)
+
+    def _again(self, fired: Fired) -> None:
+        self._waiting.appendleft(fired)
+
+    def _open_more(self) -> None:
+        """Open as many connections as shots wait for one, within the limit."""
+        while len(self._opening) < len(self._waiting) and len(self._connections) < self._limit:
+            before = len(self._waiting)
+            self._open(_clock())
+            if len(self._waiting) < before:
+                return  # it could not be begun, and cost a shot
+
+    def _free(self, connection: Connection, now: int) -> None:
+        if self._waiting:
+            self._use(connection)
+        else:
+            self._idle.append(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        if connection in self._idle:
+            self._idle.remove(connection)
+        super()._drop(connection)
+
+    def _over(self) -> bool:
+        if not self._ended or self._busy or self._waiting:
+            return False
+        return self._stopping or _clock() >= self._until
+
+    def _unopened(self, reason: str) -> None:
+        if self._waiting:
+            self._failed(self._waiting.popleft(), Kind.REFUSED, reason)
+
+    def _unsent(self) -> list[Fired]:
+        unsent = list(self._waiting)
+        self._waiting.clear()
+        return unsent
+
+    def _look(self, now: int) -> None:
+        too_old = now - self._timeout
+        while self._waiting and self._waiting[0][1] < too_old:
+            self._failed(self._waiting.popleft(), Kind.REFUSED, "no connection was free in time")
+        super()._look(now)
