@@ -13,6 +13,7 @@ from asking import ask
 from forebay.lab.programs import Intake, Workers
 from forebay.lab.servers.process import free_port
 from forebay.load.cannon import fire
+from forebay.load.firing import Firing
 from forebay.load.notation import parse as profile
 from forebay.load.orders import orders as ammunition
 from forebay.queue.opening import open_driver
@@ -102,7 +103,7 @@ async def test_a_sigterm_under_load_ends_with_0_handles_nothing_twice_and_loses_
     arguments = ["orders", "--workers", "4", "--work", "50ms", "--drain", "20s"]
     with Intake(arguments, tmp_path) as program:
         firing = asyncio.ensure_future(
-            fire(f"{program.url}/orders", profile("const(200)", 3), 3, ammunition(), timeout=5)
+            fire(Firing(f"{program.url}/orders", ammunition(), 3, profile("const(200)", 3), timeout=5))
         )
         await asyncio.sleep(1.5)
         assert await asyncio.to_thread(end, program) == 0

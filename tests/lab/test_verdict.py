@@ -18,7 +18,10 @@ def fired(accepted: int, kaput: int = 0, unknown: int = 0) -> Run:
     run = Run("http://localhost/", "sine(0, 100, 60s)", 60)
     statuses = [200] * accepted + [500] * kaput + [-1] * unknown
     zero = run.zero
-    rows = [(i, zero + i, zero + i + 1_000, zero + i + 2_000_000, status, 0, 0, 0) for i, status in enumerate(statuses)]
+    rows = [
+        (i, zero + i, zero + i, zero + i + 1_000, zero + i + 2_000_000, status, 0, 0, 0)
+        for i, status in enumerate(statuses)
+    ]
     shape = (len(rows), len(COLUMNS))
     run.absorb(np.array(rows, dtype=np.int64).reshape(shape), [(Kind.UNKNOWN, "no answer in time")], [""])
     return run

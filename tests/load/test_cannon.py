@@ -10,7 +10,8 @@ import pytest
 import uvloop
 
 from forebay.errors import UsageError
-from forebay.load.cannon import Cannon, fire
+from forebay.load import cannon as cannons
+from forebay.load.firing import Firing
 from forebay.load.profile import Const, Sine
 from forebay.load.run import Run
 from forebay.load.shot import Kind, Outcome, Shot
@@ -76,12 +77,16 @@ async def hanging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bo
     await asyncio.Event().wait()
 
 
+async def fire(url, profile, seconds, ammo, on_outcome=None, *, stop=None, **options) -> Run:
+    return await cannons.fire(Firing(url, ammo, seconds, profile, **options), on_outcome, stop=stop)
+
+
 def numbered(index: int) -> Shot:
     return Shot(body=str(index).encode(), id=f"shot-{index}")
 
 
 def adds_up(run: Run) -> bool:
-    series = run.series
+    series = run.series.values()
     return (
         run.in_flight == 0
         and run.planned == run.answered + run.refused + run.unknown
@@ -213,7 +218,8 @@ async def test_a_stopped_run_waits_for_what_is_in_flight() -> None:
 async def test_the_figures_can_be_read_while_the_run_goes_on() -> None:
     async with serving(saying(OK)) as server:
         seen: list[int] = []
-        cannon = Cannon(server.url, Const(50), 0.6, numbered, on_outcome=lambda _: seen.append(cannon.run.answered))
+        firing = Firing(server.url, numbered, 0.6, Const(50))
+        cannon = cannons.Cannon(firing, lambda _: seen.append(cannon.run.answered))
         run = await cannon.fire()
     assert seen == sorted(seen)
     assert 0 < seen[-1] < run.answered == 30  # they are counted ten times a second, not by the shot

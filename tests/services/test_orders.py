@@ -15,6 +15,7 @@ from forebay.clock import ManualClock
 from forebay.errors import Dead
 from forebay.intake.admission import Limiter
 from forebay.load.cannon import fire
+from forebay.load.firing import Firing
 from forebay.load.notation import parse as profile
 from forebay.load.orders import orders as ammunition
 from forebay.running import settings_of
@@ -144,7 +145,7 @@ async def test_a_limit_of_half_the_peak_of_a_wave_refuses_one_in_pi_of_its_load(
     seconds, load, sent = 6, profile("sine(0, 100, 6s)", 6), []
     async with serve(places=0, limit="50/s", store="memory://", workers=100) as running:
         url = f"http://127.0.0.1:{running.port}/orders"
-        run = await fire(url, load, seconds, ammunition(), lambda outcome: sent.append(outcome.sent / 1e9))
+        run = await fire(Firing(url, ammunition(), seconds, load), lambda outcome: sent.append(outcome.sent / 1e9))
     assert run.answered == 300
     assert set(run.statuses) == {200, 500}
     begun = min(sent)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from forebay.lab.verdict import Measured, Verdict
 from forebay.load.cannon import Cannon
+from forebay.load.firing import Firing
 from forebay.load.orders import orders as ammunition
 from forebay.load.profile import Profile
 from forebay.load.run import Run
@@ -62,7 +63,8 @@ class Demo:
             ring = Ring()
             running.listen(ring)
             url = f"http://{self._settings.host}:{server.port}/orders"
-            cannon = Cannon(url, self.profile, self._seconds, ammunition(), timeout=self._settings.deadline * 2)
+            firing = Firing(url, ammunition(), self._seconds, self.profile, timeout=self._settings.deadline * 2)
+            cannon = Cannon(firing)
             watching = asyncio.create_task(self._watch(running, ring, cannon.run, show))
             try:
                 run = await cannon.fire(stop)

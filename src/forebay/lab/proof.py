@@ -16,10 +16,12 @@ import msgspec
 
 from forebay.lab.programs import Intake, Program, Workers
 from forebay.load.cannon import fire
+from forebay.load.firing import Firing
 from forebay.load.ledger import Judgement, Ledger, Tally, judge, read
 from forebay.load.orders import orders
 from forebay.load.profile import Profile
 from forebay.load.run import Run
+from forebay.load.shot import Ammo
 from forebay.queue.driver import Counts, Driver
 from forebay.queue.opening import open_driver
 from forebay.stores.opening import open_store
@@ -131,14 +133,7 @@ async def prove(
     path = deployment.folder / "ledger.jsonl"
     ledger = Ledger(path, "forebay-id")
     firing = [
-        fire(
-            f"{intake.url}/orders",
-            profile,
-            seconds,
-            ledger.armed(orders(index, invalid=invalid, marker="proof")),
-            ledger.note,
-            timeout=15.0,
-        )
+        fire(Firing(f"{intake.url}/orders", _ammo(ledger, index, invalid), seconds, profile, timeout=15.0), ledger.note)
         for index, intake in enumerate(deployment.intakes)
     ]
     breaking = asyncio.ensure_future(fault(deployment) if fault is not None else asyncio.sleep(0))
@@ -161,6 +156,10 @@ async def prove(
         await driver.close()
         await store.close()
     return Proof(runs, judgement, counts, sum(result.attempts for result in results))
+
+
+def _ammo(ledger: Ledger, seed: int, invalid: float) -> Ammo:
+    return ledger.armed(orders(seed, invalid=invalid, marker="proof"))
 
 
 async def _judged(tallies: Mapping[str, Tally], driver: Driver, store: Store) -> tuple[Judgement, list[Result]]:

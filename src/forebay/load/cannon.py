@@ -5,56 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from forebay.errors import UsageError
 from forebay.load.engine import OnOutcome
-from forebay.load.magazine import Magazine
-from forebay.load.open_loop import OpenLoop
-from forebay.load.profile import Profile
+from forebay.load.firing import Firing
 from forebay.load.run import Run
-from forebay.load.shot import Ammo
-from forebay.load.target import Target
 
 
 class Cannon:
-    """Fires one run at one URL; `run` holds the figures, also while it goes on.
+    """Fires one run; `run` holds the figures, also while it goes on.
 
     Arguments:
-        url: ``http://host:port/path``.
-        profile: shots a second. seconds: the length of the run.
-        ammo: see `Ammo`.
+        firing: what is fired.
         on_outcome: called once with the outcome of each shot, in the thread of the engine; its exception ends the run.
-        connections: open at most at once; shots beyond them wait, and after `timeout` without one are refused.
-        timeout: seconds after the sending at which an answer is given up: the outcome is unknown, never failed.
-
-    Raises:
-        UsageError: a URL or number that has no meaning.
     """
 
-    def __init__(
-        self,
-        url: str,
-        profile: Profile,
-        seconds: float,
-        ammo: Ammo,
-        *,
-        on_outcome: OnOutcome | None = None,
-        connections: int = 1000,
-        timeout: float = 10.0,
-    ) -> None:
-        if not (connections >= 1 and timeout > 0 and seconds > 0):
-            raise UsageError("a run needs a duration, a timeout and a connection", "all three are above 0")
-        target = Target(url)
-        self.run = Run(url, str(profile), seconds)
-        self._engine = OpenLoop(
-            target,
-            Magazine(ammo, target),
-            self.run,
-            connections=connections,
-            timeout=timeout,
-            on_outcome=on_outcome,
-            plan=iter(profile.shots(seconds)),
-            seconds=seconds,
-        )
+    def __init__(self, firing: Firing, on_outcome: OnOutcome | None = None) -> None:
+        self.run = firing.run()
+        self._engine = firing.engine(self.run, on_outcome=on_outcome)
 
     async def fire(self, stop: asyncio.Event | None = None) -> Run:
         """Fire all shots, wait for their answers, and return the run.
@@ -103,17 +69,6 @@ def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:
         ended.set_exception(error)
 
 
-async def fire(
-    url: str,
-    profile: Profile,
-    seconds: float,
-    ammo: Ammo,
-    on_outcome: OnOutcome | None = None,
-    *,
-    connections: int = 1000,
-    timeout: float = 10.0,
-    stop: asyncio.Event | None = None,
-) -> Run:
+async def fire(firing: Firing, on_outcome: OnOutcome | None = None, *, stop: asyncio.Event | None = None) -> Run:
     """Fire one run and return its figures; see `Cannon` and `Cannon.fire`."""
-    cannon = Cannon(url, profile, seconds, ammo, on_outcome=on_outcome, connections=connections, timeout=timeout)
-    return await cannon.fire(stop)
+    return await Cannon(firing, on_outcome).fire(stop)

@@ -35,18 +35,16 @@ class ClosedLoop(Engine):
             self._drop(connection)
             return
         if self._kept:
-            index, _, loaded, _ = self._kept.pop()
-            self._send(connection, index, now, loaded)
+            index, _, _, loaded, _ = self._kept.pop()
+            self._send(connection, index, now, now, loaded)
             return
         try:
-            loaded = self._magazine.take(self._due)
+            index, loaded = self._magazine.take()
         except UsedUp:
             self._stopping = True
             self._drop(connection)
             return
-        index = self._due
-        self._due = index + 1
-        self._send(connection, index, now, loaded)
+        self._send(connection, index, now, now, loaded)
 
     def _again(self, fired: Fired) -> None:
         self._kept.append(fired)
@@ -62,12 +60,11 @@ class ClosedLoop(Engine):
         now = _clock()
         self._not_before = now + _REST_NANOSECONDS
         try:
-            loaded = self._magazine.take(self._due)
+            index, loaded = self._magazine.take()
         except UsedUp:
             self._stopping = True
             return
-        self._due += 1
-        self._failed((self._due - 1, now, loaded, 0), Kind.REFUSED, reason)
+        self._failed((index, now, now, loaded, 0), Kind.REFUSED, reason)
 
     def _unsent(self) -> list[Fired]:
         unsent, self._kept = self._kept, []

@@ -25,8 +25,8 @@ from forebay.load.shot import Kind, Outcome
 from forebay.load.target import Target
 
 OnOutcome = Callable[[Outcome], None]
-Fired = tuple[int, int, Loaded, int]
-"""Index, planned, what, sent (0: not yet)."""
+Fired = tuple[int, int, int, Loaded, int]
+"""Index, planned, taken up, what, sent (0: not yet)."""
 
 LOOK_NANOSECONDS = 100_000_000
 SPIN_NANOSECONDS = 100_000
@@ -44,6 +44,7 @@ class Engine(ABC):
         target: what is shot at. magazine: with what. run: where it is counted.
         seconds: the length of the run.
         on_outcome: called once with the outcome of each shot; an exception of it ends the run.
+        on_look: called ten times a second, when `run` has been brought up to date.
         connections: open at most at once.
         timeout: seconds after the sending at which an answer is given up: the outcome is unknown, never failed.
     """
@@ -58,6 +59,7 @@ class Engine(ABC):
         connections: int,
         timeout: float,
         on_outcome: OnOutcome | None = None,
+        on_look: Callable[[], None] | None = None,
     ) -> None:
         self._target = target
         self._magazine = magazine
@@ -66,6 +68,7 @@ class Engine(ABC):
         self._limit = connections
         self._timeout = round(timeout * NANOSECONDS)
         self._on_outcome = on_outcome
+        self._on_look = on_look
         self._addresses = target.addresses()
         self._epoll = select.epoll()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -76,7 +79,7 @@ class Engine(ABC):
         self._numbers: dict[Reason, int] = {}
         self._reasons: list[Reason] = []
         self._stopping = self._halting = False
-        self._due = 0
+        self._counted = 0
         self._until = NEVER
 
     # What others call, from any thread.
@@ -91,10 +94,15 @@ class Engine(ABC):
         self._halting = True
         self.stop()
 
-    def fire(self) -> None:
-        """Fire until the run has ended, and leave nothing behind: no connection, no shot without an outcome."""
+    def fire(self, zero: int | None = None) -> None:
+        """Fire until the run has ended, and leave nothing behind: no connection, no shot without an outcome.
+
+        Arguments:
+            zero: the instant of `time.perf_counter_ns` at which the run begins; None: now.
+        """
         run = self._run
-        run.started_at, run.zero = time.time(), _clock()
+        run.zero = zero or _clock()
+        run.started_at = time.time() + (run.zero - _clock()) / NANOSECONDS
         looked = run.zero
         self._until = run.zero + self._seconds
         try:
@@ -104,7 +112,12 @@ class Engine(ABC):
                 if now - looked >= LOOK_NANOSECONDS:
                     looked = now
                     self._look(now)
+                    if self._on_look is not None:
+                        self._on_look()
                 self._listen(min(due, looked + LOOK_NANOSECONDS))
+        except BaseException:
+            self._on_outcome = None  # it has said that it wants no more
+            raise
         finally:
             self._end()
 
@@ -173,25 +186,25 @@ class Engine(ABC):
         if connection.fired is None:  # the server spoke without being asked
             self._drop(connection)
             return
-        index, planned, loaded, sent = connection.fired
+        index, planned, taken, loaded, sent = connection.fired
         connection.fired = None
-        self._rows.extend((index, planned, sent, done, answer.status, loaded.tag, loaded.size, answer.size))
+        self._rows.extend((index, planned, taken, sent, done, answer.status, loaded.tag, loaded.size, answer.size))
         if self._on_outcome is not None:
-            self._tell((index, planned, loaded, sent), Kind.ANSWERED, done, answer)
+            self._tell((index, planned, taken, loaded, sent), Kind.ANSWERED, done, answer)
         if answer.keep:
             self._free(connection, done)
         else:
             self._drop(connection)
 
-    def _send(self, connection: Connection, index: int, planned: int, loaded: Loaded) -> None:
+    def _send(self, connection: Connection, index: int, planned: int, taken: int, loaded: Loaded) -> None:
         """Fire over a connection that is ready and idle; where it is found dead, nothing was, and it goes again."""
-        connection.fired = (index, planned, loaded, _clock())
+        connection.fired = (index, planned, taken, loaded, _clock())
         try:
             connection.send(loaded.request, loaded.bodiless)
         except Ended:
             connection.fired = None
             self._drop(connection)
-            self._again((index, planned, loaded, 0))
+            self._again((index, planned, taken, loaded, 0))
 
     def _open(self, now: int) -> None:
         """Begin to open one more connection."""
@@ -229,15 +242,15 @@ class Engine(ABC):
         self._addresses.append(self._addresses.pop(0))
 
     def _failed(self, fired: Fired, kind: Kind, reason: str) -> None:
-        index, planned, loaded, sent = fired
+        index, planned, taken, loaded, sent = fired
         done, number = _clock(), self._number(kind, reason)
         size = loaded.size if sent else 0
-        self._rows.extend((index, planned, sent, done, -1 - number, loaded.tag, size, 0))
+        self._rows.extend((index, planned, taken, sent, done, -1 - number, loaded.tag, size, 0))
         if self._on_outcome is not None:
             self._tell(fired, kind, done, None, reason)
 
     def _tell(self, fired: Fired, kind: Kind, done: int, answer: Answer | None, reason: str = "") -> None:
-        index, planned, loaded, sent = fired
+        index, planned, _, loaded, sent = fired
         status, head, body = (answer.status, answer.head, answer.body) if answer else (0, b"", b"")
         assert self._on_outcome is not None
         self._on_outcome(Outcome(index, loaded.shot.id, kind, status, planned, sent, done, head, body, reason))
@@ -252,7 +265,7 @@ class Engine(ABC):
         """Give up what took too long, and count what has ended."""
         too_old = now - self._timeout
         for connection in list(self._connections.values()):
-            since = connection.fired[3] if connection.fired else now if connection.ready else connection.opened
+            since = connection.fired[4] if connection.fired else now if connection.ready else connection.opened
             if since < too_old:
                 self._lost(connection, "no answer in time")
         self._count()
@@ -261,7 +274,8 @@ class Engine(ABC):
         rows, self._rows = self._rows, array("q")
         ended = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
         self._run.absorb(ended, self._reasons, self._magazine.tags)
-        self._run.in_flight = self._due - self._run.total.planned
+        self._counted += len(ended)
+        self._run.in_flight = self._magazine.taken - self._counted
 
     def _end(self) -> None:
         for fired in self._unsent():

@@ -19,12 +19,15 @@ from forebay.load.shot import Kind
 
 NANOSECONDS = 1_000_000_000
 
-COLUMNS = ("index", "planned", "sent", "done", "status", "tag", "bytes_out", "bytes_in")
-"""Of a row: which shot, its three instants in nanoseconds (0: not sent), its HTTP status, or −1 − the number of the
-reason why it has none, the number of its tag, and its bytes."""
+COLUMNS = ("index", "planned", "taken", "sent", "done", "status", "tag", "bytes_out", "bytes_in")
+"""Of a row: which shot; its instants in nanoseconds: planned, taken up by the engine, sent (0: not), done; its HTTP
+status, or −1 − the number of the reason why it has none; the number of its tag; its bytes."""
 
 Reason = tuple[Kind, str]
 """Whether a shot was refused or is unknown, and why."""
+
+
+_TIMES = ("response", "service", "lag", "late")
 
 
 class Batch:
@@ -33,7 +36,8 @@ class Batch:
     def __init__(self, rows: NDArray[np.int64], reasons: Sequence[Reason]) -> None:
         self.rows = rows
         self.reasons = reasons
-        self.index, self.planned, self.sent, self.done, self.status, self.tag, self.bytes_out, self.bytes_in = rows.T
+        self.index, self.planned, self.taken, self.sent, self.done = rows.T[:5]
+        self.status, self.tag, self.bytes_out, self.bytes_in = rows.T[5:]
         refusals = [-1 - i for i, (kind, _) in enumerate(reasons) if kind is Kind.REFUSED]
         self.answered = self.status > 0
         self.refused = np.isin(self.status, refusals)
@@ -55,7 +59,8 @@ class Figures(msgspec.Struct):
             without a whole answer.
         statuses: answered, by HTTP status. reasons: of the refused and the unknown.
         response: done − planned of what was answered, and the age at which the unknown were given up.
-        service: done − sent of what was answered. lag: sent − planned, the quality of the generator itself.
+        service: done − sent of what was answered. lag: sent − planned.
+        late: taken up − planned, what of the lag is the generator's own fault; the rest waited for a connection.
     """
 
     planned: int = 0
@@ -69,6 +74,7 @@ class Figures(msgspec.Struct):
     response: Histogram = msgspec.field(default_factory=Histogram)
     service: Histogram = msgspec.field(default_factory=Histogram)
     lag: Histogram = msgspec.field(default_factory=Histogram)
+    late: Histogram = msgspec.field(default_factory=Histogram)
 
     @property
     def answered(self) -> int:
@@ -97,6 +103,7 @@ class Figures(msgspec.Struct):
         self.response.record_array((batch.done - batch.planned)[~batch.refused])
         self.service.record_array((batch.done - batch.sent)[batch.answered])
         self.lag.record_array((batch.sent - batch.planned)[sent])
+        self.late.record_array(batch.taken - batch.planned)
 
     def merge(self, other: Figures) -> None:
         """Add all that the other has counted; the order of merging changes nothing."""
@@ -104,7 +111,7 @@ class Figures(msgspec.Struct):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.statuses.update(other.statuses)
         self.reasons.update(other.reasons)
-        for name in ("response", "service", "lag"):
+        for name in _TIMES:
             getattr(self, name).merge(getattr(other, name))
 
     def as_dict(self) -> dict[str, Any]:
@@ -112,7 +119,7 @@ class Figures(msgspec.Struct):
         form = msgspec.structs.asdict(self)
         form["statuses"] = {str(status): count for status, count in sorted(self.statuses.items())}
         form["reasons"] = dict(self.reasons)
-        return form | {name: form[name].as_dict() for name in ("response", "service", "lag")}
+        return form | {name: form[name].as_dict() for name in _TIMES}
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> Figures:
@@ -120,7 +127,7 @@ class Figures(msgspec.Struct):
         read = dict(form)
         read["statuses"] = Counter({int(status): count for status, count in form["statuses"].items()})
         read["reasons"] = Counter(form["reasons"])
-        return cls(**read | {name: Histogram.from_dict(form[name]) for name in ("response", "service", "lag")})
+        return cls(**read | {name: Histogram.from_dict(form[name]) for name in _TIMES})
 
 
 def tally(values: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -23,31 +23,38 @@ class Loaded:
 
 
 class Magazine:
-    """Gives the shot of an index, ready to be sent.
+    """Gives one shot after the other, ready to be sent.
 
     Arguments:
         ammo: see `Ammo`. target: for which it is encoded.
+        first, step: which shots are its own, where several processes share the ammunition.
     """
 
-    def __init__(self, ammo: Ammo, target: Target) -> None:
+    def __init__(self, ammo: Ammo, target: Target, first: int = 0, step: int = 1) -> None:
         self._ammo = ammo
         self._target = target
+        self._first = first
+        self._step = step
+        self.taken = 0
+        """How many it has given."""
         self._ready: dict[int, Loaded] = {}
         self._numbers: dict[str, int] = {}
         self.tags: list[str] = []
         """By number."""
 
-    def take(self, index: int) -> Loaded:
-        """Return the shot of an index.
+    def take(self) -> tuple[int, Loaded]:
+        """Return the next shot and its index.
 
         Raises:
             UsedUp: there is none. UsageError: it would break the request.
         """
+        index = self._first + self.taken * self._step
         shot = self._ammo(index)
+        self.taken += 1
         ready = self._ready.get(id(shot))
         if ready is None or ready.shot is not shot:
             ready = self._load(shot)
-        return ready
+        return index, ready
 
     def _load(self, shot: Shot) -> Loaded:
         number = self._numbers.setdefault(shot.tag, len(self.tags))

@@ -60,19 +60,17 @@ class OpenLoop(Engine):
 
     def _take(self, due: int) -> None:
         try:
-            loaded = self._magazine.take(self._due)
+            index, loaded = self._magazine.take()
         except UsedUp:
             self._ended = True
             return
-        index = self._due
-        self._due = index + 1
-        self._waiting.append((index, due, loaded, 0))
+        self._waiting.append((index, due, _clock(), loaded, 0))
         if self._idle:
             self._use(self._idle.pop())
 
     def _use(self, connection: Connection) -> None:
-        index, planned, loaded, _ = self._waiting.popleft()
-        self._send(connection, index, planned, loaded)
+        index, planned, taken, loaded, _ = self._waiting.popleft()
+        self._send(connection, index, planned, taken, loaded)
 
     def _again(self, fired: Fired) -> None:
         self._waiting.appendleft(fired)

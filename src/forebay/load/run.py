@@ -54,6 +54,16 @@ class Second(msgspec.Struct):
         }
 
 
+class Delta(msgspec.Struct, frozen=True):
+    """What was counted within a while; see `Run` for the fields."""
+
+    total: Figures
+    tags: dict[str, Figures]
+    series: dict[int, Second]
+    in_flight: int
+    connections: int
+
+
 class Run:
     """The figures of one run; it grows while the run goes on.
 
@@ -77,7 +87,8 @@ class Run:
         """How many were due and had not come to an end, when it was last counted; 0 when the run is over."""
         self.total = Figures()
         self.tags: dict[str, Figures] = {}
-        self.series: list[Second] = []
+        self.series: dict[int, Second] = {}
+        """By number, from 0; those in which nothing happened are absent."""
 
     @property
     def planned(self) -> int:
@@ -131,8 +142,28 @@ class Run:
 
     @property
     def lag(self) -> Histogram:
-        """sent − planned: the quality of the generator itself."""
+        """sent − planned."""
         return self.total.lag
+
+    @property
+    def late(self) -> Histogram:
+        """Taken up − planned: the quality of the generator itself."""
+        return self.total.late
+
+    def take(self) -> Delta:
+        """Return what was counted since the last time, and begin anew; for who adds it up elsewhere."""
+        taken = Delta(self.total, self.tags, self.series, self.in_flight, self.connections)
+        self.total, self.tags, self.series, self.connections = Figures(), {}, {}, 0
+        return taken
+
+    def merge(self, delta: Delta) -> None:
+        """Add what another has counted; `in_flight` is the adder's own affair."""
+        self.total.merge(delta.total)
+        self.connections += delta.connections
+        for tag, figures in delta.tags.items():
+            self.tags.setdefault(tag, Figures()).merge(figures)
+        for i, second in delta.series.items():
+            self._second(i).merge(second)
 
     def absorb(self, rows: NDArray[np.int64], reasons: Sequence[Reason], tags: Sequence[str]) -> None:
         """Count shots that came to their end.
@@ -157,7 +188,7 @@ class Run:
             "accepted": self.accepted,
             "answered": self.answered,
             "tags": {tag: figures.as_dict() for tag, figures in self.tags.items()},
-            "series": [second.as_dict() for second in self.series],
+            "series": [{"second": i} | self.series[i].as_dict() for i in sorted(self.series)],
         }
 
     def _count_seconds(self, batch: Batch) -> None:
@@ -178,6 +209,7 @@ class Run:
         return np.maximum((instants - self.zero) // NANOSECONDS, 0)
 
     def _second(self, i: int) -> Second:
-        while len(self.series) <= i:
-            self.series.append(Second())
-        return self.series[i]
+        second = self.series.get(i)
+        if second is None:
+            second = self.series[i] = Second()
+        return second

@@ -1,0 +1,82 @@
+"""All that is to be known of a run before it begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from forebay.errors import UsageError
+from forebay.load.closed_loop import ClosedLoop
+from forebay.load.engine import Engine, OnOutcome
+from forebay.load.magazine import Magazine
+from forebay.load.open_loop import OpenLoop
+from forebay.load.profile import Profile
+from forebay.load.run import Run
+from forebay.load.shot import Ammo
+from forebay.load.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """What is fired at what, when, and for how long.
+
+    Arguments:
+        url: see `Target`.
+        ammo: see `Ammo`.
+        seconds: the length of the run.
+        profile: shots a second (open loop); None: each connection fires again as soon as it has its answer (closed).
+        connections: open at most at once, in all processes. In an open loop shots beyond them wait, and after `timeout`
+            without one are refused.
+        timeout: seconds after the sending at which an answer is given up: the outcome is unknown, never failed.
+        headers: of every request. verify: whether a certificate has to be that of the host.
+
+    Raises:
+        UsageError: a URL, a header or a number that has no meaning.
+    """
+
+    url: str
+    ammo: Ammo
+    seconds: float
+    profile: Profile | None = None
+    connections: int = 1000
+    timeout: float = 10.0
+    headers: dict[str, str] = field(default_factory=dict)
+    verify: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.connections >= 1 and self.timeout > 0 and 0 < self.seconds < math.inf):
+            raise UsageError("a run needs a duration, a timeout and a connection", "all three are above 0")
+        self.target()
+
+    def target(self) -> Target:
+        """Return what is shot at."""
+        return Target(self.url, self.headers, verify=self.verify)
+
+    def run(self) -> Run:
+        """Return the run before its first shot."""
+        return Run(self.url, str(self.profile) if self.profile else f"closed({self.connections})", self.seconds)
+
+    def engine(
+        self,
+        run: Run,
+        part: int = 0,
+        parts: int = 1,
+        on_outcome: OnOutcome | None = None,
+        on_look: Callable[[], None] | None = None,
+    ) -> Engine:
+        """Return the engine that fires one of several equal parts: every `parts`-th shot, from number `part` on.
+
+        Raises:
+            Unavailable: the host is not known.
+        """
+        target = self.target()
+        magazine = Magazine(self.ammo, target, part, parts)
+        connections = max(1, self.connections // parts + (part < self.connections % parts))
+        options = {"seconds": self.seconds, "connections": connections, "timeout": self.timeout}
+        listeners = {"on_outcome": on_outcome, "on_look": on_look}
+        if self.profile is None:
+            return ClosedLoop(target, magazine, run, **options, **listeners)
+        plan = islice(self.profile.shots(self.seconds), part, None, parts)
+        return OpenLoop(target, magazine, run, plan=plan, **options, **listeners)
