@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": ("forebay.cli.demo", "the whole story in one process: a wave, a queue, a pool, a verdict"),
     "serve": ("forebay.cli.serve", "intake and workers of a shipped service, or of module:app"),
     "work": ("forebay.cli.serve", "workers only"),
+    "simulate": ("forebay.cli.simulate", "any queueing system, with intervals, until its numbers are precise"),
     "fit": ("forebay.cli.fit", "what model a service is, from the log of a run"),
     "pub": ("forebay.cli.queues", "put messages into a queue: a line of stdin each, or one given"),
     "sub": ("forebay.cli.queues", "take messages out of a queue, a line each"),
@@ -25,6 +26,7 @@ COMMANDS = {
     "topics": ("forebay.cli.topics", "topics: ls, show, create, rm, purge"),
     "lag": ("forebay.cli.lag", "how many messages are where, and how old the oldest is"),
     "dead": ("forebay.cli.dead", "dead letters: ls, show, return, drop"),
+    "draw": ("forebay.cli.draw", "a queueing system as a picture: timeline, backlog, tail, hockey stick, wave"),
     "doctor": ("forebay.cli.doctor", "what is here, and which settings of a broker lose messages"),
     "settings": ("forebay.cli.settings", "every value, and where it comes from"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class _Asked:
         """Return the run, or a simulated one."""
         if self.run is None:
             return material.simulated(self.model, self.length(kind), self.seed)
-        return _first(self.run, float(self.seconds)) if self.seconds is not None else self.run
+        return material.before(self.run, float(self.seconds)) if self.seconds is not None else self.run
 
 
 def draw(
@@ -215,7 +215,7 @@ def _wave(asked: _Asked) -> Picture:
         cs2=system.service.c2,
     )
     measured = _backlog(asked.run, end) if asked.run is not None else None
-    band = _band(replace(system), end, asked.seed) if asked.simulate else None
+    band = _band(system, end, asked.seed) if asked.simulate else None
     return draw_wave(load, end, prediction, asked.name, asked.note, measured=measured, band=band)
 
 
@@ -229,14 +229,6 @@ def _backlog(run: Path, end: float) -> list[tuple[float, float]]:
     t, N = run.in_system()  # noqa: N806 - the letter of the formula
     times = np.linspace(0.0, end, 600)
     return [(float(at), float(level)) for at, level in zip(times, level_at(t, N.astype(float), times), strict=True)]
-
-
-def _first(path: Path, seconds: float) -> Path:
-    """Return those that came within the first seconds."""
-    there = path.arrived < seconds
-    columns = ("arrived", "started", "ended", "worker", "fate", "attempts", "priority")
-    parts = {name: getattr(path, name) for name in columns}
-    return replace(path, **{name: column[there] for name, column in parts.items() if column is not None})
 
 
 KINDS: dict[str, Callable[[_Asked], Picture]] = {

@@ -12,16 +12,17 @@ from forebay.theory.laws import Law
 from forebay.theory.path import Path, Seconds
 from forebay.theory.pictures.lettering import plain, seconds
 from forebay.theory.pictures.tails import Curve
-from forebay.theory.simulation.draws import Seed
+from forebay.theory.simulation.draws import QUANTUM, Seed
 from forebay.theory.simulation.rules import Rules
 from forebay.theory.simulation.run import Run
 from forebay.theory.solution import Solution
 from forebay.theory.solving import solve
 from forebay.theory.system import Class, Markovian, System, Trace, Varying
 
-MANY = 200_000
+MANY = 500_000
 """Customers from which the compiled engine is worth its start."""
 _ORDERS = ((Discipline.FIFO, "FIFO"), (Discipline.RANDOM, "random"), (Discipline.LIFO, "LIFO"))
+_MINUTE = 60.0
 WARM = 0.1
 """The share of a run that is left away before anything is said of the steady state."""
 
@@ -44,7 +45,7 @@ def arrival_rate(system: System) -> float:
     if isinstance(coming, Law):
         return system.batch / coming.mean
     if isinstance(coming, Varying):
-        return coming.load.cumulative(60.0) / 60.0
+        return coming.load.cumulative(_MINUTE) / _MINUTE
     if isinstance(coming, Trace):
         last = coming.instants[-1] if coming.instants else 0.0
         return len(coming.instants) / last if last else 1.0
@@ -53,9 +54,19 @@ def arrival_rate(system: System) -> float:
 
 def simulated(system: System, until: float, seed: int = 1, replication: int = 0) -> Path:
     """Return what becomes of all that come before an instant."""
-    expected = arrival_rate(system) * until
+    expected = arrival_rate(system) * until + system.backlog
     run = Run(system, Rules.of(system), Seed(seed, replication), compiled=False if expected < MANY else None)
-    return run.until(until)
+    size = math.ceil(expected + 6 * math.sqrt(expected) + 10)
+    if not isinstance(system.arrivals, Varying) or size > QUANTUM:
+        return run.until(until)
+    return before(run.first(size), until)  # of a load no instant is computed in vain
+
+
+def before(path: Path, until: float) -> Path:
+    """Return those who came before an instant."""
+    columns = ("arrived", "started", "ended", "worker", "fate", "attempts", "priority")
+    there, given = path.arrived < until, {name: getattr(path, name) for name in columns}
+    return replace(path, **{name: column[there] for name, column in given.items() if column is not None})
 
 
 def solved(system: System) -> Solution | None:
@@ -73,16 +84,19 @@ def steady_waits(system: System, customers: int, seed: int) -> Seconds:
 
 
 def wait_tails(system: System, customers: int, seed: int, simulate: bool) -> Tails:
-    """Return the tail of the wait of a system: theory where there is one, simulation where there is none or both."""
+    """Return the tail of the wait of a system: theory, and a simulation if asked for or none is exact."""
     known = solved(system)
     if known is not None and not known.stable:
-        raise UsageError(f"the backlog grows by {plain(known.growth, 3)} a second", "there is no tail without an end")
+        raise UsageError(
+            f"the backlog grows by {plain(known.growth, 3)} a second, so there is no tail",
+            "give more workers, or draw the number",
+        )
     curves = []
     if known is not None and known.wait_tail is not None:
         label = "theory" if known.exact else "approximation"
         curves.append(Curve(label, known.wait_tail, known.Wq))
-    runs = [("simulated", steady_waits(system, customers, seed))] if simulate or not curves else []
-    return Tails(curves, runs)
+    needed = simulate or known is None or not curves or not known.exact
+    return Tails(curves, [("simulated", steady_waits(system, customers, seed))] if needed else [])
 
 
 def discipline_tails(system: System, customers: int, seed: int) -> Tails:
