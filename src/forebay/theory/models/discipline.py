@@ -34,18 +34,18 @@ _RARE = 1e-16
 _MOST_PLACES = 500
 
 
-def second_moment_of_delay(discipline: Discipline, lam: float, mu: float, n: int) -> float:
+def second_moment_of_delay(discipline: Discipline | str, lam: float, mu: float, n: int) -> float:
     """Return E[W² | W > 0] of M/M/n in seconds², for lam arrivals a second and mu worked off a second by each of n."""
     rho = lam / (n * mu)
     first = 2 / (n * mu * (1 - rho)) ** 2
-    return first * {Discipline.LIFO: 1 / (1 - rho), Discipline.RANDOM: 2 / (2 - rho)}.get(discipline, 1.0)
+    return first * {Discipline.LIFO: 1 / (1 - rho), Discipline.RANDOM: 2 / (2 - rho)}.get(Discipline(discipline), 1.0)
 
 
-def delay_tail(discipline: Discipline, lam: float, mu: float, n: int, t: float) -> float:
+def delay_tail(discipline: Discipline | str, lam: float, mu: float, n: int, t: float) -> float:
     """Return P(Wq > t | Wq > 0) of M/M/n; t in seconds, the rest as `second_moment_of_delay`."""
-    if discipline is Discipline.RANDOM:
+    if discipline == Discipline.RANDOM:
         return Steps(lam + n * mu, random_order(lam, n * mu, places_found(lam / (n * mu), math.inf), 1.0))(t)
-    sigma = 0.0 if discipline is Discipline.LIFO else lam / (n * mu)
+    sigma = 0.0 if discipline == Discipline.LIFO else lam / (n * mu)
     return passage_tail(0.0 if sigma else lam, n * mu, sigma)(t)
 
 
