@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from forebay.errors import UsageError
 from forebay.theory import notation
 from forebay.theory.models.model import Model
+from forebay.theory.models.tandem import in_a_row
 from forebay.theory.notation import Coming, Time
 from forebay.theory.solution import Solution
 from forebay.theory.system import System
@@ -24,6 +26,12 @@ _FAMILIES = (
     "markov",
     "impatient",
     "finite_source",
+    "mdn",
+    "gimn",
+    "mapphn",
+    "mg1",
+    "mg1k",
+    "two_moments",
 )
 """The modules of models/, in the order in which they are asked; of two that fit the first is taken."""
 
@@ -40,17 +48,25 @@ def models() -> tuple[Model, ...]:
     return tuple(found)
 
 
-def solve(system: System | str, arrivals: Coming | None = None, service: Time | None = None, **given: Any) -> Solution:
-    """Return the steady state of a system.
+def solve(
+    system: System | Sequence[System] | str,
+    arrivals: Coming | None = None,
+    service: Time | Sequence[Time] | None = None,
+    **given: Any,
+) -> Solution:
+    """Return the steady state of a system, or of several in a row: what is done at one goes on to the next.
 
     Arguments:
-        system: a `System`, or its notation; then the rest says what `notation.read` takes.
+        system: a `System`, some of them, or the notation; then the rest says what `notation.read` takes, and for a row
+            `notation.read_tandem`.
 
     Raises:
         UsageError: the text cannot be read, or no formula is known for the system.
     """
     if isinstance(system, str):
-        system = notation.read(system, arrivals, service, **given)
+        system = notation.read_tandem(system, arrivals, service, **given)
+    if not isinstance(system, System):
+        return in_a_row(system, solve) if len(system) > 1 else solve(system[0])
     fitting = [model for model in models() if model.fits(system)]
     for model in sorted(fitting, key=lambda model: not model.exact):
         return model.solve(system)
