@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forebay.theory.closed import Station, closed_network
     from forebay.theory.following import follow
-    from forebay.theory.jackson import Node, jackson
+    from forebay.theory.jackson import Node, open_network
     from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Law, Samples, Uniform
     from forebay.theory.models.batch import batch_states, batch_wait
     from forebay.theory.models.breakdown import breakdown_length, redelivery_completion
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from forebay.theory.path import Fate, Path
     from forebay.theory.pictures.drawing import draw
     from forebay.theory.pictures.picture import Picture
-    from forebay.theory.replicas import Routing, replicas
+    from forebay.theory.replication import Routing, replicas
     from forebay.theory.scalability import fit_usl, usl
     from forebay.theory.simulation.estimate import Estimate
     from forebay.theory.simulation.simulate import simulate
@@ -57,7 +57,7 @@ _HOMES = {
     "Path": "path",
     "Picture": "pictures.picture",
     "Retrying": "system",
-    "Routing": "replicas",
+    "Routing": "replication",
     "Samples": "laws",
     "Simulation": "simulation.simulation",
     "Solution": "solution",
@@ -81,15 +81,15 @@ _HOMES = {
     "extended_erlang_b_workers": "models.retrial",
     "fit_usl": "scalability",
     "follow": "following",
-    "jackson": "jackson",
     "nonpreemptive_waits": "models.priority",
+    "open_network": "jackson",
     "passage_tail": "models.passage",
     "preemptive_sojourns": "models.priority",
     "read": "notation",
     "read_tandem": "notation",
     "redelivered_load": "models.retrial",
     "redelivery_completion": "models.breakdown",
-    "replicas": "replicas",
+    "replicas": "replication",
     "retrial_orbit": "models.retrial",
     "second_moment_of_delay": "models.discipline",
     "simulate": "simulation.simulate",
@@ -139,8 +139,8 @@ __all__ = [
     "extended_erlang_b_workers",
     "fit_usl",
     "follow",
-    "jackson",
     "nonpreemptive_waits",
+    "open_network",
     "passage_tail",
     "preemptive_sojourns",
     "read",
