@@ -14,9 +14,7 @@ from forebay.quantity import duration, rate
 @click.command()
 @click.argument("log", required=False)
 @click.option("--workers", type=click.IntRange(1), help="n, where the log does not name them")
-@click.option(
-    "--places", type=click.IntRange(0), help="q, waiting places  [the most that waited, where some were lost]"
-)
+@click.option("--places", type=click.IntRange(0), help="q  [where some were lost: the most that waited]")
 @click.option("--closed", type=click.IntRange(1), metavar="N", help="a closed loop of N connections made the load")
 @click.option("--think", default="0", metavar="TIME", help="how long each of them pauses  [0]")
 @click.option("--rate", "answers", metavar="RATE", help="without LOG: answers a second, as wrk says them: 4.95/s")

@@ -98,6 +98,7 @@ class Fit(Result):
                     "system": model.name,
                     "workers": model.system.n,
                     "places": model.system.q,
+                    "overheads": asdict(model.overheads),
                     "reasons": model.reasons,
                     "cautions": model.cautions,
                     "command": model.command,

@@ -18,6 +18,7 @@ from forebay.theory import notation
 from forebay.theory.fit.arrivals import ArrivalFit, Kind
 from forebay.theory.fit.log import Log
 from forebay.theory.fit.model import Model
+from forebay.theory.fit.overheads import Overheads
 from forebay.theory.fit.service import ServiceFit
 from forebay.theory.fit.trend import Wave
 from forebay.theory.fluid import predict
@@ -80,32 +81,43 @@ def measured(log: Log, *, steady: bool = True) -> Measured:
                 parts = [float(np.percentile(part, percent)) for part in np.array_split(times, _BATCHES)]
                 half = _STUDENT * float(np.std(parts, ddof=1)) / math.sqrt(_BATCHES)
                 low[key], high[key] = max(0.0, figures[key] - half), figures[key] + half
-    if log.path is not None:
+    if log.path is not None and len(log.latencies):
         figures["loss"] = log.path.loss
     return Measured(figures, low, high)
 
 
 def forecasts(log: Log, arrivals: ArrivalFit, service: ServiceFit, model: Model) -> list[Forecast]:
     """Return what each way says that there is for this run; the first is to be believed most."""
-    found = [_replay(log, service, model.system)]
+    found = [_replay(log, service, model)]
     if isinstance(arrivals.trend, Wave):
         found += _of_wave(arrivals, service, model.system, arrivals.trend)
     else:
         found.append(_steady(arrivals, service, model))
-    return found
+    return [_with_overheads(one, model.overheads) for one in found]
 
 
-def _replay(log: Log, service: ServiceFit, system: System) -> Forecast:
+def _with_overheads(forecast: Forecast, overheads: Overheads) -> Forecast:
+    """Return a forecast with the hand-over in every time; a message does not see the turnaround of its worker."""
+    more = {"wait": overheads.handover, "latency": overheads.handover - overheads.turnaround, "loss": 0.0}
+
+    def longer(figures: Figures) -> Figures:
+        return {name: max(0.0, value + more[name.partition(" ")[0]]) for name, value in figures.items()}
+
+    low, high = longer(forecast.low), longer(forecast.high)
+    return replace(forecast, figures=longer(forecast.figures), low=low, high=high)
+
+
+def _replay(log: Log, service: ServiceFit, model: Model) -> Forecast:
     """Let the same arrivals bring the same work to n workers with q places."""
     from forebay.theory.simulation import engine
     from forebay.theory.simulation.rules import Rules
 
     assert log.path is not None
     path = log.path
-    works = path.ended - path.started
+    works = path.ended - path.started + model.overheads.turnaround
     unknown = np.isnan(works)
     works[unknown] = np.random.default_rng(1).choice(service.times, int(unknown.sum()))
-    rules = Rules(n=system.n, q=system.q, own_work=True)
+    rules = Rules(n=model.system.n, q=model.system.q, own_work=True)
     replayed = engine.run(rules, path.arrived, works, compiled=False if len(path) <= _PURE else None)
     note = "the same arrivals with the same work, first come first served: exact for this load alone"
     return Forecast("replay", _of_path(replayed), {}, {}, note)
@@ -126,18 +138,19 @@ def _of_wave(arrivals: ArrivalFit, service: ServiceFit, system: System, wave: Wa
     if math.isinf(system.n):
         return
     load, n, seconds = wave.load, int(system.n), arrivals.seconds
+    capacity = n / system.service.mean
     random = arrivals.kind is not Kind.CLOCK
 
     def at(factor: float) -> Figures:
-        evolution = evolve(load, service.law.with_mean(service.mean * factor), n, system.q, seconds=seconds)
+        evolution = evolve(load, system.service.with_mean(system.service.mean * factor), n, system.q, seconds=seconds)
         return _told(evolution.wait, evolution.sojourn, evolution.loss)
 
     if random:
         yield _with_interval(
             f"Mt/{service.law.letter}/{n}", at, arrivals, service, "forward equations of the wave, from empty"
         )
-    if n / service.mean < load.A + load.B:
-        fluid = predict(load.rate, seconds, n / service.mean, q=system.q + n, cs2=service.c2)
+    if capacity < load.A + load.B:
+        fluid = predict(load.rate, seconds, capacity, q=system.q + n, cs2=service.c2)
         figures = {f"wait p{p}": x for p, x in fluid.wait_percentiles.items()}
         figures["loss"] = fluid.lost / fluid.offered
         yield Forecast("fluid", figures, {}, {}, "a liquid knows no chance: its waits are the least that there will be")
@@ -146,8 +159,10 @@ def _of_wave(arrivals: ArrivalFit, service: ServiceFit, system: System, wave: Wa
 def _steady(arrivals: ArrivalFit, service: ServiceFit, model: Model) -> Forecast:
     from forebay.theory.solving import solve
 
+    work = model.system.service
+
     def at(factor: float) -> Figures:
-        solution = solve(replace(model.system, service=service.law.with_mean(service.mean * factor)))
+        solution = solve(replace(model.system, service=work.with_mean(work.mean * factor)))
         return _told(solution.wait, solution.sojourn, solution.loss)
 
     try:
@@ -161,7 +176,7 @@ def _steady(arrivals: ArrivalFit, service: ServiceFit, model: Model) -> Forecast
 def _simulated(service: ServiceFit, system: System) -> Forecast:
     from forebay.theory.simulation.simulate import simulate
 
-    measured_work = replace(system, service=service.samples)
+    measured_work = replace(system, service=service.samples.with_mean(system.service.mean))
     found = simulate(measured_work, precision=0.02, customers=1_000_000, timeout=10.0)
 
     def value(of: Callable[[float], object]) -> Callable[[float], float]:

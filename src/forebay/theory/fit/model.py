@@ -7,15 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forebay.quantity import show_seconds
 from forebay.theory import notation
 from forebay.theory.fit.arrivals import ArrivalFit, Kind
 from forebay.theory.fit.log import Log
 from forebay.theory.fit.operational import at_once, busiest
+from forebay.theory.fit.overheads import Overheads, overheads_of
 from forebay.theory.fit.service import ServiceFit
 from forebay.theory.fit.trend import Slope, Wave
 from forebay.theory.path import Fate
 from forebay.theory.system import System
 
+_NOTED = 0.01
+"""Share of the work below which nothing is said of an overhead."""
+_PAUSE = 50
+"""Mean gaps that one may last."""
 _RELAXED = 10
 """Relaxation times that a log must last, for its mean to be that of the steady state."""
 
@@ -25,11 +31,14 @@ class Model:
     """A suggested system, and why.
 
     Arguments:
-        system: A/B/n/q. reasons: what led to it. cautions: what speaks against it, or was not told.
+        system: A/B/n/q; its work is what a worker is occupied with, the turnaround included.
+        overheads: what the service adds to it.
+        reasons: what led to it. cautions: what speaks against it, or was not told.
         command: goes on from there.
     """
 
     system: System
+    overheads: Overheads
     reasons: tuple[str, ...]
     cautions: tuple[str, ...]
     command: str
@@ -50,10 +59,11 @@ def suggested(
     """
     n, how_n = (workers, "") if workers else workers_of(log)
     q, how_q = (places, "") if places is not None else _places_of(log)
-    system = System(arrivals.process, service.law, n, q)
-    reasons = (_why_arrivals(arrivals), _why_service(service))
+    overheads = overheads_of(log, n)
+    system = System(arrivals.process, service.law.with_mean(service.mean + overheads.turnaround), n, q)
+    reasons = (_why_arrivals(arrivals), _why_service(service), *_why_longer(overheads, service.mean))
     cautions = [how_n, how_q, *_cautions(log, arrivals, service, n)]
-    return Model(system, reasons, tuple(filter(None, cautions)), _command(system, arrivals, service))
+    return Model(system, overheads, reasons, tuple(filter(None, cautions)), _command(system, arrivals))
 
 
 def workers_of(log: Log) -> tuple[float, str]:
@@ -90,8 +100,17 @@ def _why_service(service: ServiceFit) -> str:
     return f"service: {best.name} (KS {best.ks.statistic:.3f}, p <= {best.ks.p:.2g}; c² = {service.c2:.3g})"
 
 
-def _cautions(log: Log, arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]:
+def _why_longer(overheads: Overheads, work: float) -> list[str]:
     found = []
+    if overheads.handover > _NOTED * work:
+        found.append(f"hand-over: {show_seconds(overheads.handover)} to a free worker, added to every wait")
+    if overheads.turnaround > _NOTED * work:
+        found.append(f"turnaround: {show_seconds(overheads.turnaround)} of a worker between two works, counted as work")
+    return found
+
+
+def _cautions(log: Log, arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]:
+    found = _pause(arrivals, log)
     if arrivals.kind is Kind.CLOCK:
         found.append("arrivals come by a clock, as from a load generator: users come at random, and wait longer")
     if arrivals.together > 0.05:
@@ -113,6 +132,15 @@ def _cautions(log: Log, arrivals: ArrivalFit, service: ServiceFit, n: float) -> 
     return found
 
 
+def _pause(arrivals: ArrivalFit, log: Log) -> list[str]:
+    """Tell of a gap that no law explains: two runs in one log."""
+    assert log.path is not None
+    longest = float(np.diff(log.path.arrived).max())
+    if longest < 0.1 * arrivals.seconds or longest * arrivals.rate < _PAUSE:
+        return []
+    return [f"nothing came for {show_seconds(longest)}: if these are two runs, fit each alone"]
+
+
 def _too_short(arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]:
     """Compare with the relaxation time 1/(√(nμ) − √λ)² of M/M/n."""
     capacity = n / service.mean if service.mean else math.inf
@@ -125,10 +153,10 @@ def _too_short(arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]
     return [f"the log lasts {times:.2g} relaxation times of the queue: what it measured may be far from the mean"]
 
 
-def _command(system: System, arrivals: ArrivalFit, service: ServiceFit) -> str:
+def _command(system: System, arrivals: ArrivalFit) -> str:
     """Return the command that goes on with this model."""
     limit = f"/{system.q:.0f}" if math.isfinite(system.q) else ""
-    time = f"{service.mean * 1000:.4g}ms"
+    time = f"{system.service.mean * 1000:.4g}ms"
     if isinstance(arrivals.trend, Wave):
         sine = arrivals.trend.load
         phase = (sine.phi + math.pi / 2) % (2 * math.pi) / (2 * math.pi) * sine.T

@@ -135,9 +135,9 @@ def checks(log: Log, n: float, closed: float = 0, think: float = 0.0) -> list[Ch
     """
     if log.path is None or len(log.path) < 2:
         return []
-    found = [_flow(log.path)]
+    found = []
     if not np.isnan(log.path.ended[log.path.fate != Fate.LOST]).all():
-        found.append(_little(log))
+        found += [_flow(log.path), _little(log)]
         if closed:
             found.append(_closed(log, closed, think))
     if len(log.busy[0]):
@@ -164,16 +164,15 @@ def at_once(began: Seconds, ended: Seconds) -> tuple[Seconds, Seconds]:
 
 
 def _flow(path: Path) -> Check:
+    """Check that what has no end came towards the end of the watching: what came long before is missing."""
     counts = {fate: int(np.sum(path.fate == fate)) for fate in Fate}
-    ended = len(path) - counts[Fate.UNFINISHED]
     parts = ", ".join(f"{count:,} {fate.name.lower()}" for fate, count in counts.items() if count)
     told = f"{len(path):,} came: {parts}"
-    began, end = window(path)
-    waited = end - float(np.median(path.arrived[path.fate == Fate.UNFINISHED])) if counts[Fate.UNFINISHED] else 0.0
-    # What is unfinished in a whole log came at its end; what came long before was lost by the log, or by the run.
-    if not ended or counts[Fate.UNFINISHED] <= 0.1 * len(path) or waited <= (end - began) / 2:
+    if counts[Fate.UNFINISHED] <= 0.1 * len(path):
         return Check("flow", True, told)
-    return Check("flow", False, told, "many that came long ago have no end: rows are missing")
+    began, end = window(path)
+    late = float(np.median(path.arrived[path.fate == Fate.UNFINISHED])) >= (began + end) / 2
+    return Check("flow", late, told, "" if late else "many that came long ago have no end: rows are missing")
 
 
 def _little(log: Log) -> Check:
