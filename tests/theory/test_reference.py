@@ -18,7 +18,7 @@ TABLES = sorted((Path(__file__).parent / "reference").glob("*.csv"))
 ROWS = [
     pytest.param(row, id=f"{table.stem}:{row['expression']}")
     for table in TABLES
-    for row in csv.DictReader(table.open(encoding="utf-8"))
+    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines())
 ]
 NAMES = {name: getattr(theory, name) for name in theory.__all__} | {"math": math, "inf": math.inf}
 
