@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from forebay.theory.models.retrial import (
         extended_erlang_b,
         extended_erlang_b_workers,
+        orbit,
         redelivered_load,
         retrial_orbit,
     )
@@ -83,6 +84,7 @@ _HOMES = {
     "follow": "following",
     "nonpreemptive_waits": "models.priority",
     "open_network": "jackson",
+    "orbit": "models.retrial",
     "passage_tail": "models.passage",
     "preemptive_sojourns": "models.priority",
     "read": "notation",
@@ -141,6 +143,7 @@ __all__ = [
     "follow",
     "nonpreemptive_waits",
     "open_network",
+    "orbit",
     "passage_tail",
     "preemptive_sojourns",
     "read",
