@@ -25,7 +25,7 @@ class Band:
     label: str
 
 
-def expected_number(paths: Sequence[Path], times: Seconds, label: str = "9 of 10 runs") -> Band:
+def expected_number(paths: Sequence[Path], times: Seconds, label: str) -> Band:
     """Return from where to where the number in the system lies in 90 of 100 of the given runs, at each time."""
     levels = np.array([level_at(t, N.astype(float), times) for t, N in (path.in_system() for path in paths)])
     low, high = np.quantile(levels, [0.05, 0.95], axis=0)

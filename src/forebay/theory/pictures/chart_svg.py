@@ -222,18 +222,23 @@ def _above(sheet: Sheet, box: _Box, named: Sequence[Label]) -> None:
 
 
 def _below(sheet: Sheet, box: _Box, named: Sequence[Label]) -> None:
-    """Write the labels of what falls through the floor at its right, each higher than one that it would cover."""
-    taken: list[tuple[float, float, float]] = []
-    for label in sorted(named, key=lambda label: label.at[0]):
-        for step in range(12):
-            v = (10 + _LINE * step) / box.height
+    """Write the labels of what falls through the floor: to its right where the next one is far, else to its left."""
+    order = sorted(named, key=lambda label: label.at[0])
+    ends = [box.at(label.at)[0] for label in order]
+    taken, low = box.left, box.bottom - 6
+    for i, label in enumerate(order):
+        x, width = ends[i], text_width(label.text) + 16
+        after = ends[i + 1] if i + 1 < len(order) else box.right
+        if x + width <= after:
+            sheet.text(x + 8, low, label.text, f"{label.colour} strong halo")
+            taken = x + width
+        elif x - width >= taken:
+            sheet.text(x - 8, low, label.text, f"{label.colour} strong halo", "end")
+            taken = x
+        else:
+            v = (6 + _LINE * (1 + i % 4)) / box.height
             u = at_height(label.pieces, v)
-            x = box.at((label.at[0] if u is None else u, v))[0] + 8
-            y, end = box.bottom - v * box.height + 4, x + text_width(label.text)
-            if not any(abs(y - other) < _LINE and x < right + 6 and left - 6 < end for other, left, right in taken):
-                break
-        taken.append((y, x, end))
-        sheet.text(x, y, label.text, f"{label.colour} strong halo")
+            sheet.text(box.at((u or 0.0, v))[0] + 8, low - v * box.height, label.text, f"{label.colour} strong halo")
 
 
 _MARKS = {Line: _line, Area: _area, Dots: _dots, Level: _level, Gap: _gap, Note: _note}

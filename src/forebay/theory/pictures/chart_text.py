@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from forebay.theory.pictures.canvas import Canvas
 from forebay.theory.pictures.chart import Area, Dots, Figure, Gap, Level, Line, Note, Panel
-from forebay.theory.pictures.curves import outline, placed, runs
+from forebay.theory.pictures.curves import at_height, outline, placed, runs
 from forebay.theory.pictures.labels import Label, labels, spread
 
 _ROWS = {1: 18, 2: 10, 3: 8}
@@ -53,8 +53,9 @@ def _panel(panel: Panel, rows: int, widths: tuple[int, int, int], ascii: bool, l
     named = labels(panel)
     axis = {_row(panel.y.at(value), rows): text for value, text in panel.y.ticks(5 if rows > 12 else 3)}
     beside = _beside([label for label in named if label.side == "right"], rows, right, signs if ascii else {})
+    _below(canvas, [label for label in named if label.side == "bottom"], signs if ascii else {})
     yield panel.y.title
-    yield from _above(named, left, middle, signs if ascii else {})
+    yield from _above([label for label in named if label.side == "top"], left, middle, signs if ascii else {})
     edge, tick = ("|", "+") if ascii else ("│", "┤")
     for i, line in enumerate(canvas.lines()):
         yield f"{axis.get(i, '').rjust(left)} {tick if i in axis else edge}{line}{beside.get(i, '')}"
@@ -112,25 +113,41 @@ def _beside(named: Sequence[Label], rows: int, width: int, signs: dict[str, str]
     heights = spread([float(_row(label.at[1], rows)) for label in named], [1.0] * len(named), -0.5, rows - 0.5)
     found = {}
     for label, height in zip(named, heights, strict=True):
-        sign = signs.get(label.text, "")
-        found[round(height)] = f" {sign + ' ' if sign else ''}{label.text}"[:width]
+        found[round(height)] = f" {_signed(label, signs)}"[:width]
     return found
 
 
 def _above(named: Sequence[Label], left: int, middle: int, signs: dict[str, str]) -> Iterable[str]:
-    """Yield a row with the names of what leaves above, and one of what leaves below, where there are any."""
-    for side in ("top", "bottom"):
-        here = [label for label in named if label.side == side]
-        if not here:
-            continue
-        texts = [f"{signs[label.text]} {label.text}" if label.text in signs else label.text for label in here]
-        sizes = [len(text) + 2.0 for text in texts]
-        middles = spread([left + 2 + label.at[0] * middle for label in here], sizes, left + 1, left + middle + 20)
-        row = [" "] * (left + middle + 30)
-        for text, at in zip(texts, middles, strict=True):
-            first = round(at - len(text) / 2)
-            row[first : first + len(text)] = text
-        yield "".join(row).rstrip()
+    """Yield a row with the names of what leaves above, if anything does."""
+    if not named:
+        return
+    texts = [_signed(label, signs) for label in named]
+    wanted = [left + 2 + label.at[0] * middle for label in named]
+    middles = spread(wanted, [len(text) + 2.0 for text in texts], left + 1, left + middle + 20)
+    row = [" "] * (left + middle + 30)
+    for text, at in zip(texts, middles, strict=True):
+        first = round(at - len(text) / 2)
+        row[first : first + len(text)] = text
+    yield "".join(row).rstrip()
+
+
+def _below(canvas: Canvas, named: Sequence[Label], signs: dict[str, str]) -> None:
+    """Write the names of what falls through the floor beside it, each higher than one that it would cover."""
+    free = [0] * canvas.rows
+    for label in sorted(named, key=lambda label: label.at[0]):
+        text = _signed(label, signs)
+        for row in reversed(range(canvas.rows)):
+            v = 1 - row / (canvas.rows - 1)
+            u = at_height(label.pieces, v)
+            column = round((label.at[0] if u is None else u) * (canvas.columns - 1)) + 2
+            if column >= free[row] and column + len(text) <= canvas.columns:
+                canvas.put((column / (canvas.columns - 1), v), text)
+                free[row] = column + len(text) + 1
+                break
+
+
+def _signed(label: Label, signs: dict[str, str]) -> str:
+    return f"{signs[label.text]} {label.text}" if label.text in signs else label.text
 
 
 def _axis(panel: Panel, left: int, middle: int, ascii: bool, last: bool) -> Iterable[str]:

@@ -34,8 +34,8 @@ _ARRIVALS = {"timeline": 16, "number": 100, "cumulative": 100}
 """How many come in a picture whose length is not given."""
 _CUSTOMERS = 400_000
 """Of a simulation whose tail is drawn."""
-_RUNS = 20
-"""Simulated runs of a band."""
+_RUNS = (20, 200, 40_000)
+"""Simulated runs of a band: at least, at most, and how many customers they are to have in all."""
 _WAVE_SECONDS = 120.0
 
 
@@ -148,8 +148,7 @@ def _number(asked: _Asked) -> Picture:
 
 def _expected(system: System, path: Path, seed: int) -> Band:
     end = float(np.nanmax(np.append(path.ended, path.arrived[-1])))
-    runs = [material.simulated(system, end, seed, k) for k in range(1, _RUNS + 1)]
-    return expected_number(runs, np.linspace(0.0, end, 200))
+    return _band(system, end, seed, "expected")
 
 
 def _cumulative(asked: _Asked) -> Picture:
@@ -215,14 +214,16 @@ def _wave(asked: _Asked) -> Picture:
         cs2=system.service.c2,
     )
     measured = _backlog(asked.run, end) if asked.run is not None else None
-    band = _band(system, end, asked.seed) if asked.simulate else None
+    band = _band(system, end, asked.seed, "simulated") if asked.simulate else None
     return draw_wave(load, end, prediction, asked.name, asked.note, measured=measured, band=band)
 
 
-def _band(system: System, end: float, seed: int) -> Band:
-    """Return where the backlog lies in 90 of 100 runs."""
-    times = np.linspace(0.0, end, 300)
-    return expected_number([material.simulated(system, end, seed, k) for k in range(1, _RUNS + 1)], times, "simulated")
+def _band(system: System, end: float, seed: int, label: str) -> Band:
+    """Return where the number in the system lies in 90 of 100 runs."""
+    least, most, customers = _RUNS
+    count = min(most, max(least, int(customers / (material.arrival_rate(system) * end + 1))))
+    runs = [material.simulated(system, end, seed, k) for k in range(1, count + 1)]
+    return expected_number(runs, np.linspace(0.0, end, 240), label)
 
 
 def _backlog(run: Path, end: float) -> list[tuple[float, float]]:

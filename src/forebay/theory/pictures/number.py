@@ -52,9 +52,11 @@ def draw_number(
 
 def _edges(band: Band) -> list[Mark]:
     """Return the edges of a band as dashed steps, which leave the colours of what was alone."""
-    high = Line(list(zip(band.x, band.high, strict=True)), band.label, "purple", steps=True, dashed=True, thin=True)
+    both = band.low.mean() >= 1
+    label = "9 of 10 runs between" if both else "19 of 20 runs below"
+    high = Line(list(zip(band.x, band.high, strict=True)), label, "purple", steps=True, dashed=True, thin=True)
     low = Line(list(zip(band.x, band.low, strict=True)), "", "purple", steps=True, dashed=True, thin=True)
-    return [high, low] if band.low.any() else [high]
+    return [high, low] if both else [high]
 
 
 def number_over_time(path: Path) -> tuple[Seconds, Seconds, Seconds]:
