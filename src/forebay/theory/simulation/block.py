@@ -21,13 +21,14 @@ CHUNK = 4096
 
 
 class Overgrown(ForebayError):
-    """More customers are in the system than memory is meant for: it grows without end, or for too long."""
+    """More customers are in the system than memory is meant for, or one came or began more often than that."""
 
     @classmethod
     def of(cls, limit: int) -> Overgrown:
         """Return the error that says the limit."""
         return cls(
-            f"more than {limit:,} are in the system at once: it grows", "is n enough? bound the queue, or take q"
+            f"more than {limit:,} are in the system, or one was there as often: it does not end",
+            "is the capacity above the load? can work be done before a worker breaks down? bound the queue with q",
         )
 
 

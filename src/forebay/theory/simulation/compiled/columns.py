@@ -1,4 +1,4 @@
-"""The arrays that a block is written to: made once, filled again and again, so that no memory is asked for on the way."""
+"""The arrays that a block is written to: made once and filled again and again, for new memory costs more than work."""
 
 from __future__ import annotations
 

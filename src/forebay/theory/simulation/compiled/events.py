@@ -18,7 +18,8 @@ from forebay.theory.simulation.compiled.staff import wind_up
 from forebay.theory.simulation.rules import Rules
 
 FED, DRY, FULL, OVERGROWN = range(4)
-"""Why the kernel came back: all are fed; a stream has run out; all seats are taken; too many are in the system."""
+"""Why the kernel came back: all are fed; a stream has run out; all seats are taken; too many are in the system,
+or one is there too often."""
 
 
 class Events:
@@ -47,7 +48,7 @@ class Events:
         self, T: Seconds, S: Seconds, patience: Seconds | None = None, priority: Priorities | None = None
     ) -> Block:
         """See Engine."""
-        patiences = np.full(len(T), math.inf) if patience is None else patience
+        patiences = patience if self._rules.patience and patience is not None else np.full(len(T), math.inf)
         classes = np.zeros(len(T), dtype=np.int32) if priority is None else priority
         return self._run(T, S, patiences, classes, drain=False)
 
@@ -93,9 +94,11 @@ def _run(hall: Any, drain: bool) -> int:
             return DRY
         if state.seats == len(hall.seats):
             return FULL
-        if state.inside > hall.switches[0].limit:
+        if state.endless or state.inside > hall.switches[0].limit:
             return OVERGROWN
         if state.fed == customers:
+            if state.planned == 0:  # those who are left never end
+                break
             happen(hall)
         elif closed:
             if state.clients:

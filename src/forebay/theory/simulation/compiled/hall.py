@@ -30,11 +30,12 @@ SWITCHES = np.dtype(
 STATE = np.dtype(
     [
         *((name, np.int64) for name in ("fed", "planned", "waiting", "seats", "idle", "clients")),
-        *((name, np.int64) for name in ("came", "turns", "thought", "inside", "thinking", "rows", "dry")),
+        *((name, np.int64) for name in ("came", "turns", "thought", "inside", "thinking", "rows", "dry", "endless")),
     ]
 )
 """fed: of the customers given, how many came or began to think. planned, waiting: lengths of agenda and line. seats:
-how many are taken. idle: workers. clients: who will begin to think. dry: whether a stream has run out."""
+how many are taken. idle: workers. clients: who will begin to think. dry: whether a stream has run out.
+endless: whether one began, or came, more often than the limit."""
 ROW = np.dtype(
     [
         ("customer", np.int64),

@@ -57,6 +57,7 @@ def happen(hall: Any) -> None:
         _broken(hall, subject - workers, t)
     elif event == RETURNED:
         hall.seats[seat].came += 1
+        _note_endless(hall, hall.seats[seat].came)
         _come(hall, seat, t)
     else:
         hall.state[0].thinking -= 1
@@ -152,9 +153,16 @@ def _begin(hall: Any, seat: int, worker: int, t: float) -> None:
     cancel(hall, 2 * len(hall.workers) + seat)
     c = hall.seats[seat]
     c.begun += 1
+    _note_endless(hall, c.begun)
     c.started = t
     c.worker = worker
     begin_work(hall, worker, seat, t)
+
+
+@kernel
+def _note_endless(hall: Any, attempts: int) -> None:
+    if attempts > hall.switches[0].limit:
+        hall.state[0].endless = 1
 
 
 @kernel

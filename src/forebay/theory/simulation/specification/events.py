@@ -56,7 +56,7 @@ class Events:
         self, T: Seconds, S: Seconds, patience: Seconds | None = None, priority: Priorities | None = None
     ) -> Block:
         """See Engine."""
-        patiences = np.full(len(T), math.inf) if patience is None else patience
+        patiences = patience if self._rules.patience and patience is not None else np.full(len(T), math.inf)
         classes = np.zeros(len(T), dtype=np.int32) if priority is None else priority
         for t, s, waits, rank in zip(T.tolist(), S.tolist(), patiences.tolist(), classes.tolist(), strict=True):
             customer = Customer(-1, t, s, rank, waits)
@@ -70,8 +70,8 @@ class Events:
 
     def finish(self) -> Block:
         """See Engine."""
-        while self.inside:
-            self._step(math.inf)
+        while self.inside and self._step(math.inf):
+            pass
         return self._block()
 
     def _run(self, until: float) -> None:
@@ -111,9 +111,12 @@ class Events:
         customer.number = self._came
         self._came += 1
         self._inside += 1
-        if self._inside > self._limit:
-            raise Overgrown.of(self._limit)
+        self._bound(self._inside)
         self._come(customer, t)
+
+    def _bound(self, count: int) -> None:
+        if count > self._limit:
+            raise Overgrown.of(self._limit)
 
     def _come(self, customer: Customer, t: float) -> None:
         if not self._staff.idle and len(self._line) >= self._rules.q:
@@ -141,6 +144,7 @@ class Events:
     def _returned(self, number: int, t: float) -> None:
         customer = self._away.pop(number)
         customer.came += 1
+        self._bound(customer.came)
         self._come(customer, t)
 
     # who is served
@@ -160,6 +164,7 @@ class Events:
         self._agenda.cancel(Event.IMPATIENT, customer.number)
         self._away.pop(customer.number, None)
         customer.begun += 1
+        self._bound(customer.begun)
         customer.started, customer.worker = t, worker
         self._staff.begin(worker, customer, t)
 
