@@ -24,6 +24,7 @@ from forebay.theory.models.counting import all_counts
 from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, overloaded, plain, stable
 from forebay.theory.models.steps import Steps, erlangs
+from forebay.theory.models.transforms import transform
 from forebay.theory.solution import Solution, Tail
 from forebay.theory.system import System
 
@@ -40,12 +41,15 @@ def sigma(arrivals: Law, capacity: float) -> float:
     """Return σ, the root in (0, 1) of σ = A*(nμ(1 − σ)).
 
     Arguments:
+        arrivals: G(c²) is taken for the gamma law of the same two moments.
         capacity: nμ, above the arrival rate.
     """
 
+    A = transform(arrivals) if isinstance(arrivals, General) else arrivals.transform
+
     def surplus(x: float) -> float:
         """Return A*(nμ(1 − x)) − x: above 0 below the root, below 0 from there to 1."""
-        return arrivals.transform(complex(capacity * (1 - x))).real - x
+        return complex(A(complex(capacity * (1 - x)))).real - x  # type: ignore[arg-type, operator]
 
     low, gap = 0.0, 0.5
     while surplus(1 - gap) > 0 and gap > 1e-14:  # at 1 the surplus is 0 again: come near to it from below

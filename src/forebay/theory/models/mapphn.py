@@ -196,24 +196,34 @@ def tails(of: Queue, levels: Levels, accepted: float) -> tuple[Tail, Tail]:
     return Steps(rate, alone), Steps(rate, _followed(with_work, of.law, rate))
 
 
+def size(system: System, arrival_phases: int, work_phases: int) -> float:
+    """Return how many phases a level has; inf where all the levels together are too much work."""
+    phases = arrival_phases * configuration_count(int(system.n), work_phases)
+    levels = system.n if math.isinf(system.q) else system.places
+    return phases if levels * phases**3 <= _WORK else math.inf
+
+
 def fits(system: System) -> bool:
     """Whether arrivals and work are made of phases, and the matrices not too large."""
     if not plain(system) or not isinstance(system.arrivals, (*PHASED, Markovian)):
         return False
     if not isinstance(system.service, PHASED) or math.isinf(system.n):
         return False
-    phases = len(phase_type(system.service).alpha)
-    size = len(arrival_process(system.arrivals)[0]) * configuration_count(int(system.n), phases)
-    levels = system.n if math.isinf(system.q) else system.places
-    return size <= PHASES and levels * size**3 <= _WORK
+    arrivals, work = arrival_process(system.arrivals)[0], phase_type(system.service).alpha
+    return size(system, len(arrivals), len(work)) <= PHASES
 
 
 def solve(system: System) -> Solution:
     """Return the steady state of MAP/PH/n/q."""
-    if math.isinf(system.q) and not stable(system):
-        return overloaded(system, FORMULA, SOURCE)
     D0, D1 = arrival_process(system.arrivals)
-    of, levels = queue(D0, D1, phase_type(system.service), int(system.n), system.q)
+    return solve_phases(system, D0, D1, phase_type(system.service))
+
+
+def solve_phases(system: System, D0: Array, D1: Array, law: PhaseType, error: str = "") -> Solution:
+    """Return the steady state of a plain system with arrivals and work as given; `error` where these stand for others."""
+    if math.isinf(system.q) and not stable(system):
+        return overloaded(system, FORMULA, SOURCE, error)
+    of, levels = queue(D0, D1, law, int(system.n), system.q)
     lost = _coming(of, levels.pi[-1]) / system.arrival_rate if levels.R is None else 0.0
     accepted = system.arrival_rate * (1 - lost)
     no_wait = sum(_coming(of, levels.pi[i]) for i in range(of.n)) / accepted
@@ -226,6 +236,7 @@ def solve(system: System) -> Solution:
         p_wait=max(0.0, 1 - no_wait),
         loss=lost,
         tails=tails(of, levels, accepted),
+        error=error,
         notes=_bursts(D0, D1) if isinstance(system.arrivals, Markovian) else (),
     )
 

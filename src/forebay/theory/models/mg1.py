@@ -1,6 +1,6 @@
-"""M/G/1 and M/G/∞: random arrivals, any work.
+"""M/G/1: random arrivals, any work, one worker, by Pollaczek and Khinchine.
 
-One worker, by Pollaczek and Khinchine: Wq = λE[S²]/(2(1 − ρ)), E[Wq²] = 2Wq² + λE[S³]/(3(1 − ρ)), and the whole law of
+The mean is Wq = λE[S²]/(2(1 − ρ)), E[Wq²] = 2Wq² + λE[S³]/(3(1 − ρ)), and the whole law of
 the wait: it is 0 with probability 1 − ρ, and otherwise a geometric number of rests of work,
 
     W*(s) = (1 − ρ)/(1 − ρ Y*(s)),   Y*(s) = (1 − B*(s))/(s E[S]),   P(Y > t) = E[(S − t)⁺]/E[S].
@@ -10,6 +10,7 @@ and the edges of the law of S are exact. Source: F. Pollaczek (1930); A. Khinchi
 Systems" I (1975), equations 5.70 and 5.105.
 """
 
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -95,25 +96,4 @@ def solve(system: System) -> Solution:
     return answer(system, FORMULA, SOURCE, rate * mean_wait(rate, work), 1 - rho, rho, tails=tails, notes=notes)
 
 
-def fits_crowd(system: System) -> bool:
-    """Whether the system is M/G/∞."""
-    return plain_poisson(system) and math.isinf(system.n)
-
-
-def solve_crowd(system: System) -> Solution:
-    """Return the steady state of M/G/∞: Poisson with mean a = λE[S], whatever the law of the work."""
-    source = 'L. Takács, "Introduction to the Theory of Queues" (1962), chapter 3'
-    notes = (GAMMA,) if isinstance(system.service, General) else ()
-
-    def sojourn(t: float) -> float:
-        return survival(system.service, t)
-
-    p0 = math.exp(-system.offered_load)
-    return answer(system, "Poisson", source, 0.0, p0, 0.0, tails=(_none, sojourn), notes=notes)
-
-
-def _none(t: float) -> float:
-    return 1.0 if t < 0 else 0.0
-
-
-MODELS = (Model("M/G/∞", fits_crowd, solve_crowd), Model("M/G/1", fits, solve))
+MODELS = (Model("M/G/1", fits, solve),)

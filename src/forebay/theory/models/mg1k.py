@@ -78,7 +78,7 @@ def constant_tails(arrival_rate: float, D: float, p: Array) -> tuple[Tail, Tail]
         whole = math.floor(t / D)
         longer = float(p[whole + 2 : K].sum())
         j = whole + 1
-        return (longer + (rest(j, t - whole * D) if j < K else 0.0)) / accepted
+        return float((longer + (rest(j, t - whole * D) if j < K else 0.0)) / accepted)
 
     return wait, lambda t: 1.0 if t < D else wait(t - D)
 

@@ -53,6 +53,28 @@ def phase_type(law: Law) -> PhaseType:
     return PhaseType(np.eye(k)[0], rate * (np.eye(k, k=1) - np.eye(k)))
 
 
+def fitted(mean: float, c2: float, most: int) -> PhaseType:
+    """Return a law made of at most so many phases, with this mean and (if they are enough) this c².
+
+    From c² = 1 on H_2 with balanced means, below it E_{k−1} or E_k, or E_most where c² is less than 1/most. Source:
+    H. C. Tijms, "A First Course in Stochastic Models" (2003), appendix B.
+    """
+    if c2 > 1:
+        return phase_type(Hyperexponential(mean, c2))
+    if c2 * most <= 1:
+        return phase_type(Erlang(mean, most))
+    k = math.ceil(1 / c2 - 1e-12)
+    p = (k * c2 - math.sqrt(max(0.0, k * (1 + c2) - k * k * c2))) / (1 + c2)
+    rate = (k - p) / mean
+    alpha = np.array([1 - p, p, *np.zeros(k)])[:k]
+    return PhaseType(alpha / alpha.sum(), rate * (np.eye(k, k=1) - np.eye(k)))
+
+
+def renewals(law: PhaseType) -> tuple[Array, Array]:
+    """Return (D0, D1) of arrivals whose distances follow a law made of phases."""
+    return law.T, np.outer(law.t, law.alpha)
+
+
 def arrival_process(arrivals: Arrivals) -> tuple[Array, Array]:
     """Return (D0, D1) of arrivals that are a MAP already, or renewals by a law made of phases.
 
@@ -63,8 +85,7 @@ def arrival_process(arrivals: Arrivals) -> tuple[Array, Array]:
         return _checked(np.array(arrivals.D0), np.array(arrivals.D1))
     if not isinstance(arrivals, PHASED):
         raise UsageError("these arrivals are not made of phases", "M, E_k, H2, MMPP and MAP are")
-    law = phase_type(arrivals)
-    return law.T, np.outer(law.t, law.alpha)
+    return renewals(phase_type(arrivals))
 
 
 def _checked(D0: Array, D1: Array) -> tuple[Array, Array]:

@@ -25,7 +25,7 @@ _EULER = 14
 _KEPT = 400
 """Samples above so many distinct ones are grouped for the inversion."""
 
-_NODES: Complex = (_A + 2j * np.pi * np.arange(_TERMS + _EULER + 1)) / 2
+_NODES: Complex = np.asarray((_A + 2j * np.pi * np.arange(_TERMS + _EULER + 1)) / 2, dtype=np.complex128)
 
 
 def _weights() -> NDArray[np.float64]:
