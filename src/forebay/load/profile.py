@@ -151,6 +151,11 @@ class Sine(Profile):
         wave = sine.Sine((self.high - self.low) / 2, (self.high + self.low) / 2, self.T, phi)
         object.__setattr__(self, "wave", wave)
 
+    @property
+    def period(self) -> float:
+        """T: the load repeats itself after so many seconds."""
+        return self.T
+
     def rate(self, t: float) -> float:
         """Return A sin(2πt/T + φ) + B."""
         return self.wave.rate(t)

@@ -74,7 +74,7 @@ def _renewal(law: Law, seed: Seed) -> Instants:
 
 def _varying(coming: Varying, seed: Seed) -> Instants:
     """Put unit-rate arrivals, random or by a clock, through the inverse of Λ."""
-    inverse = Inverse(coming.load)
+    inverse = Inverse.of(coming.load)
     unit = _renewal(Exponential(1.0), seed) if coming.poisson else _clock(1.0)
 
     def fill(out: Seconds) -> int:

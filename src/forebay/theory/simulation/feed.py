@@ -20,6 +20,10 @@ from forebay.theory.simulation.draws import QUANTUM, Draws, Purpose, Seed
 from forebay.theory.system import System
 
 
+_PORTION = 1024
+"""Customers drawn first, where nobody knows how many come before an instant; then twice as many, and so on."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Customers to feed an engine with: the arguments of `Engine.feed`, views of buffers that the next ones fill."""
@@ -70,10 +74,11 @@ class Feed:
     def until(self, seconds: float = math.inf, most: int | None = None) -> Batch:
         """Return all that come before this instant, at most so many, in arrays of their own, to be taken once."""
         parts: list[Batch] = []
-        left = most
-        while left is None or left > 0:
-            parts.append(_copy(self.next(QUANTUM if left is None else min(left, QUANTUM))))
-            left = None if left is None else left - len(parts[-1])
+        size, left = _PORTION, math.inf if most is None else most
+        while left > 0:
+            parts.append(_copy(self.next(int(min(left, size)))))
+            left -= len(parts[-1])
+            size = min(2 * size, QUANTUM)
             if not len(parts[-1]) or parts[-1].T[-1] >= seconds:
                 break
         T = np.concatenate([part.T for part in parts])

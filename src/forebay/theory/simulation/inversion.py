@@ -12,6 +12,7 @@ of rate 1, put through the inverse of Λ, are one of rate S(t).
 # ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -36,7 +37,7 @@ Node = tuple[float, float, float]
 
 
 class Inverse:
-    """The inverse of the cumulative rate of a load, to be asked for rising x.
+    """The inverse of the cumulative rate of a load.
 
     Arguments:
         load: whatever has rate(t) and cumulative(t); with an attribute `period`, in seconds, it repeats itself.
@@ -48,59 +49,60 @@ class Inverse:
     def __init__(self, load: Load) -> None:
         self._load = load
         self.period: float | None = getattr(load, "period", None)
-        self._table = _Table(load, 0.0, self.period or 1.0)
-        if self.period and not self._table.top > 0:
+        self._nodes = [_node(load, 0.0)]
+        self._extend(self.period or 1.0)
+        if self.period and not self._top > 0:
             raise UsageError("this load brings nobody", "its rate is above 0 somewhere")
+
+    @classmethod
+    def of(cls, load: Load) -> Inverse:
+        """Return the inverse of a load, the same for the same load: its table is made once."""
+        try:
+            return _kept(load)
+        except TypeError:  # it has no hash
+            return cls(load)
 
     def __call__(self, x: Seconds) -> Seconds:
         """Return the smallest t with Λ(t) >= x, seconds.
 
         Arguments:
-            x: numbers of customers, 0 or above, rising, also from call to call; shape (k,).
+            x: numbers of customers, 0 or above, rising; shape (k,).
 
         Raises:
             UsageError: the load never brings so many.
         """
         if self.period:
-            turns, rest = np.divmod(x, self._table.top)
-            return np.asarray(turns * self.period + self._table.inverse(rest))
-        out = np.empty(len(x))
-        done = 0
-        while done < len(x):
-            upto = max(done, int(np.searchsorted(x, self._table.top, side="right")))
-            out[done:upto] = self._table.inverse(x[done:upto])
-            done = upto
-            if done < len(x):
-                self._table = self._next()
-        return out
+            turns, rest = np.divmod(x, self._top)
+            return np.asarray(turns * self.period + self._within(rest))
+        while len(x) and x[-1] > self._top:
+            if self._t[-1] > _LONGEST:
+                raise UsageError("this load ends: it brings no more customers", "simulate it for a time: --for 2m")
+            self._extend(2 * float(self._t[-1]))
+        return self._within(x)
 
-    def _next(self) -> _Table:
-        """Return the table of the time behind the last one, twice as long while nobody comes."""
-        last = self._table
-        length = last.t[-1] - last.t[0]
-        if last.t[-1] > _LONGEST:
-            raise UsageError("this load ends: it brings no more customers", "simulate it for a time: --for 2m")
-        return _Table(self._load, float(last.t[-1]), float(length if last.top > last.y[0] else 2 * length))
-
-
-class _Table:
-    """Λ and S at nodes from `start` on for `length` seconds."""
-
-    def __init__(self, load: Load, start: float, length: float) -> None:
-        nodes = _nodes(load, start, start + length)
-        self.t, self.y, S = (np.array(column) for column in zip(*nodes, strict=True))
-        np.maximum.accumulate(self.y, out=self.y)
-        self.top = float(self.y[-1])
-        self._width, rise = np.diff(self.t), np.diff(self.y)
+    def _extend(self, end: float) -> None:
+        """Let the table go on to this instant."""
+        start = self._nodes[-1][0]
+        for i in range(1, _CELLS + 1):
+            _refine(self._load, self._nodes, _node(self._load, start + (end - start) * i / _CELLS), _HALVINGS)
+        self._t, y, S = (np.array(column) for column in zip(*self._nodes, strict=True))
+        self._y = np.maximum.accumulate(y)
+        self._top = float(self._y[-1])
+        self._width, rise = np.diff(self._t), np.diff(self._y)
         self._rise = np.where(rise > 0, rise, 1.0)
         self._a, self._b = S[:-1] * self._width / self._rise, S[1:] * self._width / self._rise
 
-    def inverse(self, x: Seconds) -> Seconds:
+    def _within(self, x: Seconds) -> Seconds:
         """Return t(x) for x within the table."""
-        cell = np.clip(np.searchsorted(self.y, x, side="left") - 1, 0, len(self.y) - 2)
-        v = (x - self.y[cell]) / self._rise[cell]  # the share of the customers of the cell
+        cell = np.clip(np.searchsorted(self._y, x, side="left") - 1, 0, len(self._y) - 2)
+        v = (x - self._y[cell]) / self._rise[cell]  # the share of the customers of the cell
         u = _solve(np.clip(v, 0.0, 1.0, out=v), self._a[cell], self._b[cell])
-        return np.asarray(self.t[cell] + self._width[cell] * u)
+        return np.asarray(self._t[cell] + self._width[cell] * u)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(load: Load) -> Inverse:
+    return Inverse(load)
 
 
 def _solve(v: Seconds, a: Seconds, b: Seconds) -> Seconds:
@@ -134,13 +136,6 @@ def _cubic(u: Seconds, a: Seconds, b: Seconds) -> Seconds:
 
 def _slope(u: Seconds, a: Seconds, b: Seconds) -> Seconds:
     return np.asarray(a + u * (2 * (3 - 2 * a - b) + u * 3 * (a + b - 2)))
-
-
-def _nodes(load: Load, start: float, end: float) -> list[Node]:
-    found = [_node(load, start)]
-    for i in range(1, _CELLS + 1):
-        _refine(load, found, _node(load, start + (end - start) * i / _CELLS), _HALVINGS)
-    return found
 
 
 def _refine(load: Load, found: list[Node], right: Node, halvings: int) -> None:

@@ -17,7 +17,7 @@ from forebay.theory.simulation.wave import Wave, show
 from forebay.theory.solution import PERCENTILES
 
 QUANTITIES = ("arrival_rate", "throughput", "utilization", "loss", "abandoned", "p_wait", "L", "Lq", "W", "Wq")
-_NAMES = {
+NAMES = {
     "arrival_rate": "arrivals",
     "throughput": "throughput",
     "utilization": "utilisation",
@@ -29,7 +29,11 @@ _NAMES = {
     "W": "W, in the system",
     "Wq": "Wq, waiting",
 }
-_UNITS = {"arrival_rate": "/s", "throughput": "/s", "W": "s", "Wq": "s"}
+RARE = ("loss", "abandoned")
+"""What is told only where it happens."""
+TIMES = ("wait", "sojourn")
+"""What has percentiles."""
+UNITS = {"arrival_rate": "/s", "throughput": "/s", "W": "s", "Wq": "s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +128,22 @@ class Simulation(Result):
         rows = []
         for name in QUANTITIES:
             estimate: Estimate | None = getattr(self, name)
-            if estimate is not None and (estimate.value or name not in ("loss", "abandoned")):
-                rows.append((_NAMES[name], show(estimate, _UNITS.get(name, ""))))
+            if estimate is not None and (estimate.value or name not in RARE):
+                rows.append((NAMES[name], show(estimate, UNITS.get(name, ""))))
         return rows
 
     def _percentiles(self, percentiles: Sequence[float]) -> list[Row]:
         rows = []
-        for name, of in (("wait", self.wait), ("sojourn", self.sojourn)):
-            found = [(p, of(p)) for p in percentiles]
+        for name in TIMES:
+            found = [(p, getattr(self, name)(p)) for p in percentiles]
             text = "  ".join(f"p{p:g} {show_seconds(x.value)}" for p, x in found if not math.isnan(x.value))
             rows += [(name, text)] if text else []
         return rows
 
     def _foot(self) -> list[Row]:
-        used = f"{self.customers:,} customers in {self.batches} batches, behind {self.warmup:,} of warm-up"
+        used = f"{self.customers:,} customers"
+        if self.stable:
+            used += f" in {self.batches} batches, behind {self.warmup:,} of warm-up"
         enough = f"{self.precision:.3g} of {self.of}: {'reached' if self.reached else 'not reached'}"
         rows = [("simulated", f"{used}; seed {self.seed}, {self.engine} engine")]
         rows += [("precision", enough)] if self.stable else []

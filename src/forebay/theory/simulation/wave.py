@@ -20,6 +20,8 @@ Steps = tuple[Seconds, NDArray[np.int64]]
 """Instants, and how many wait from each on: what `Path.waiting` returns."""
 PHASES = 24
 """Instants of a wave at which the backlog is told."""
+_AHEAD = 4096
+"""Steps that are looked through at a time."""
 _SHARES = (0.05, 0.5, 0.95, 0.99)
 
 
@@ -30,7 +32,7 @@ class Seen:
     peak: Numbers
     """The largest number of those waiting."""
     drained: Numbers
-    """Seconds from the beginning until nobody waits for the first time after the peak; nan: within the wave never."""
+    """Seconds from the beginning until nobody waits for the first time after the peak; nan: never, on this path."""
     longest_wait: Numbers
     lost: Numbers
     backlog: Numbers
@@ -46,8 +48,7 @@ class Wave(Result):
         peak: mean of the largest backlog. peak_p95: what it does not exceed in 95 of 100 waves.
         longest_wait, longest_wait_p95: the same of the longest wait.
         lost: mean number of the lost.
-        drained: mean of the instant from which, after the peak, nobody waits. undrained: the share of waves in which
-            somebody waits until the end.
+        drained: mean of the first instant after the peak at which nobody waits.
         phases: (t, backlog that 5, 50, 95 and 99 of 100 waves do not exceed at t), PHASES times.
     """
 
@@ -59,7 +60,6 @@ class Wave(Result):
     longest_wait_p95: Estimate
     lost: Estimate
     drained: Estimate
-    undrained: float
     phases: tuple[tuple[float, float, float, float, float], ...]
 
     @classmethod
@@ -77,7 +77,6 @@ class Wave(Result):
             of_quantile(seen.longest_wait, 0.95),
             of_mean(seen.lost).within(0.0, math.inf),
             of_mean(seen.drained),
-            float(np.isnan(seen.drained).mean()),
             phases,  # type: ignore[arg-type]
         )
 
@@ -96,10 +95,7 @@ class Wave(Result):
             ("longest wait", f"{show(self.longest_wait, 's')}, p95 {show_seconds(self.longest_wait_p95.value)}"),
         ]
         rows += [("lost in a wave", show(self.lost))] if self.lost.value else []
-        if self.undrained < 1:
-            rows.append(("drained after", show(self.drained, "s")))
-        if self.undrained:
-            rows.append(("not drained", f"{self.undrained:.2%} of the waves"))
+        rows += [("drained after", show(self.drained, "s"))]
         return rows
 
 
@@ -126,8 +122,18 @@ def watch(waiting: Steps, begin: float, seconds: float) -> tuple[float, float, N
     since = np.append(begin, t[first:last])
     levels = np.append(N[first - 1] if first else 0, N[first:last])
     top = int(np.argmax(levels))
-    empty = np.flatnonzero(levels[top:] == 0)
-    drained = float(since[top + empty[0]] - begin) if len(empty) else math.nan
+    drained = _first_empty(waiting, int(first) + top) - begin if levels[top] else 0.0
     length = seconds if math.isfinite(seconds) else float(since[-1] - begin)
     at = np.searchsorted(since, begin + length * np.arange(PHASES) / PHASES, side="right") - 1
     return float(levels[top]), drained, levels[at].astype(np.float64)
+
+
+def _first_empty(waiting: Steps, begin: int) -> float:
+    """Return the first instant from the step `begin` on at which nobody waits; nan: there is none."""
+    t, N = waiting
+    while begin < len(N):
+        empty = np.flatnonzero(N[begin : begin + _AHEAD] == 0)
+        if len(empty):
+            return float(t[begin + empty[0]])
+        begin += _AHEAD
+    return math.nan

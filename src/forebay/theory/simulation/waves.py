@@ -85,18 +85,19 @@ def again(
     """
     if math.isfinite(system.population):
         raise UsageError("a finite population has no wave", "simulate it without a time: leave --for out")
-    waves, path, reached = Waves(), None, False
+    waves, path, reached, look = Waves(), None, False, _FEWEST
     while not reached:
         run = Run(system, rules, Seed(seed, len(waves.rows)), works=works, compiled=compiled)
         path = run.until(seconds)
         whole = slice(0, len(path))
         waves.add(path, 0.0, seconds, whole, path.waiting(), Observed(path))
-        effort.tell(waves.tally.came, waves.peak)
-        if replications is not None:
-            reached = len(waves.rows) >= replications
-        elif len(waves.rows) >= _FEWEST and effort.enough(waves.peak):
-            reached = True
-        elif effort.out(waves.tally.came):
+        seen = len(waves.rows)
+        if seen >= look:
+            look = math.ceil(1.25 * seen)
+            effort.tell(waves.tally.came, waves.peak)
+            reached = replications is None and effort.enough(waves.peak)
+        reached = reached or seen == replications
+        if effort.out(waves.tally.came):
             break
     batches = waves.tally.whole()
     length = seconds if math.isfinite(seconds) else float(path.arrived[-1]) if path is not None and len(path) else 0.0

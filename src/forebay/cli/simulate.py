@@ -1,0 +1,155 @@
+"""forebay simulate."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forebay.cli.output import Exit, json_line
+from forebay.cli.systems import RUN_SECONDS, Asked, system_options
+from forebay.errors import UsageError
+from forebay.quantity import duration
+
+if TYPE_CHECKING:
+    from forebay.theory.result import Result
+    from forebay.theory.simulation.effort import Progress
+    from forebay.theory.simulation.simulation import Simulation
+    from forebay.theory.system import System
+
+
+@click.command()
+@click.argument("spec")
+@system_options
+@click.option("--services", "works", metavar="FILE", help="the work of each, in the order of arrival: seconds")
+@click.option("--precision", metavar="SHARE", help="half of the interval, as a share of the value  [1%]")
+@click.option("--of", metavar="NAME", help="of what: W, Wq, L, Lq, loss ...  [the wait, where anybody waits]")
+@click.option("--customers", type=click.IntRange(1), help="so many; with --precision: at most")
+@click.option("--for", "length", metavar="TIME", help="what comes in this time, from the beginning, again and again")
+@click.option("--replications", type=click.IntRange(1), help="how often again  [until the peak is precise]")
+@click.option("--timeout", default="60s", metavar="TIME", show_default=True, help="then it ends, precise or not")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="same seed, same numbers")
+@click.option("--percentiles", default="50,90,95,99", metavar="LIST", show_default=True, help="of wait and sojourn")
+@click.option("--json", "as_json", is_flag=True, help="all of it as a line of JSON")
+def simulate(
+    spec: str,
+    asked: Asked,
+    works: str | None,
+    precision: str | None,
+    of: str | None,
+    customers: int | None,
+    length: str | None,
+    replications: int | None,
+    timeout: str,
+    seed: int,
+    percentiles: str,
+    as_json: bool,
+) -> None:
+    """Simulate SPEC until its numbers are precise, without its warm-up, beside the formula where there is one.
+
+    \b
+    forebay simulate M/M/3/8 --in 6/s --service 400ms
+    forebay simulate M/M/1 --in 9/s --service 100ms --discipline lifo --precision 0.5%
+    forebay simulate M/M/6 --in 'sine(0, 100, 60s)' --service 100ms
+    forebay simulate M/D/4 --in 'line(1, 100)' --service 50ms --for 2m
+
+    Every value has an interval that holds the true one in 95 of 100 cases. Ends with 5 when --precision was not
+    reached. With --for it says what happens to those who come in that time: the peak of the backlog, the longest wait.
+    """
+    from forebay.theory import simulate as run
+
+    shares = _percentiles(percentiles)
+    seconds = None if length is None else duration(length)
+    services = _column(works)
+    system = _system(asked, spec, services, seconds)
+    wanted = _share(precision) if precision else (None if customers or replications else 0.01)
+    with _watching(wanted) as progress:
+        found = run(
+            system,
+            precision=wanted if wanted or customers else 0.01,
+            customers=customers,
+            seconds=seconds,
+            replications=replications,
+            works=services,
+            of=of,
+            seed=seed,
+            timeout=duration(timeout),
+            progress=progress,
+        )
+    told = _beside_formula(found, system, shares) if found.wave is None else found
+    json_line(told.as_dict()) if as_json else click.echo(str(told))
+    if not found.reached and found.stable:
+        click.echo("forebay: the precision was not reached", err=True)
+        click.echo("  give it more --timeout or --customers, or ask for less --precision", err=True)
+        raise click.exceptions.Exit(Exit.NOT_VALID)
+
+
+def _system(asked: Asked, spec: str, works: list[float] | None, seconds: float | None) -> System:
+    if "->" in spec or "→" in spec:
+        raise UsageError("simulate takes one station", "forebay solve takes a tandem")
+    if works and not asked.services:
+        asked = dataclasses.replace(asked, services=(f"{sum(works) / len(works):.12f}s",))
+    return asked.system(spec, seconds or RUN_SECONDS)
+
+
+def _column(file: str | None) -> list[float] | None:
+    from forebay.theory.letters import column
+
+    return None if file is None else column(file)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise UsageError(f"{text!r} is not a precision", "write 1%, or 0.01")
+    return share
+
+
+def _percentiles(text: str) -> list[float]:
+    try:
+        return [float(one.strip().removeprefix("p")) for one in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{text!r} are not percentiles", "write 50,90,99") from None
+
+
+def _beside_formula(found: Simulation, system: System, percentiles: Sequence[float]) -> Result:
+    """Return the simulation, with the formula beside it where there is one."""
+    from forebay.theory import solve
+    from forebay.theory.simulation.comparison import Comparison
+
+    try:
+        solution = solve(system)
+    except UsageError:
+        return found
+    return Comparison(found, solution, tuple(percentiles)) if found.stable and solution.stable else found
+
+
+@contextlib.contextmanager
+def _watching(precision: float | None) -> Iterator[Progress | None]:
+    """Show how the interval shrinks, on a terminal."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    from forebay.theory.simulation.wave import show
+
+    columns = (BarColumn(), TextColumn("{task.fields[customers]:,} customers  {task.fields[estimate]}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0, customers=0, estimate="")
+
+        def tell(customers: int, estimate: Any) -> None:
+            done = 0.0 if not precision or not estimate.relative else min(1.0, (precision / estimate.relative) ** 2)
+            bar.update(task, completed=done, customers=customers, estimate=show(estimate))
+
+        yield tell
