@@ -43,7 +43,8 @@ def kingman(rho: float, ca2: float, cs2: float) -> float:
 def marchal(rho: float, ca2: float, cs2: float) -> float:
     """Return Kingman's bound of GI/G/1, scaled so that M/G/1 is exact: times (1 + cs²)/(1/ρ² + cs²).
 
-    Source: W. G. Marchal, "An Approximate Formula for Waiting Time in Single Server Queues", AIIE Transactions 8 (1976).
+    Source: W. G. Marchal, "An Approximate Formula for Waiting Time in Single Server Queues", AIIE Transactions 8
+    (1976).
     """
     return kingman(rho, ca2, cs2) * (1 + cs2) / (1 / rho**2 + cs2)
 
@@ -83,8 +84,8 @@ def cosmetatos(rho: float, n: int) -> float:
 def kimura(rho: float, n: int, ca2: float, cs2: float) -> float:
     """Return what lies harmonically between the exact M/M/n, M/D/n and D/M/n.
 
-    (ca² + cs²)/((1 − ca²)/W(D/M/n) + (1 − cs²)/W(M/D/n) + 2(ca² + cs² − 1)/W(M/M/n)). Source: T. Kimura, "Approximations
-    for Multi-Server Queues: System Interpolations", Queueing Systems 17 (1994).
+    (ca² + cs²)/((1 − ca²)/W(D/M/n) + (1 − cs²)/W(M/D/n) + 2(ca² + cs² − 1)/W(M/M/n)), useful for ca² <= 1. Source:
+    T. Kimura, "Approximations for Multi-Server Queues: System Interpolations", Queueing Systems 17 (1994).
     """
     if ca2 + cs2 == 0 or mmn(rho, n) < _NOTHING:
         return 0.0

@@ -49,7 +49,7 @@ def sigma(arrivals: Law, capacity: float) -> float:
 
     def surplus(x: float) -> float:
         """Return A*(nμ(1 − x)) − x: above 0 below the root, below 0 from there to 1."""
-        return complex(A(complex(capacity * (1 - x)))).real - x  # type: ignore[arg-type, operator]
+        return complex(A(complex(capacity * (1 - x)))).real - x  # type: ignore[arg-type]
 
     low, gap = 0.0, 0.5
     while surplus(1 - gap) > 0 and gap > 1e-14:  # at 1 the surplus is 0 again: come near to it from below

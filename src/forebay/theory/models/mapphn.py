@@ -42,10 +42,10 @@ FORMULA = "quasi-birth-death process of levels and phases"
 SOURCE = 'M. F. Neuts, "Matrix-Geometric Solutions in Stochastic Models" (1981), chapters 3 and 4'
 PHASES = 256
 """The most phases of a level: about half a second with percentiles."""
-_WORK = 4e9
-"""The most that (n + q) phases³ may be: about a second."""
+_WORK = 5e8
+"""The most that (n + q) phases³ may be: about half a second."""
 _SETTLED, _SAME = 1e-13, 16
-_AGREED, _TIMES = 1e-11, 4
+_AGREED, _TIMES = 1e-9, 4
 _GONE = 1e-12
 """Eigenvalues of R below it belong to waits too short to be told from 0."""
 
@@ -220,7 +220,7 @@ def solve(system: System) -> Solution:
 
 
 def solve_phases(system: System, D0: Array, D1: Array, law: PhaseType, error: str = "") -> Solution:
-    """Return the steady state of a plain system with arrivals and work as given; `error` where these stand for others."""
+    """Return the steady state of a plain system with such arrivals and work; `error`: where these stand for others."""
     if math.isinf(system.q) and not stable(system):
         return overloaded(system, FORMULA, SOURCE, error)
     of, levels = queue(D0, D1, law, int(system.n), system.q)

@@ -124,7 +124,7 @@ def wait_tail(waiting: Waiting, a: float, n: int, x: float) -> float:
 
 def fits(system: System) -> bool:
     """Whether the system is M/D/n with a queue without limit."""
-    work = isinstance(system.service, Deterministic)
+    work = isinstance(system.service, Deterministic) or system.service.c2 == 0
     return plain_poisson(system) and work and math.isinf(system.q) and system.n <= WORKERS
 
 

@@ -24,6 +24,7 @@ _CLOSE = 0.05
 """How far off c² may be."""
 _STAGES = 24
 """The most stages that stand for a law of small c²."""
+_PHASES = 100
 _CELLS = 200
 _WORKERS = 400
 
@@ -31,10 +32,10 @@ _WORKERS = 400
 def stages(system: System) -> tuple[int, int] | None:
     """Return how many stages may stand for arrivals and for work of small c²; None where even two are too many."""
     arrivals = len(system.arrivals.D0) if isinstance(system.arrivals, Markovian) else _wanted(_ca2(system))
-    for work in range(_wanted(system.service.c2), 0, -1):
+    for work in range(_wanted(system.service.c2), 0 if system.service.c2 == 1 else 1, -1):
         for coming in (arrivals, min(arrivals, 8), min(arrivals, 4)):
             enough = isinstance(system.arrivals, Markovian) or coming >= min(arrivals, 4)
-            if enough and mapphn.size(system, coming, work) <= mapphn.PHASES / 2:
+            if enough and mapphn.size(system, coming, work) <= _PHASES:
                 return coming, work
     return None
 
@@ -84,7 +85,7 @@ def _phases_fit(system: System) -> bool:
 
 
 def error_of(rho: float, n: int, ca2: float, cs2: float) -> str:
-    """Return the size of the error of the mean wait to expect, as found on exact cases with c² up to 9 and n up to 20."""
+    """Return the error of the mean wait to expect, as found on exact cases with c² up to 9 and n up to 20."""
     if ca2 == 1:
         size = 2 if rho >= 0.8 else 5 if rho >= 0.5 else 10
     else:
@@ -148,12 +149,9 @@ def exponential_tails(p_wait: float, Wq: float, service: Law) -> tuple[Tail, Tai
         if t <= 0 or not Wq:
             return survival(service, t)
         edges = [survival(service, t * k / _CELLS) for k in range(_CELLS + 1)]
-        cells = (
-            (edges[k] - edges[k + 1]) * wait(t * (1 - (k + 0.5) / _CELLS))
-            for k in range(_CELLS)
-            if edges[k] > edges[k + 1]
-        )
-        return min(1.0, edges[-1] + sum(cells) + (1 - edges[0]) * wait(t))
+        waits = (wait(t * (1 - (k + 0.5) / _CELLS)) for k in range(_CELLS))
+        cells = sum((edges[k] - edges[k + 1]) * longer for k, longer in enumerate(waits))
+        return min(1.0, edges[-1] + cells + (1 - edges[0]) * wait(t))
 
     return wait, two_exponentials(p_wait, rate, 1 / service.mean) if isinstance(service, Exponential) else sojourn
 
