@@ -30,7 +30,7 @@ class Evolution(Result):
         setting: of what.
         formula: how it was computed. exact: whether that is the truth; `error`: what to expect where not.
         settled: whether the periods had become equal; True where there are none.
-        growth: what the backlog grows by, a second, where no period equals the one before; 0: all is well.
+        growth: what the backlog grows by, a second, where no period ever equals the one before (0 at the very edge).
         offered: arrivals in the time. loss: the share that finds no place.
         utilization: the share of their time that workers work.
         hills: the probabilities of the number in the system, in units, at every 256th of the time.
@@ -80,7 +80,7 @@ class Evolution(Result):
     @property
     def stable(self) -> bool:
         """Whether the backlog ends at all."""
-        return self.growth == 0
+        return len(self.hills) > 0
 
     @property
     def times(self) -> Floats:

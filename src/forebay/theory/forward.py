@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_STABLE = 1.25
+_STABLE = 1.35
 """h(λ + δ) of a step."""
 _NOTHING = 1e-13
 """Probability that is left out at each end of the window."""
@@ -102,8 +102,8 @@ def _quickest(cumulative: Callable[[float], float], t: float, H: float) -> float
 
 
 def _window(hill: Hill, born: float, died: float, states: int) -> tuple[int, int]:
-    """Return the states that may be reached: what comes or goes on average and eight deviations more."""
-    up, down = (int(x + 8 * math.sqrt(x)) + 16 for x in (born, died))
+    """Return the states that may be reached from ends that hold nothing: what comes or goes, and three deviations."""
+    up, down = (int(x + 3 * math.sqrt(x)) + 8 for x in (born, died))
     return max(0, hill.low - down), min(states, hill.low + len(hill.p) + up)
 
 

@@ -2,7 +2,7 @@
 
 The forward equations of the chain that stands for the system are solved over the time, or over period after period
 until nothing changes any more. For exponential work that is the truth, for other laws a diffusion. What it is for, and
-what is done where nobody solves them (see `pointwise`): L. Green, P. Kolesar, W. Whitt, "Coping with Time-Varying
+what is done where nobody solves them (see `stand_ins`): L. Green, P. Kolesar, W. Whitt, "Coping with Time-Varying
 Demand When Setting Staffing Requirements for a Service System" (2007).
 """
 

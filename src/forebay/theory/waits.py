@@ -45,6 +45,13 @@ def tails(free: float, found: Floats, unit: int, n: int, service: Law) -> tuple[
     return _general(found, unit, n, service)
 
 
+def survival(service: Law, t: float) -> float:
+    """Return P(the work alone takes longer than t), seconds."""
+    if isinstance(service, Exponential):
+        return math.exp(-t / service.mean)
+    return float(np.mean(_quantiles(service) > t))
+
+
 def poisson(most: int) -> Callable[[float], Floats]:
     """Return x to e^(−x) x^i/i! for i from 0 to `most`."""
     i = np.arange(most + 1, dtype=float)

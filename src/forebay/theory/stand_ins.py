@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from forebay.errors import UsageError
-from forebay.theory.chain import SEGMENTS, Chain, Followed, Setting
+from forebay.theory.chain import SEGMENTS, Chain, Constant, Followed, Setting
 from forebay.theory.evolution import Evolution
 from forebay.theory.forward import Floats
 from forebay.theory.laws import Law
@@ -89,8 +89,10 @@ def _steady(setting: Setting, rates: Floats, name: str) -> Evolution:
         float(hill.p[-1]) * weight * chain.refused(float(rate))
         for hill, weight, rate in zip(hills, weights.tolist(), rates, strict=True)
     )
-    formula = f"{name}, M/{setting.service.letter}/n/q"
-    return Evolution.of(setting, Followed(hills, seen, lost), formula=formula, exact=False, error=_ERROR)
+    followed = Followed(hills, seen, lost)
+    if isinstance(setting.load, Constant):
+        return Evolution.of(setting, followed)
+    return Evolution.of(setting, followed, formula=f"{name} of Mt/G/n/q", exact=False, error=_ERROR)
 
 
 _ERROR = "good while nothing is left from one moment to the next"
