@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from forebay.errors import UsageError
 from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Law, Samples, Uniform
-from forebay.theory.models.steps import poisson
+from forebay.theory.models.mixing import poisson_window
 
 Array = NDArray[np.float64]
 _REST = 1e-17
@@ -56,7 +56,7 @@ def _(law: Deterministic, rate: float, size: int) -> Array:
 @counts.register
 def _(law: Uniform, rate: float, size: int) -> Array:
     width = 2 * rate * law.mean
-    first, weights = poisson(width)
+    first, weights = window(width)
     above = np.append(weights[::-1].cumsum()[::-1][1:], 0.0)
     return _padded(np.append(np.ones(first), above) / width, size)
 
@@ -66,14 +66,20 @@ def _(law: Samples, rate: float, size: int) -> Array:
     times, shares = np.unique(law.seconds, return_counts=True)
     result = np.zeros(size)
     for time, share in zip(times, shares / len(law.seconds), strict=True):
-        first, weights = poisson(rate * float(time))
+        first, weights = window(rate * float(time))
         kept = weights[: max(size - first, 0)]
         result[first : first + len(kept)] += share * kept
     return result
 
 
+def window(mean: float) -> tuple[int, Array]:
+    """Return (k, weights): the Poisson probabilities of k, k + 1, ..., all that are not negligible."""
+    numbers, weights = poisson_window(mean)
+    return int(numbers[0]), weights
+
+
 def _poisson(mean: float, size: int) -> Array:
-    first, weights = poisson(mean)
+    first, weights = window(mean)
     return _padded(np.append(np.zeros(first), weights), size)
 
 

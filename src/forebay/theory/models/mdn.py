@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.theory.laws import Deterministic
+from forebay.theory.models.counting import window
 from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, overloaded, plain_poisson, stable
-from forebay.theory.models.steps import poisson
 from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
@@ -117,7 +117,7 @@ def wait_tail(waiting: Waiting, a: float, n: int, x: float) -> float:
     if x < 0:
         return 1.0
     k = math.floor(x) + 1
-    first, weights = poisson(a * (k - x))
+    first, weights = window(a * (k - x))
     j = first + np.arange(len(weights))
     return min(1.0, float(np.dot(weights, waiting.above(k * n - 1 - j))))
 

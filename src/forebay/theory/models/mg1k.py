@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.theory.laws import Deterministic, General, Law
-from forebay.theory.models.counting import all_counts
+from forebay.theory.models.counting import all_counts, window
 from forebay.theory.models.mg1 import GAMMA
 from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, plain_poisson
-from forebay.theory.models.steps import poisson
 from forebay.theory.models.transforms import Complex, invert, probability, transform
 from forebay.theory.solution import Solution, Tail
 from forebay.theory.survival import survival
@@ -67,7 +66,7 @@ def constant_tails(arrival_rate: float, D: float, p: Array) -> tuple[Tail, Tail]
     accepted, begun, K = 1 - p[-1], _begun(p), len(p) - 1
 
     def rest(j: int, x: float) -> float:
-        first, weights = poisson(arrival_rate * (D - x))
+        first, weights = window(arrival_rate * (D - x))
         more = np.append(np.ones(first + 1), 1 - weights.cumsum())[1:]
         i = np.arange(1, j + 1)
         return float(begun[:j] @ np.where(j - i < len(more), more[np.minimum(j - i, len(more) - 1)], 0.0))
