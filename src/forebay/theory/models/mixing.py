@@ -8,6 +8,7 @@ summed that are possible. Source of the probabilities: C. Loader, "Fast and accu
 probabilities" (2000).
 """
 
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -24,7 +25,10 @@ Survival = Callable[[Vector], Vector]
 
 _WIDTH = 14.0
 """Standard deviations beyond which a Poisson number is not looked for: e^-98."""
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+_FORGOTTEN = 40.0
+"""Mean times of work after which it does not matter what was: e^-40."""
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_TO_LEGENDRE = np.linalg.inv(np.polynomial.legendre.legvander(_NODES, len(_NODES) - 1))
 
 
 def poisson_steps(rate: float, survival: Survival) -> Tail:
@@ -51,26 +55,38 @@ def falling_steps(r: float, theta: float, survivals: Vector) -> Tail:
     return tail
 
 
-def followed_by_exponential(tail: Tail, rate: float, end: float = math.inf) -> Tail:
-    """Return t -> P(X + Y > t), Y exponential: e^(−μt) + μ∫G(v) e^(−μ(t−v)) dv over v from 0 to t, G the tail of X.
+def followed_by_exponential(tail: Tail, rate: float, smooth: float) -> Tail:
+    """Return t -> P(X + Y > t) = e^(−μt) + μ∫G(v) e^(−μ(t−v)) dv over v from 0 to t, Y exponential, G the tail of X.
+
+    G is taken as a polynomial over each `smooth`, and integrated by steps of 1/μ or less; what was found is kept.
 
     Arguments:
-        tail: of X. rate: μ of Y, per second. end: X is below it, in seconds; the tail may jump there.
+        tail: of X, smooth above 0. rate: μ of Y, per second. smooth: seconds within which the tail changes little.
     """
+    steps = math.ceil(smooth * rate)
+    step = smooth / steps
+    shapes: dict[int, Vector] = {}  # of G
+    wholes: dict[int, float] = {}  # the integral over all of step k
+
+    def within(k: int, share: float) -> float:
+        piece, part = divmod(k, steps)
+        if piece not in shapes:
+            at = (piece + (1 + _NODES) / 2) * smooth
+            shapes[piece] = np.asarray(_TO_LEGENDRE @ np.fromiter(map(tail, at.tolist()), np.float64, len(at)))
+        G = np.polynomial.legendre.legval((2 * part + share * (1 + _NODES)) / steps - 1, shapes[piece])
+        width = rate * step * share
+        return width / 2 * float(_WEIGHTS @ (G * np.exp(width * (_NODES - 1) / 2)))
 
     def total(t: float) -> float:
-        low, high = max(0.0, t - 40 / rate), min(t, end)
-        if high <= low:
-            return math.exp(-rate * t)
-        # between two cuts u = e^(−μ(t−v)) runs evenly, and what is integrated is smooth
-        cuts = np.exp(-rate * (t - np.linspace(low, high, 9)))
-        half = np.diff(cuts) / 2
-        middle = cuts[:-1] + half
-        parts = [
-            h * sum(w * tail(max(0.0, t + math.log(m + h * x) / rate)) for x, w in zip(_NODES, _WEIGHTS, strict=True))
-            for m, h in zip(middle, half, strict=True)
-        ]
-        return min(1.0, math.exp(-rate * t) + float(sum(parts)))
+        k = int(t / step)
+        first = max(0, k - math.ceil(_FORGOTTEN / (rate * step)))
+        found = tail(first * step) if first else 1.0
+        for earlier in range(first, k):
+            if earlier not in wholes:
+                wholes[earlier] = within(earlier, 1.0)
+            found = found * math.exp(-rate * step) + wholes[earlier]
+        share = t / step - k
+        return found * math.exp(-rate * step * share) + within(k, share)
 
     return total
 
@@ -94,8 +110,8 @@ def _negative_binomial(r: float, x: float, end: int) -> tuple[Vector, Vector]:
         return np.zeros(1), np.full(1, success)
     mean = r * failure / success
     spread = math.sqrt(mean / success)
-    low, high = mean - _WIDTH * spread - 60, mean + 3 * _WIDTH * spread + 60
-    i = np.arange(max(0.0, math.floor(low)), min(float(end), math.ceil(high)))
+    low, high = mean - _WIDTH * spread - 60, mean + _WIDTH * spread + _WIDTH**2 / success
+    i = np.arange(math.floor(min(max(0.0, low), end)), math.ceil(min(high, end)), dtype=np.float64)
     if not len(i):
         return np.zeros(1), np.zeros(1)
     n, last = r + i, np.full(1, r)
