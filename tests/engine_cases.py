@@ -1,5 +1,4 @@
 """Customers, streams and rules for the tests of the engine of the simulation."""
-# ruff: noqa: N803 - the letters of the formulas
 
 from __future__ import annotations
 
