@@ -27,6 +27,7 @@ COMMANDS = {
     "lag": ("forebay.cli.lag", "how many messages are where, and how old the oldest is"),
     "dead": ("forebay.cli.dead", "dead letters: ls, show, return, drop"),
     "draw": ("forebay.cli.draw", "a queueing system as a picture: timeline, backlog, tail, hockey stick, wave"),
+    "plan": ("forebay.cli.plan", "how many workers and places keep your promises, and what it costs"),
     "doctor": ("forebay.cli.doctor", "what is here, and which settings of a broker lose messages"),
     "settings": ("forebay.cli.settings", "every value, and where it comes from"),
 }

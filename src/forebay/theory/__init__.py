@@ -9,7 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forebay.theory.capacity_plan import Plan
     from forebay.theory.closed import Station, closed_network
+    from forebay.theory.evolution import Evolution
+    from forebay.theory.fluid import Prediction, predict
     from forebay.theory.following import follow
     from forebay.theory.jackson import Node, open_network
     from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Law, Samples, Uniform
@@ -30,16 +33,21 @@ if TYPE_CHECKING:
     from forebay.theory.path import Fate, Path
     from forebay.theory.pictures.drawing import draw
     from forebay.theory.pictures.picture import Picture
+    from forebay.theory.planning import Unkeepable, plan
+    from forebay.theory.promises import Promise, promise
     from forebay.theory.replication import Routing, replicas
     from forebay.theory.scalability import fit_usl, usl
     from forebay.theory.simulation.estimate import Estimate
     from forebay.theory.simulation.simulate import simulate
     from forebay.theory.simulation.simulation import Simulation
     from forebay.theory.simulation.wave import Wave
+    from forebay.theory.sine import Sine
     from forebay.theory.solution import Solution
     from forebay.theory.solving import solve
+    from forebay.theory.stand_ins import modified_offered_load, pointwise
     from forebay.theory.system import Breaking, Class, Load, Markovian, Retrying, System, Trace, Varying
     from forebay.theory.timeline import Timeline
+    from forebay.theory.varying import evolve
 
 _HOMES = {
     "Breaking": "system",
@@ -47,6 +55,7 @@ _HOMES = {
     "Deterministic": "laws",
     "Erlang": "laws",
     "Estimate": "simulation.estimate",
+    "Evolution": "evolution",
     "Exponential": "laws",
     "Fate": "path",
     "General": "laws",
@@ -57,16 +66,21 @@ _HOMES = {
     "Node": "jackson",
     "Path": "path",
     "Picture": "pictures.picture",
+    "Plan": "capacity_plan",
+    "Prediction": "fluid",
+    "Promise": "promises",
     "Retrying": "system",
     "Routing": "replication",
     "Samples": "laws",
     "Simulation": "simulation.simulation",
+    "Sine": "sine",
     "Solution": "solution",
     "Station": "closed",
     "System": "system",
     "Timeline": "timeline",
     "Trace": "system",
     "Uniform": "laws",
+    "Unkeepable": "planning",
     "Varying": "system",
     "Wave": "simulation.wave",
     "batch_states": "models.batch",
@@ -78,15 +92,21 @@ _HOMES = {
     "closed_network": "closed",
     "delay_tail": "models.discipline",
     "draw": "pictures.drawing",
+    "evolve": "varying",
     "extended_erlang_b": "models.retrial",
     "extended_erlang_b_workers": "models.retrial",
     "fit_usl": "scalability",
     "follow": "following",
+    "modified_offered_load": "stand_ins",
     "nonpreemptive_waits": "models.priority",
     "open_network": "jackson",
     "orbit": "models.retrial",
     "passage_tail": "models.passage",
+    "plan": "planning",
+    "pointwise": "stand_ins",
+    "predict": "fluid",
     "preemptive_sojourns": "models.priority",
+    "promise": "promises",
     "read": "notation",
     "read_tandem": "notation",
     "redelivered_load": "models.retrial",
@@ -106,6 +126,7 @@ __all__ = [
     "Deterministic",
     "Erlang",
     "Estimate",
+    "Evolution",
     "Exponential",
     "Fate",
     "General",
@@ -116,16 +137,21 @@ __all__ = [
     "Node",
     "Path",
     "Picture",
+    "Plan",
+    "Prediction",
+    "Promise",
     "Retrying",
     "Routing",
     "Samples",
     "Simulation",
+    "Sine",
     "Solution",
     "Station",
     "System",
     "Timeline",
     "Trace",
     "Uniform",
+    "Unkeepable",
     "Varying",
     "Wave",
     "batch_states",
@@ -137,15 +163,21 @@ __all__ = [
     "closed_network",
     "delay_tail",
     "draw",
+    "evolve",
     "extended_erlang_b",
     "extended_erlang_b_workers",
     "fit_usl",
     "follow",
+    "modified_offered_load",
     "nonpreemptive_waits",
     "open_network",
     "orbit",
     "passage_tail",
+    "plan",
+    "pointwise",
+    "predict",
     "preemptive_sojourns",
+    "promise",
     "read",
     "read_tandem",
     "redelivered_load",

@@ -33,7 +33,6 @@ def plan(
     n: int | None = None,
     q: float | None = None,
     seconds: float | None = None,
-    periodic: bool = False,
     backlog: int = 0,
     cost: float | None = None,
 ) -> Plan:
@@ -45,7 +44,8 @@ def plan(
         promises: as `promise` reads them.
         n: workers, if they are given; q: places, if they are given. Where no loss is promised and no places are given
             there is no limit.
-        seconds: how long the load lasts, or its period where it is `periodic`; None: a constant rate for ever.
+        seconds: how long the load lasts, once; None: a constant rate for ever, or a load with an attribute `period`
+            again and again.
         backlog: how many wait at the beginning.
         cost: of one worker, an hour.
 
@@ -57,7 +57,8 @@ def plan(
     asked = tuple(promise(one) if isinstance(one, str) else one for one in promises)
     if not asked:
         raise UsageError("nothing is promised", "give at least one: 'p99<5s'")
-    demand = Demand(load, law, seconds, periodic, backlog)
+    period: float | None = getattr(load, "period", None) if seconds is None else None
+    demand = Demand(load, law, seconds or period, period is not None, backlog)
     _check_work(law, asked)
     search = Search(demand, asked, q)
     least, most = _bounds(demand, asked, q) if n is None else (n, n)

@@ -47,6 +47,11 @@ class Sine:
         if not 0 < self.T < math.inf:
             raise UsageError(f"a period of {self.T:g} s is not possible", "the period is above 0")
 
+    @property
+    def period(self) -> float:
+        """T, seconds."""
+        return self.T
+
     def rate(self, t: float) -> float:
         """Return S(t), per second."""
         return max(0.0, self.A * math.sin(2 * math.pi * t / self.T + self.phi) + self.B)
@@ -106,6 +111,29 @@ class Sine:
             else:
                 high = theta
         return self._begins(C) + (high - alpha) * self.T / (2 * math.pi)
+
+    def busy(self, service: float, t: float) -> float:
+        """Return m(t), the mean number in work if there is a worker for everyone, long after the beginning.
+
+        m(t) = Bs + A (sin θ − ωs cos θ) s/(1 + (ωs)²) with s the mean of exponential work, θ = ωt + φ: the wave itself,
+        flatter and later. Source: S. G. Eick, W. A. Massey, W. Whitt, "Mt/G/∞ Queues with Sinusoidal Arrival Rates",
+        Management Science 39 (1993).
+
+        Arguments:
+            service: E[S], seconds.
+        """
+        w = 2 * math.pi / self.T
+        theta, late = w * t + self.phi, w * service
+        return self.B * service + self.A * service * (math.sin(theta) - late * math.cos(theta)) / (1 + late * late)
+
+    def busy_amplitude(self, service: float) -> float:
+        """Return by how much m(t) of `busy` rises above its mean: As/√(1 + (ωs)²)."""
+        return self.A * service / math.hypot(1, 2 * math.pi / self.T * service)
+
+    def busy_lag(self, service: float) -> float:
+        """Return by how many seconds m(t) of `busy` is later than the rate: arctan(ωs)/ω."""
+        w = 2 * math.pi / self.T
+        return math.atan(w * service) / w
 
     def _begins(self, C: float) -> float:
         """Return the first t >= 0 at which the rate passes C upwards."""
