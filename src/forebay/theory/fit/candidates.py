@@ -36,6 +36,7 @@ class Candidate:
 
     Arguments:
         name: with its parameters. law: as the theory takes it; None: it has no letter there.
+        parameters: how many it has.
         aic: Akaike's criterion, twice the parameters less twice the log likelihood; the smallest is best.
         ks, ad: distances of Kolmogorov-Smirnov and Anderson-Darling.
         distribution: P(X <= t).
@@ -43,6 +44,7 @@ class Candidate:
 
     name: str
     law: Law | None
+    parameters: int
     aic: float
     ks: Goodness
     ad: Goodness
@@ -66,7 +68,7 @@ def _candidate(
     likelihood = float(np.sum(density(times)))
     aic = 2 * parameters - 2 * likelihood if math.isfinite(likelihood) else math.inf
     ks, ad = kolmogorov_smirnov(times, distribution), anderson_darling(times, distribution)
-    return Candidate(name, law, aic, ks, ad, distribution)
+    return Candidate(name, law, parameters, aic, ks, ad, distribution)
 
 
 def _fitted(times: Seconds) -> Iterator[tuple[str, Law | None, int, Density, Distribution]]:

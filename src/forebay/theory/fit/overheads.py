@@ -48,7 +48,8 @@ def _waits_for_free(path: Path, n: float) -> Seconds:
     before = np.arange(len(arrived))
     left = np.searchsorted(np.sort(ended[~np.isnan(ended)]), arrived, side="right")
     free = before - left < n
-    return started[free] - arrived[free]
+    waits: Seconds = (started - arrived)[free]
+    return waits
 
 
 def _turnaround(path: Path, ready: float) -> float:

@@ -27,7 +27,7 @@ _CONSTANT = 0.0025
 _NEAR = 0.03
 """Distance of Kolmogorov and Smirnov up to which a law is near enough to predict with."""
 _REFUSED = 0.01
-_AS_LIKELY = 10.0
+_AS_LIKELY = 6.0
 """Difference of Akaike's criterion up to which the other law cannot be ruled out."""
 _TESTED = 20_000
 _GROWS = 0.1
@@ -86,10 +86,10 @@ class ServiceFit:
 
     @property
     def best(self) -> Candidate | None:
-        """The likeliest law, if it is near enough: one that the notation has, where it is as likely as another."""
+        """The simplest law of those that are near enough and as likely as any; one of the notation first."""
         near = [one for one in self.candidates if one.ks.p > _REFUSED or one.ks.statistic <= _NEAR]
         near = [one for one in near if one.aic <= self.candidates[0].aic + _AS_LIKELY]
-        return next((one for one in near if one.law is not None), near[0] if near else None)
+        return min(near, key=lambda one: (one.law is None, one.parameters, one.aic), default=None)
 
     @property
     def law(self) -> Law:
