@@ -119,6 +119,7 @@ def dispersion(D0: Array, D1: Array) -> tuple[float, float]:
     IDC = 1 + 2 (π D1 (1π − D0 − D1)^−1 D1 1 − λ²)/λ; 1 is a Poisson process. Source: W. Fischer, K. Meier-Hellstern,
     "The Markov-modulated Poisson process (MMPP) cookbook", Performance Evaluation 18 (1993).
     """
+    D0, D1 = np.asarray(D0, dtype=float), np.asarray(D1, dtype=float)
     pi, one = stationary(D0 + D1), np.ones(len(D0))
     rate = float(pi @ D1 @ one)
     deviation = np.linalg.solve(np.outer(one, pi) - D0 - D1, D1 @ one)

@@ -120,3 +120,26 @@ def steady_levels(L: Sequence[Array], F: Sequence[Array], B: Sequence[Array], R:
     result = Levels(tuple(pi), R)
     total = sum(float(p.sum()) for p in pi[:-1]) + float(result.above.sum())
     return Levels(tuple(np.asarray(p / total) for p in pi), R)
+
+
+def quasi_birth_death(B: Array, L: Array, F: Array, L0: Array) -> Levels:
+    """Return the steady state of a process whose levels are all alike but for level 0, which has L0 within it.
+
+    Arguments:
+        B, L, F, L0: square matrices of rates: down, within, up, and within level 0.
+    """
+    B, L, F, L0 = (np.asarray(matrix, dtype=float) for matrix in (B, L, F, L0))
+    R = rate_matrix(B, L, F)
+    return steady_levels([L0, L + R @ B], [F], [B], R)
+
+
+def map_map_1(D0: Array, D1: Array, S0: Array, S1: Array) -> Levels:
+    """Return the steady state of MAP/MAP/1: work that is a MAP too, whose phase stands still while nobody is there.
+
+    Arguments:
+        D0, D1: rates of the arrivals, without and with one. S0, S1: of the work, without and with an end.
+    """
+    D0, D1, S0, S1 = (np.asarray(matrix, dtype=float) for matrix in (D0, D1, S0, S1))
+    still = np.eye(len(D0)), np.eye(len(S0))
+    B, F, idle = np.kron(still[0], S1), np.kron(D1, still[1]), np.kron(D0, still[1])
+    return quasi_birth_death(B, idle + np.kron(still[0], S0), F, idle)
