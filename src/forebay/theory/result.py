@@ -25,9 +25,7 @@ class Result:
         raise NotImplementedError
 
     def __str__(self) -> str:
-        rows = self.rows()
-        width = max((len(name) for name, _ in rows), default=0)
-        return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in rows)
+        return text(self.rows())
 
     def _repr_html_(self) -> str:
         """Return a table, for notebooks."""
@@ -36,6 +34,12 @@ class Result:
             for name, value in self.rows()
         )
         return f"<table>{cells}</table>"
+
+
+def text(rows: Sequence[Row]) -> str:
+    """Return rows as lines, the values under each other."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in rows)
 
 
 def finite(value: Any) -> Any:

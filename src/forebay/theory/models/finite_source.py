@@ -19,7 +19,7 @@ from forebay.theory.laws import Exponential, Law
 from forebay.theory.models.birth_death import Ends, stationary
 from forebay.theory.models.mixing import Vector, poisson_steps
 from forebay.theory.models.model import Model
-from forebay.theory.models.service_tail import service_tail
+from forebay.theory.models.no_waiting import work_tail
 from forebay.theory.models.steady import asked
 from forebay.theory.solution import Solution
 from forebay.theory.system import System
@@ -85,7 +85,7 @@ def _answer(system: System, p: Vector, found: tuple[Vector, float]) -> Solution:
         p_wait=ends.p_wait,
         loss=loss,
         wait_tail=poisson_steps(n / S, ends.more_wait),
-        sojourn_tail=poisson_steps(n / S, ends.more_stay) if ends.p_wait else service_tail(system.service),
+        sojourn_tail=poisson_steps(n / S, ends.more_stay) if ends.p_wait else work_tail(system.service),
     )
 
 

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import math
 
+from forebay.theory.laws import General, Law
 from forebay.theory.models.erlang import erlang_b
 from forebay.theory.models.markov import places
 from forebay.theory.models.model import Model
-from forebay.theory.models.service_tail import service_tail
 from forebay.theory.models.steady import asked, poisson, steady
-from forebay.theory.solution import Solution
+from forebay.theory.solution import Solution, Tail
+from forebay.theory.survival import survival
 from forebay.theory.system import System
+
+
+def work_tail(law: Law) -> Tail | None:
+    """Return t -> P(S > t), the whole time where nobody waits; None where two moments are all that is known."""
+    return None if isinstance(law, General) else lambda t: survival(law, t)
 
 
 def _loss(system: System) -> Solution:
@@ -30,7 +36,7 @@ def _loss(system: System) -> Solution:
         p0=places(int(system.n), 0, a).p0,
         p_wait=0.0,
         wait_tail=lambda t: 0.0,
-        sojourn_tail=service_tail(system.service),
+        sojourn_tail=work_tail(system.service),
     )
 
 
@@ -44,7 +50,7 @@ def _endless(system: System) -> Solution:
         p0=math.exp(-system.offered_load),
         p_wait=0.0,
         wait_tail=lambda t: 0.0,
-        sojourn_tail=service_tail(system.service),
+        sojourn_tail=work_tail(system.service),
     )
 
 
