@@ -32,8 +32,8 @@ from forebay.theory.system import System, Varying
 
 _ARRIVALS = {"timeline": 16, "number": 100, "cumulative": 100}
 """How many come in a picture whose length is not given."""
-_CUSTOMERS = 400_000
-"""Of a simulation whose tail is drawn."""
+_CUSTOMERS = {"tail": 400_000, "disciplines": 100_000}
+"""Of each simulation whose tail is drawn."""
 _RUNS = (20, 200, 40_000)
 """Simulated runs of a band: at least, at most, and how many customers they are to have in all."""
 _WAVE_SECONDS = 120.0
@@ -156,10 +156,10 @@ def _cumulative(asked: _Asked) -> Picture:
 
 
 def _tail(asked: _Asked) -> Picture:
-    measured = asked.run.waits if asked.run is not None else None
+    measured = asked.path("tail").waits if asked.run is not None else None
     tails = material.Tails([], [])
     if asked.system is not None:
-        tails = material.wait_tails(asked.system, _CUSTOMERS, asked.seed, asked.simulate)
+        tails = material.wait_tails(asked.system, _CUSTOMERS["tail"], asked.seed, asked.simulate)
     title = f"{asked.name}: how long one waits" if asked.name else "how long one waits"
     return draw_tails(
         tails.curves, title, asked.note, simulated=tails.simulated, measured=measured, promise=asked.promise
@@ -167,7 +167,7 @@ def _tail(asked: _Asked) -> Picture:
 
 
 def _disciplines(asked: _Asked) -> Picture:
-    tails = material.discipline_tails(asked.model, _CUSTOMERS, asked.seed)
+    tails = material.discipline_tails(asked.model, _CUSTOMERS["disciplines"], asked.seed)
     title = f"{asked.name}: who is next decides who waits long"
     return draw_tails(
         tails.curves, title, asked.note, simulated=tails.simulated, promise=asked.promise, kind="disciplines"

@@ -88,6 +88,8 @@ def _told(timeline: Timeline) -> Iterator[tuple[str, str]]:
     if gone:
         yield "gave up", f"{gone} of {came}"
     yield "busy", f"{_percent(timeline.utilization())} of the workers' time"
+    if timeline.workers > MOST_WORKERS:
+        yield "not drawn", f"+{timeline.workers - MOST_WORKERS} more workers"
 
 
 def _sojourns(served: Sequence[Visit]) -> str:

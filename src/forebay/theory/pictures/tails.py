@@ -11,7 +11,7 @@ import numpy as np
 from forebay.errors import UsageError
 from forebay.theory.path import Seconds
 from forebay.theory.pictures.axes import Axis
-from forebay.theory.pictures.bands import Band, simulated_tail, tail_of
+from forebay.theory.pictures.bands import Band, simulated_tail
 from forebay.theory.pictures.chart import SERIES, Area, Colour, Dots, Figure, Level, Line, Mark, Panel
 from forebay.theory.pictures.lettering import plain, seconds
 from forebay.theory.pictures.picture import Picture, charted
@@ -102,8 +102,9 @@ def _quantiles(samples: Seconds) -> list[tuple[float, float]]:
     """Return points of the tail of samples at equal distances of the logarithm, as far as there are samples."""
     lowest = max(_LOWEST, 1 / len(samples))
     levels = np.geomspace(1.0, lowest, _MEASURED)[1:]
-    times = np.quantile(samples, 1 - levels, method="inverted_cdf")
-    return [(float(t), float(p)) for t, p in zip(times, tail_of(samples, times), strict=True) if p > 0]
+    times = np.unique(np.quantile(samples, 1 - levels, method="inverted_cdf"))
+    reached = 1 - np.searchsorted(np.sort(samples), times) / len(samples)
+    return [(float(t), float(p)) for t, p in zip(times, reached, strict=True)]
 
 
 def _about(curves: Sequence[Curve], of: str) -> str:

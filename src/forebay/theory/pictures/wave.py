@@ -86,9 +86,9 @@ def _backlog(
 
 def _waits(prediction: Prediction, waits: list[tuple[float, float]]) -> list[Mark]:
     marks: list[Mark] = [Line(waits, "wait W(t)", "purple")]
-    longest = max(waits, key=lambda one: one[1])
-    if longest[1] > 0:
-        marks.append(Note(longest, f"up to {seconds(prediction.longest_wait)}", "purple"))
+    longest = prediction.longest_wait
+    if 0 < longest < math.inf:
+        marks.append(Note((prediction.peak_at, longest), f"up to {seconds(longest)}", "purple"))
     return marks
 
 
