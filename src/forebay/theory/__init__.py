@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from forebay.theory.models.breakdown import breakdown_length, redelivery_completion
     from forebay.theory.models.clock import clock_cycle
     from forebay.theory.models.discipline import delay_tail, second_moment_of_delay
+    from forebay.theory.models.erlang import (
+        erlang_b,
+        erlang_b_load,
+        erlang_b_workers,
+        erlang_c,
+        erlang_c_load,
+        erlang_c_workers,
+        halfin_whitt,
+        halfin_whitt_beta,
+        square_root_staffing,
+        workers_within,
+    )
     from forebay.theory.models.ggn import (
         allen_cunneen,
         bjoerklund_elldin,
@@ -108,11 +120,19 @@ _HOMES = {
     "delay_tail": "models.discipline",
     "dispersion": "models.phases",
     "draw": "pictures.drawing",
+    "erlang_b": "models.erlang",
+    "erlang_b_load": "models.erlang",
+    "erlang_b_workers": "models.erlang",
+    "erlang_c": "models.erlang",
+    "erlang_c_load": "models.erlang",
+    "erlang_c_workers": "models.erlang",
     "evolve": "varying",
     "extended_erlang_b": "models.retrial",
     "extended_erlang_b_workers": "models.retrial",
     "fit_usl": "scalability",
     "follow": "following",
+    "halfin_whitt": "models.erlang",
+    "halfin_whitt_beta": "models.erlang",
     "kimura": "models.ggn",
     "kingman": "models.ggn",
     "kraemer_langenbach_belz": "models.ggn",
@@ -139,7 +159,9 @@ _HOMES = {
     "sigma": "models.gimn",
     "simulate": "simulation.simulate",
     "solve": "solving",
+    "square_root_staffing": "models.erlang",
     "usl": "scalability",
+    "workers_within": "models.erlang",
     "write": "notation",
 }
 
@@ -190,11 +212,19 @@ __all__ = [
     "delay_tail",
     "dispersion",
     "draw",
+    "erlang_b",
+    "erlang_b_load",
+    "erlang_b_workers",
+    "erlang_c",
+    "erlang_c_load",
+    "erlang_c_workers",
     "evolve",
     "extended_erlang_b",
     "extended_erlang_b_workers",
     "fit_usl",
     "follow",
+    "halfin_whitt",
+    "halfin_whitt_beta",
     "kimura",
     "kingman",
     "kraemer_langenbach_belz",
@@ -221,7 +251,9 @@ __all__ = [
     "sigma",
     "simulate",
     "solve",
+    "square_root_staffing",
     "usl",
+    "workers_within",
     "write",
 ]
 

@@ -2,50 +2,58 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from forebay.errors import UsageError
 from forebay.theory import notation
+from forebay.theory.models import (
+    batch,
+    breakdown,
+    clock,
+    discipline,
+    finite_source,
+    gimn,
+    impatient,
+    mapphn,
+    markov,
+    mdn,
+    mg1,
+    mg1k,
+    no_waiting,
+    priority,
+    retrial,
+    two_moments,
+)
 from forebay.theory.models.model import Model
 from forebay.theory.models.tandem import in_a_row
 from forebay.theory.notation import Coming, Time
 from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
-_FAMILIES = (
-    "clock",
-    "priority",
-    "discipline",
-    "retrial",
-    "breakdown",
-    "batch",
-    "no_waiting",
-    "markov",
-    "impatient",
-    "finite_source",
-    "mdn",
-    "gimn",
-    "mapphn",
-    "mg1",
-    "mg1k",
-    "two_moments",
+MODELS: tuple[Model, ...] = tuple(
+    model
+    for family in (
+        clock,
+        priority,
+        discipline,
+        retrial,
+        breakdown,
+        batch,
+        no_waiting,
+        markov,
+        impatient,
+        finite_source,
+        mdn,
+        gimn,
+        mapphn,
+        mg1,
+        mg1k,
+        two_moments,
+    )
+    for model in family.MODELS
 )
-"""The modules of models/, in the order in which they are asked; of two that fit the first is taken."""
-
-
-@cache
-def models() -> tuple[Model, ...]:
-    """Return every model that is known, in the order in which they are asked."""
-    found: list[Model] = []
-    for family in _FAMILIES:
-        try:
-            found += importlib.import_module(f"forebay.theory.models.{family}").MODELS
-        except ModuleNotFoundError:
-            continue
-    return tuple(found)
+"""Every model that is known, in the order in which they are asked; of two that fit the first is taken."""
 
 
 def solve(
@@ -67,10 +75,10 @@ def solve(
         system = notation.read_tandem(system, arrivals, service, **given)
     if not isinstance(system, System):
         return in_a_row(system, solve) if len(system) > 1 else solve(system[0])
-    fitting = [model for model in models() if model.fits(system)]
-    for model in sorted(fitting, key=lambda model: not model.exact):
-        return model.solve(system)
-    raise UsageError(
-        f"no formula is known for {notation.write(system)} with all that is asked of it",
-        "forebay simulate takes every system",
-    )
+    fitting = [model for model in MODELS if model.fits(system)]
+    if not fitting:
+        raise UsageError(
+            f"no formula is known for {notation.write(system)} with all that is asked of it",
+            "forebay simulate takes every system",
+        )
+    return min(fitting, key=lambda model: not model.exact).solve(system)
