@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         square_root_staffing,
         workers_within,
     )
+    from forebay.theory.models.finite_source import crowd
     from forebay.theory.models.ggn import (
         allen_cunneen,
         bjoerklund_elldin,
@@ -116,6 +117,7 @@ _HOMES = {
     "busy_variance": "models.passage",
     "clock_cycle": "models.clock",
     "closed_network": "closed",
+    "crowd": "models.finite_source",
     "cosmetatos": "models.ggn",
     "delay_tail": "models.discipline",
     "dispersion": "models.phases",
@@ -209,6 +211,7 @@ __all__ = [
     "clock_cycle",
     "closed_network",
     "cosmetatos",
+    "crowd",
     "delay_tail",
     "dispersion",
     "draw",
