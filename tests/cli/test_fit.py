@@ -11,8 +11,8 @@ import pytest
 from forebay.lab.programs import Intake
 from forebay.load.cannon import fire
 from forebay.load.firing import Firing
-from forebay.load.notation import parse as profile
 from forebay.load.orders import orders as ammunition
+from forebay.load.profiles.notation import parse as profile
 
 
 @pytest.fixture

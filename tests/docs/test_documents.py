@@ -15,7 +15,7 @@ from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 from forebay.cli import program
 from forebay.lab.demo import predicted
-from forebay.load.notation import parse as parse_profile
+from forebay.load.profiles.notation import parse as parse_profile
 from forebay.quantity import show_seconds
 from forebay.queue.opening import queue_url
 from forebay.services import SERVICES

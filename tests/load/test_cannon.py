@@ -12,7 +12,7 @@ import uvloop
 from forebay.errors import UsageError
 from forebay.load import cannon as cannons
 from forebay.load.firing import Firing
-from forebay.load.profile import Const, Sine
+from forebay.load.profiles.shapes import Const, Sine
 from forebay.load.run import Run
 from forebay.load.shot import Kind, Outcome, Shot
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forebay.load.profile import Const, Line, Poisson, Profile, Sine, Step
+from forebay.load.profiles.profile import Profile
+from forebay.load.profiles.shapes import Const, Line, Sine, Step
+from forebay.load.profiles.stages import Poisson
 
 rates = st.integers(0, 100).map(float)
 spans = st.floats(0.5, 20)

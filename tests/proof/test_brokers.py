@@ -9,7 +9,7 @@ import time
 from forebay.durability import Durability
 from forebay.lab.proof import Deployment, prove
 from forebay.load.ledger import read
-from forebay.load.profile import Const
+from forebay.load.profiles.shapes import Const
 from forebay.queue.opening import open_driver
 
 STEADY = Const(60)

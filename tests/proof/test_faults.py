@@ -15,7 +15,7 @@ import pytest
 
 from forebay.lab.programs import Intake, Workers
 from forebay.lab.proof import Deployment, prove
-from forebay.load.profile import Const
+from forebay.load.profiles.shapes import Const
 from forebay.queue.opening import open_driver
 from forebay.stores.opening import open_store
 from forebay.workers import story

@@ -15,7 +15,7 @@ from forebay.lab.proof import Deployment, prove
 from forebay.lab.servers import Kafka, Redis
 from forebay.lab.witness import Witness, still_there
 from forebay.load.ledger import read
-from forebay.load.profile import Const
+from forebay.load.profiles.shapes import Const
 from forebay.message import Message, new_id
 from forebay.queue.driver import Settlement
 from forebay.queue.opening import open_driver, open_topic

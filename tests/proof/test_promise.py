@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from forebay.lab.proof import Deployment, prove
-from forebay.load.profile import Const, Sine
+from forebay.load.profiles.shapes import Const, Sine
 
 WAVE = Sine(0, 150, 6)
 STEADY = Const(100)

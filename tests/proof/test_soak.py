@@ -9,7 +9,7 @@ import time
 import pytest
 
 from forebay.lab.proof import Deployment, prove
-from forebay.load.profile import Const
+from forebay.load.profiles.shapes import Const
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(7200)]
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from forebay.errors import UsageError
-from forebay.load.profile import Line, Poisson, Profile, Sine
+from forebay.load.profiles.profile import Profile
+from forebay.load.profiles.shapes import Line, Sine
+from forebay.load.profiles.stages import Poisson
 from forebay.theory.fit.arrivals import ArrivalFit, Kind, arrivals_of
 from forebay.theory.fit.bursts import Bursts, bursts_of, dispersions
 from forebay.theory.fit.trend import Flat, Slope, Wave

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from forebay.errors import UsageError
-from forebay.load.profile import Poisson, Sine
+from forebay.load.profiles.shapes import Sine
+from forebay.load.profiles.stages import Poisson
 from forebay.theory.fit import Fit, fit, read_log
 from forebay.theory.fit.overheads import overheads_of
 from forebay.theory.laws import Erlang, Exponential, Hyperexponential, Law

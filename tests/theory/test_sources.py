@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.load.profile import Line, Sine, Step
+from forebay.load.profiles.shapes import Line, Sine, Step
 from forebay.theory import (
     Class,
     Deterministic,

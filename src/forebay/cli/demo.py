@@ -16,7 +16,7 @@ from forebay.cli.settings import flags
 from forebay.errors import UsageError
 from forebay.lab.demo import Demo
 from forebay.lab.verdict import Verdict
-from forebay.load.notation import parse as parse_profile
+from forebay.load.profiles.notation import parse as parse_profile
 from forebay.quantity import duration, show_seconds
 from forebay.settings import Settings
 from forebay.telemetry.live import LiveView

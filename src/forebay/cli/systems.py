@@ -175,8 +175,9 @@ def arrivals(text: str, seconds: float = RUN_SECONDS) -> Coming:
 
 
 def _load(text: str, seconds: float) -> Coming:
-    from forebay.load.notation import parse
-    from forebay.load.profile import Const, Poisson
+    from forebay.load.profiles.notation import parse
+    from forebay.load.profiles.shapes import Const
+    from forebay.load.profiles.stages import Poisson
     from forebay.theory.laws import Exponential
     from forebay.theory.system import Varying
 

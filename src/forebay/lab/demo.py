@@ -10,7 +10,7 @@ from forebay.lab.verdict import Measured, Verdict
 from forebay.load.cannon import Cannon
 from forebay.load.firing import Firing
 from forebay.load.orders import orders as ammunition
-from forebay.load.profile import Profile
+from forebay.load.profiles.profile import Profile
 from forebay.load.run import Run
 from forebay.running import Running
 from forebay.services.orders import orders

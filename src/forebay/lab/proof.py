@@ -19,7 +19,7 @@ from forebay.load.cannon import fire
 from forebay.load.firing import Firing
 from forebay.load.ledger import Judgement, Ledger, Tally, judge, read
 from forebay.load.orders import orders
-from forebay.load.profile import Profile
+from forebay.load.profiles.profile import Profile
 from forebay.load.run import Run
 from forebay.load.shot import Ammo
 from forebay.queue.driver import Counts, Driver

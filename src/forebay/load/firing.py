@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
 
 from forebay.errors import UsageError
 from forebay.load.closed_loop import ClosedLoop
 from forebay.load.engine import Engine, OnOutcome
 from forebay.load.magazine import Magazine
 from forebay.load.open_loop import OpenLoop
-from forebay.load.profile import Profile
+from forebay.load.profiles.profile import Profile
 from forebay.load.run import Run
 from forebay.load.shot import Ammo
 from forebay.load.target import Target
@@ -78,5 +77,5 @@ class Firing:
         listeners = {"on_outcome": on_outcome, "on_look": on_look}
         if self.profile is None:
             return ClosedLoop(target, magazine, run, **options, **listeners)
-        plan = islice(self.profile.shots(self.seconds), part, None, parts)
+        plan = self.profile.plan(self.seconds, part, parts)
         return OpenLoop(target, magazine, run, plan=plan, **options, **listeners)

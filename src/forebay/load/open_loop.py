@@ -10,6 +10,7 @@ from typing import Any
 from forebay.load.connection import Connection
 from forebay.load.engine import NEVER, Engine, Fired
 from forebay.load.figures import NANOSECONDS
+from forebay.load.profiles.profile import Rush
 from forebay.load.shot import Kind, UsedUp
 
 _BURST = 64
@@ -22,13 +23,16 @@ class OpenLoop(Engine):
     """Fires at the instants of a plan, whatever the answers do.
 
     Arguments:
-        plan: instants, seconds since the beginning, rising.
+        plan: instants, seconds since the beginning, rising; and rushes, in which a shot is due whenever a connection is
+            free.
     """
 
-    def __init__(self, *args: Any, plan: Iterator[float], **options: Any) -> None:
+    def __init__(self, *args: Any, plan: Iterator[float | Rush], **options: Any) -> None:
         super().__init__(*args, **options)
         self._plan = plan
         self._next: int | None = None
+        self._rush: Rush | None = None
+        """In nanoseconds, as all instants here."""
         self._ended = False
         self._waiting: deque[Fired] = deque()
         self._idle: list[Connection] = []
@@ -40,23 +44,44 @@ class OpenLoop(Engine):
             due = self._due_at()
             if due > now:
                 break
+            if self._rush is not None:
+                return self._hurry(now, self._rush)
             self._next = None
             self._take(due)
         if self._waiting:
             self._open_more()
         return self._due_at()
 
+    def _hurry(self, now: int, rush: Rush) -> int:
+        """Fire over every connection that is free or may still be opened; return when the rush is over."""
+        if now >= rush.end:
+            self._rush = None
+            return now
+        openable = self._limit - len(self._connections) + len(self._opening)
+        while (self._idle or len(self._waiting) < openable) and not self._ended:
+            self._take(now)
+        self._open_more()
+        return NEVER if self._ended else int(rush.end)
+
     def _due_at(self) -> int:
-        """Return the instant of the next shot; after the last, the end of the run, then never."""
+        """Return the instant of what is next, a shot or a rush; after the last never."""
         if self._ended:
             return NEVER
+        if self._rush is not None:
+            return int(self._rush.begin)
         if self._next is None:
-            instant = next(self._plan, None)
-            if instant is None:
+            item = next(self._plan, None)
+            if item is None:
                 self._ended = True
                 return NEVER
-            self._next = self._run.zero + round(instant * NANOSECONDS)
+            if isinstance(item, Rush):
+                self._rush = Rush(self._instant(item.begin), self._instant(item.end))
+                return int(self._rush.begin)
+            self._next = self._instant(item)
         return self._next
+
+    def _instant(self, seconds: float) -> int:
+        return self._run.zero + round(seconds * NANOSECONDS)
 
     def _take(self, due: int) -> None:
         try:
