@@ -62,7 +62,7 @@ def _solve_single(system: System) -> Solution:
     C = resumed(system.service, f, D)
     formula = "M/G/1 with breakdowns, work is resumed"
     if lam * C.mean >= 1:
-        return growing(system, formula, AVI_ITZHAK, lam - 1 / C.mean, utilization=system.service.mean / C.mean)
+        return growing(system, formula, AVI_ITZHAK, lam - 1 / C.mean, utilization=1 - _away(breaking))
     rho, broken = lam * C.mean, f * D.mean / (1 + f * D.mean) if breaking.idle_too else 0.0
     found = broken * D.moment(2) / (2 * D.mean)
     Wq = lam * C.second / (2 * (1 - rho)) + found
@@ -106,7 +106,7 @@ def _solve_levels(system: System) -> Solution:
     C = resumed(system.service, 1 / breaking.up.mean, breaking.down)
     formula = "M/M/n/q with breakdowns, work is resumed, by levels"
     if math.isinf(system.q) and lam * C.mean >= n:
-        return growing(system, formula, WHITE, lam - n / C.mean, utilization=system.service.mean / C.mean)
+        return growing(system, formula, WHITE, lam - n / C.mean, utilization=1 - _away(breaking))
     mu, f, r = (1 / law.mean for law in (system.service, breaking.up, breaking.down))
     chain = Broken(lam, mu, n, system.q, f, r, breaking.idle_too)
     levels = chain.solve()
@@ -210,18 +210,21 @@ def _solve_anew(system: System) -> Solution:
     a = lam * C.mean
     exact: dict[str, Any] = {"exact": False, "error": ESTIMATED, "notes": _notes(breaking, C)}
     if a >= n:
-        busy = system.service.mean / C.mean if lease is None else work / C.mean
-        return growing(system, formula, AVI_ITZHAK, max(0.0, lam - n / C.mean), utilization=busy, **exact)
+        return growing(system, formula, AVI_ITZHAK, lam - n / C.mean, utilization=1 - _away(breaking), **exact)
     waits = erlang_c(n, a)
     Wq = waits * C.mean / (n - a) * (1 + C.c2) / 2
     W = Wq + (C.mean if lease is None else work + (C.starts - 1) * (lease + Wq))
     return steady(system, formula, AVI_ITZHAK, Wq=Wq, W=W, p_wait=waits, **exact)
 
 
+def _away(breaking: Breaking) -> float:
+    """Return the share of its time that a worker at work is broken."""
+    return breaking.down.mean / (breaking.up.mean + breaking.down.mean)
+
+
 def _notes(breaking: Breaking, C: Completion) -> tuple[str, ...]:
-    away = breaking.down.mean / (breaking.up.mean + breaking.down.mean)
     began = (f"each is begun {C.starts:.4g} times on average",) if C.starts > 1 else ()
-    return (f"a worker at work is broken {away:.2%} of the time", *began)
+    return (f"a worker at work is broken {_away(breaking):.2%} of the time", *began)
 
 
 def _breaking(system: System) -> Breaking:
@@ -231,7 +234,7 @@ def _breaking(system: System) -> Breaking:
 
 def _breaks(system: System) -> bool:
     plain = asked(system) == {"breaking"} and poisson(system) and math.isfinite(system.n)
-    return plain and isinstance(_breaking(system).up, Exponential)
+    return plain and isinstance(_breaking(system).up, Exponential) and _breaking(system).redelivery != math.inf
 
 
 def _resumes(system: System) -> bool:

@@ -158,7 +158,7 @@ def solve_priorities(system: System) -> Solution:
         "arrival_rate": lam,
         "offered_load": math.fsum(part.offered_load for part in parts),
         "parts": named,
-        "notes": ("class 1 is the most urgent",),
+        "notes": _notes(system, parts),
     }
     formula, source = parts[0].formula, parts[0].source
     growth = math.fsum(part.growth for part in parts)
@@ -177,6 +177,15 @@ def solve_priorities(system: System) -> Solution:
         "p_wait": p_wait,
     }
     return steady(system, formula, source, Wq=Wq, **told, **more, **tails)
+
+
+def _notes(system: System, parts: Sequence[Solution]) -> tuple[str, ...]:
+    notes = ["class 1 is the most urgent"]
+    if system.preemptive:
+        notes.append("the wait is all the time without work, interruptions too")
+    if any(part.stable and part.sojourn_tail is None for part in parts):
+        notes.append("no percentiles are known here: forebay simulate")
+    return tuple(notes)
 
 
 def _mixed(parts: Sequence[Solution], of: str) -> Tail | None:

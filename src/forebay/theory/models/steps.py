@@ -10,9 +10,8 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from forebay.theory.models.mixing import Vector, poisson_window
 
 _NOTHING = 1e-15
 
@@ -45,13 +44,9 @@ class Steps:
 
 
 def poisson(x: float) -> tuple[int, Vector]:
-    """Return (k, weights): the Poisson probabilities of mean x from k on, as far as they are above 1e-17 or so."""
-    mode, width = math.floor(x), math.ceil(9 * math.sqrt(x)) + 20
-    first = max(0, mode - width)
-    up = np.cumsum(np.log(x / np.arange(mode + 1, mode + width + 1))) if x > 0 else np.full(width, -np.inf)
-    down = np.cumsum(np.log(np.arange(mode, first, -1) / x)) if x > 0 else np.zeros(0)
-    weights = np.exp(np.concatenate([down[::-1], [0.0], up]))
-    return first, weights / weights.sum()
+    """Return (k, weights): the Poisson probabilities of mean x from k on, as far as there is anything."""
+    k, weights = poisson_window(x if x > 1e-300 else 0.0)
+    return int(k[0]), weights
 
 
 def chain(
