@@ -28,11 +28,14 @@ from forebay.queue.registry import DRIVERS, driver_module
 from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
 from forebay.stores.postgres_server import OPTIONS as POSTGRES_OPTIONS
+from forebay.telemetry.journal import COLUMNS as JOURNAL
 from forebay.telemetry.metrics import Metrics
+from forebay.theory.fit import columns
 
 FOLDER = Path(__file__).parent / "reference"
 OBSERVED = FOLDER / "conformance.json"
 SCHEMES = [scheme for scheme in DRIVERS if scheme not in {"rediss", "amqps"}]
+LOG_NAMES = (columns.INSTANTS, columns.TIMES, columns.WORDS)
 NOTE = "<!-- made by docs/generate.py: change the code, then run it -->\n"
 
 
@@ -47,6 +50,7 @@ def pages() -> dict[str, str]:
         "events.md": _events,
         "metrics.md": _metrics,
         "errors.md": _errors,
+        "log.md": _log,
     }
     return {name: NOTE + "\n" + "\n".join(page()).rstrip() + "\n" for name, page in made.items()}
 
@@ -198,6 +202,72 @@ def _errors() -> Iterator[str]:
             yield "\n".join(f"- `{name}`: {about}" for name, about in arguments.items()) + "\n"
     yield "## Exit codes\n"
     yield from _table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in EXIT_CODES.items()])
+
+
+def _log() -> Iterator[str]:
+    yield "# The log of a run\n"
+    yield (
+        "What `--journal` writes, and what `forebay fit` reads: a row for each message, or for each attempt on\n"
+        "it. CSV whose first line names the columns, or a JSON object a line. The order of rows and of columns\n"
+        "does not matter, other columns are not looked at, and the logs of several processes may stand one after\n"
+        "the other.\n"
+    )
+    row = "orders,01a1fde739f7,1795261151.735296,1795261151.740225,1795261151.749310,1,3,done"
+    yield f"```text\n{','.join(JOURNAL)}\n{row}\n```\n"
+    yield "## Columns\n"
+    rows = [(f"`{name}`", _COLUMNS[name], _names(others)) for part in LOG_NAMES for name, others in part.items()]
+    yield from _table(("name", "what it says", "other names"), rows)
+    yield (
+        "An instant is seconds since the epoch, seconds from a zero of your own, or ISO 8601, which is UTC unless\n"
+        "it says otherwise. A time is seconds; with `_ms` or `_us` behind the name, that. A cell may be empty. An\n"
+        "instant that is missing follows from the times: `accepted` and `wait` give `started`. What is wrong is an\n"
+        "error with its line.\n"
+    )
+    yield "## Outcomes\n"
+    rows = [(_names(words), _FATES[fate.name]) for fate, words in columns.FATES.items()]
+    yield from _table(("outcome", "what became of the message"), [*rows, (_names(columns.AGAIN), _FATES["AGAIN"])])
+    yield "A status of HTTP is taken too: 429 and 503 found no place, every other was worked off.\n"
+    yield "## What can be fitted\n"
+    yield from _table(("the log tells", "what comes out"), _FITTED)
+    yield "## What a service writes\n"
+    yield (
+        "A row as an attempt ends, one for each refusal for want of a place, and at the stop one for each message\n"
+        "that has not ended. A process without workers writes its arrivals, with the outcome `accepted`; of several\n"
+        "processes take the journals of those that work off, where each message stands once. A file that is there\n"
+        "is continued. When the disk is full the journal ends with a line in the log, and the service goes on.\n"
+    )
+
+
+_COLUMNS = {
+    "accepted": "when the message came",
+    "started": "when its work began",
+    "ended": "when its work ended",
+    "wait": "from `accepted` to `started`",
+    "work": "from `started` to `ended`",
+    "latency": "from `accepted` to `ended`",
+    "topic": "the queue; of several, one is fitted",
+    "id": "of the message; attempts of one belong together",
+    "attempt": "1, 2, ...",
+    "worker": "who did it: a number, or any name",
+    "outcome": "see below; without it what has an end was worked off",
+}
+_FATES = {
+    "SERVED": "it was worked off, perhaps in vain",
+    "LOST": "it found no place",
+    "ABANDONED": "it left before its work began",
+    "UNFINISHED": "it has not ended",
+    "AGAIN": "this attempt was not its last",
+}
+_FITTED = [
+    ("`accepted`", "arrivals: rate, wave, clock or chance or bursts"),
+    ("`work`, or `started` and `ended`", "the law of the work"),
+    ("`latency`", "its percentiles"),
+    ("`accepted`, `started`, `ended`", "all of it: the laws, the model, its forecast beside what was measured"),
+]
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 # Their parts

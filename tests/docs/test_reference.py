@@ -34,6 +34,7 @@ GENERATED = [
     "events.md",
     "metrics.md",
     "errors.md",
+    "log.md",
 ]
 
 

@@ -99,6 +99,18 @@ def test_columns_may_come_later_in_json_lines() -> None:
     assert log.path.worker.tolist() == [-1, 0]
 
 
+def test_of_several_topics_one_is_meant() -> None:
+    text = "topic,accepted\norders,1\nmails,2\norders,3\n"
+    log = read_log(io.StringIO(text), topic="orders")
+    assert log.path is not None
+    assert log.path.arrived.tolist() == [1.0, 3.0]
+    with pytest.raises(UsageError, match="several topics") as refused:
+        log_of(text)
+    assert refused.value.hint == "name one: orders, mails"
+    with pytest.raises(UsageError, match="no topic 'letters'"):
+        read_log(io.StringIO(text), topic="letters")
+
+
 def test_pieces_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forebay.theory.fit.reading._CHUNK", 2)
     rows = [f"{k},{k + 1},{k + 2},{(k * 7) % 3},done" for k in range(7)]

@@ -15,6 +15,7 @@ from forebay.quantity import duration, rate
 @click.argument("log", required=False)
 @click.option("--workers", type=click.IntRange(1), help="n, where the log does not name them")
 @click.option("--places", type=click.IntRange(0), help="q  [where some were lost: the most that waited]")
+@click.option("--topic", metavar="NAME", help="which one, where the log is of several")
 @click.option("--closed", type=click.IntRange(1), metavar="N", help="a closed loop of N connections made the load")
 @click.option("--think", default="0", metavar="TIME", help="how long each of them pauses  [0]")
 @click.option("--rate", "answers", metavar="RATE", help="without LOG: answers a second, as wrk says them: 4.95/s")
@@ -24,6 +25,7 @@ def fit(
     log: str | None,
     workers: int | None,
     places: int | None,
+    topic: str | None,
     closed: int | None,
     think: str,
     answers: str | None,
@@ -55,7 +57,9 @@ def fit(
         holds = loop.holds
     else:
         source = sys.stdin if log == "-" else log
-        found = theory.fit(source, workers=workers or 0, places=places, closed=closed or 0, think=duration(think))
+        found = theory.fit(
+            source, workers=workers or 0, places=places, topic=topic, closed=closed or 0, think=duration(think)
+        )
         json_line(found.as_dict()) if as_json else click.echo(str(found))
         holds = found.holds
     if not holds:

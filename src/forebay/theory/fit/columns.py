@@ -26,7 +26,8 @@ TIMES = {
 """Columns of times: seconds; with _ms or _us behind the name, that unit. What instant is missing follows from them."""
 
 WORDS = {
-    "id": ("message_id", "key"),
+    "topic": ("queue",),
+    "id": ("message_id",),
     "attempt": ("attempts",),
     "worker": ("server", "lane"),
     "outcome": ("fate", "status", "result"),

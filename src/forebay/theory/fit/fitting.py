@@ -118,6 +118,7 @@ def fit(
     *,
     workers: float = 0,
     places: float | None = None,
+    topic: str | None = None,
     closed: float = 0,
     think: float = 0.0,
 ) -> Fit:
@@ -126,13 +127,14 @@ def fit(
     Arguments:
         log: a file, text open for reading, or a log that was read.
         workers: n, where it is known; 0: as the log shows. places: q; None: as the log shows.
+        topic: which queue is meant, where the log is of several.
         closed: connections of a closed loop that made the load; 0: it was open.
         think: seconds that each of them pauses.
 
     Raises:
         UsageError: it cannot be read, or tells nothing that can be fitted.
     """
-    read = log if isinstance(log, Log) else read_log(log, workers)
+    read = log if isinstance(log, Log) else read_log(log, workers, topic)
     missing: list[str] = []
     arrivals = _arrivals(read, missing)
     service = _service(read, missing)

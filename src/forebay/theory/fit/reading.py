@@ -49,8 +49,12 @@ def read(source: str | File | TextIO, workers: float = 0) -> Path:
     return log.path
 
 
-def read_log(source: str | File | TextIO, workers: float = 0) -> Log:
+def read_log(source: str | File | TextIO, workers: float = 0, topic: str | None = None) -> Log:
     """Return all that a log tells, of which `read` returns the path.
+
+    Arguments:
+        source, workers: as of `read`.
+        topic: which queue is meant, where the log is of several.
 
     Raises:
         UsageError: it is not a log, or a row is wrong; the line is named.
@@ -58,15 +62,15 @@ def read_log(source: str | File | TextIO, workers: float = 0) -> Log:
     try:
         if isinstance(source, str | File):
             with open(source, encoding="utf-8-sig", newline="") as lines:
-                return _read(lines, str(source), workers)
-        return _read(source, "the log", workers)
+                return _read(lines, str(source), workers, topic)
+        return _read(source, "the log", workers, topic)
     except OSError as error:
         raise UsageError(f"{source} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{source} is not text: {error.reason}", _HINT) from error
 
 
-def _read(lines: Iterator[str], name: str, workers: float) -> Log:
+def _read(lines: Iterator[str], name: str, workers: float, topic: str | None) -> Log:
     first = next((line for line in lines if line.strip()), "")
     if not first:
         raise UsageError(f"{name} is empty", _HINT)
@@ -80,7 +84,7 @@ def _read(lines: Iterator[str], name: str, workers: float) -> Log:
     finally:
         if collects:
             gc.enable()
-    return assembled(gathering.table(), workers)
+    return assembled(gathering.table(topic), workers)
 
 
 class _Gathering:
@@ -91,7 +95,7 @@ class _Gathering:
         self._lines: list[Seconds] = []
         self._parts: dict[str, list[Seconds]] = {}
         self._seen = 0
-        self._workers: dict[str, int] = {}
+        self._words: dict[str, dict[str, int]] = {"topic": {}, "worker": {}}
 
     def add(self, line: int, cells: Cells) -> None:
         """Take over some rows, of which the first stands in this line."""
@@ -107,16 +111,30 @@ class _Gathering:
         self._lines.append(np.arange(line, line + count, dtype=float))
         self._seen += count
 
-    def table(self) -> Table:
-        """Return all that was gathered."""
+    def table(self, topic: str | None) -> Table:
+        """Return all that was gathered of one topic."""
         if not self._seen:
             raise UsageError(f"{self._name} has names and no rows", _HINT)
         found = {column: np.concatenate(parts) for column, parts in self._parts.items()}
-        labels = list(self._workers)
+        labels = list(self._words["worker"])
         if labels and all(label.isdigit() for label in labels):
             known = ~np.isnan(found["worker"])
             found["worker"][known] = np.array(labels, dtype=float)[found["worker"][known].astype(int)]
-        return Table(self._name, np.concatenate(self._lines), found)
+        lines, meant = np.concatenate(self._lines), self._meant(topic)
+        if meant is None:
+            return Table(self._name, lines, found)
+        rows = found["topic"] == meant
+        return Table(self._name, lines[rows], {column: cells[rows] for column, cells in found.items()})
+
+    def _meant(self, topic: str | None) -> int | None:
+        """Return the number of the topic that is meant; None: there is but one."""
+        topics = self._words["topic"]
+        if topic is None and len(topics) < 2:
+            return None
+        if topic not in topics:
+            what = f"it has no topic {topic!r}" if topic else "it is of several topics"
+            raise UsageError(f"{self._name}: {what}", f"name one: {', '.join(topics) or 'it names none'}")
+        return topics[topic]
 
     def _wanted(self, names: Iterator[str] | Cells) -> dict[str, tuple[str, float]]:
         """Return for each column that is there its name in the log, and its unit in seconds."""
@@ -136,8 +154,8 @@ class _Gathering:
         return wanted
 
     def _reader(self, column: str) -> Callable[[Sequence[Any]], Seconds]:
-        if column == "worker":
-            return partial(columns.numbered, known=self._workers)
+        if column in self._words:
+            return partial(columns.numbered, known=self._words[column])
         if column in columns.INSTANTS:
             return columns.instants
         special = {"id": columns.marks, "outcome": columns.fates, "attempt": columns.whole}
