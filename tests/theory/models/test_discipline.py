@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - the letters of the formulas
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,4 @@
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from forebay.theory.laws import General, Law
+from forebay.theory.models.mixing import Vector
 from forebay.theory.models.model import Model
 from forebay.theory.models.passage import tail_of
 from forebay.theory.models.steady import asked, growing, markovian, poisson, steady
-from forebay.theory.models.steps import Steps, Vector, erlangs
+from forebay.theory.models.steps import Steps, erlangs
 from forebay.theory.models.transforms import Complex, transform
 from forebay.theory.solution import Solution
 from forebay.theory.system import System

@@ -19,10 +19,11 @@ import numpy as np
 from forebay.disciplines import Discipline
 from forebay.theory.laws import General
 from forebay.theory.models.erlang import erlang_b
+from forebay.theory.models.mixing import Vector
 from forebay.theory.models.model import Model
 from forebay.theory.models.passage import busy_transform, passage_tail, passage_transform, tail_of
 from forebay.theory.models.steady import asked, growing, markovian, poisson, steady
-from forebay.theory.models.steps import Steps, Vector, chain
+from forebay.theory.models.steps import Steps, chain
 from forebay.theory.models.transforms import Complex, Transform, transform
 from forebay.theory.solution import Solution
 from forebay.theory.system import System
