@@ -12,7 +12,7 @@ from forebay.theory.simulation.block import Block, Overgrown, Priorities, Second
 from forebay.theory.simulation.compiled.columns import plain
 from forebay.theory.simulation.compiled.hall import STREAMS, grown, hall, switches
 from forebay.theory.simulation.compiled.happenings import arrive, happen, sit, think
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import inlined, kernel
 from forebay.theory.simulation.compiled.line import ORDERS
 from forebay.theory.simulation.compiled.staff import wind_up
 from forebay.theory.simulation.rules import Rules
@@ -31,9 +31,6 @@ class Events:
         self._hall = hall(int(rules.workers), 64, 0)
         self._hall.switches[:] = switches(rules, ORDERS[rules.discipline], limit)
         self._state["clients"] = int(rules.population) if math.isfinite(rules.population) else 0
-        for worker in range(int(rules.workers) if rules.breaking else 0):
-            self._fill()
-            wind_up(self._hall, worker, 0.0)
 
     @property
     def _state(self) -> Any:
@@ -96,19 +93,22 @@ def _run(hall: Any, drain: bool) -> int:
             return FULL
         if state.endless or state.inside > hall.switches[0].limit:
             return OVERGROWN
-        if state.fed == customers:
+        if hall.switches[0].breaking and state.wound_up < len(hall.workers):
+            wind_up(hall, state.wound_up, 0.0)
+            state.wound_up += 1
+        elif closed and state.clients and state.fed < customers:
+            state.clients -= 1
+            think(hall, 0.0)
+        elif closed or state.fed == customers or _something_first(hall):
             if state.planned == 0:  # those who are left never end
                 break
             happen(hall)
-        elif closed:
-            if state.clients:
-                state.clients -= 1
-                think(hall, 0.0)
-            else:
-                happen(hall)
-        elif state.planned and hall.dates[hall.agenda[0]].first <= hall.T[state.fed]:
-            happen(hall)
         else:
-            t = hall.T[state.fed]
-            arrive(hall, sit(hall, t), t)
+            arrive(hall, sit(hall, hall.T[state.fed]))
     return FED
+
+
+@inlined
+def _something_first(hall: Any) -> bool:
+    """Return whether something is planned before the next comes, or when it does."""
+    return bool(hall.state[0].planned and hall.dates[hall.agenda[0]].first <= hall.T[hall.state[0].fed])

@@ -29,12 +29,13 @@ SWITCHES = np.dtype(
 """Rules, as numbers. keeps: whether a worker that breaks down keeps the work in hand."""
 STATE = np.dtype(
     [
-        *((name, np.int64) for name in ("fed", "planned", "waiting", "seats", "idle", "clients")),
+        *((name, np.int64) for name in ("fed", "planned", "waiting", "seats", "idle", "clients", "wound_up")),
         *((name, np.int64) for name in ("came", "turns", "thought", "inside", "thinking", "rows", "dry", "endless")),
     ]
 )
 """fed: of the customers given, how many came or began to think. planned, waiting: lengths of agenda and line. seats:
-how many are taken. idle: workers. clients: who will begin to think. dry: whether a stream has run out.
+how many are taken. idle: workers. clients: who will begin to think.
+wound_up: workers whose first breakdown is planned. dry: whether a stream has run out.
 endless: whether one began, or came, more often than the limit."""
 ROW = np.dtype(
     [

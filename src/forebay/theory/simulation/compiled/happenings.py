@@ -7,7 +7,7 @@ from typing import Any
 
 from forebay.theory.path import Fate
 from forebay.theory.simulation.compiled.hall import CHOICES, DELAYS, FAILURES, RETURNS, REWORKS
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import inlined, part
 from forebay.theory.simulation.compiled.line import RANDOM, enter, leave, take
 from forebay.theory.simulation.compiled.staff import (
     BROKEN,
@@ -34,7 +34,7 @@ from forebay.theory.simulation.compiled.staff import (
 SERVED, LOST, ABANDONED = int(Fate.SERVED), int(Fate.LOST), int(Fate.ABANDONED)
 
 
-@kernel
+@inlined
 def happen(hall: Any) -> None:
     """Let the first event of the agenda happen."""
     subject = hall.agenda[0]
@@ -61,10 +61,10 @@ def happen(hall: Any) -> None:
         _come(hall, seat, t)
     else:
         hall.state[0].thinking -= 1
-        arrive(hall, seat, t)
+        arrive(hall, seat)
 
 
-@kernel
+@inlined
 def sit(hall: Any, arrived: float) -> int:
     """Return the seat of the next customer that was given; it has been seen to that one is free."""
     state = hall.state[0]
@@ -79,7 +79,7 @@ def sit(hall: Any, arrived: float) -> int:
     return seat
 
 
-@kernel
+@part
 def think(hall: Any, t: float) -> None:
     """Let the next customer of a closed system begin to think."""
     state = hall.state[0]
@@ -90,17 +90,17 @@ def think(hall: Any, t: float) -> None:
     state.thought += 1
 
 
-@kernel
-def arrive(hall: Any, seat: int, t: float) -> None:
+@inlined
+def arrive(hall: Any, seat: int) -> None:
     """Let a customer come for the first time."""
     state = hall.state[0]
     hall.seats[seat].number = state.came
     state.came += 1
     state.inside += 1
-    _come(hall, seat, t)
+    _come(hall, seat, hall.seats[seat].arrived)
 
 
-@kernel
+@part
 def _come(hall: Any, seat: int, t: float) -> None:
     state = hall.state[0]
     if state.idle == 0 and state.waiting >= hall.switches[0].q:
@@ -113,13 +113,13 @@ def _come(hall: Any, seat: int, t: float) -> None:
         plan(hall, t + c.patience, IMPATIENT, c.number, 2 * len(hall.workers) + seat)
 
 
-@kernel
+@inlined
 def _give_turn(hall: Any, seat: int) -> None:
     hall.seats[seat].turn = hall.state[0].turns
     hall.state[0].turns += 1
 
 
-@kernel
+@part
 def _refuse(hall: Any, seat: int, t: float) -> None:
     share = hall.switches[0].retry_share
     c = hall.seats[seat]
@@ -130,13 +130,13 @@ def _refuse(hall: Any, seat: int, t: float) -> None:
         _leave(hall, seat, t, LOST)
 
 
-@kernel
+@inlined
 def _wait(hall: Any, seat: int) -> None:
     state, c = hall.state[0], hall.seats[seat]
     state.waiting = enter(hall.line, hall.ranks, state.waiting, seat, hall.switches[0].order, c.priority, c.turn)
 
 
-@kernel
+@part
 def _seat(hall: Any, seat: int, t: float) -> None:
     worker = free_for(hall, seat)
     if worker == NOBODY:
@@ -148,7 +148,7 @@ def _seat(hall: Any, seat: int, t: float) -> None:
     _begin(hall, seat, worker, t)
 
 
-@kernel
+@part
 def _begin(hall: Any, seat: int, worker: int, t: float) -> None:
     cancel(hall, 2 * len(hall.workers) + seat)
     c = hall.seats[seat]
@@ -159,13 +159,13 @@ def _begin(hall: Any, seat: int, worker: int, t: float) -> None:
     begin_work(hall, worker, seat, t)
 
 
-@kernel
+@inlined
 def _note_endless(hall: Any, attempts: int) -> None:
     if attempts > hall.switches[0].limit:
         hall.state[0].endless = 1
 
 
-@kernel
+@part
 def _done(hall: Any, worker: int, t: float) -> None:
     seat = release(hall, worker, t)
     failing = hall.switches[0].failing
@@ -182,7 +182,7 @@ def _done(hall: Any, worker: int, t: float) -> None:
     _take_next(hall, worker, t)
 
 
-@kernel
+@part
 def _take_next(hall: Any, worker: int, t: float) -> None:
     state, order = hall.state[0], hall.switches[0].order
     if state.waiting == 0:
@@ -194,7 +194,7 @@ def _take_next(hall: Any, worker: int, t: float) -> None:
     _begin(hall, seat, worker, t)
 
 
-@kernel
+@part
 def _broken(hall: Any, worker: int, t: float) -> None:
     seat = break_down(hall, worker, t)
     if seat == NOBODY or hall.switches[0].keeps:
@@ -206,7 +206,7 @@ def _broken(hall: Any, worker: int, t: float) -> None:
         plan(hall, when, REDELIVERED, hall.seats[seat].number, 2 * len(hall.workers) + seat)
 
 
-@kernel
+@part
 def _leave(hall: Any, seat: int, t: float, fate: int) -> None:
     state, c = hall.state[0], hall.seats[seat]
     row = hall.out[state.rows]

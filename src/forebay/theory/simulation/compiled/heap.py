@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import part
 
 KEY = np.dtype([("first", np.float64), ("second", np.int64), ("place", np.int64)])
 NOWHERE = -1
@@ -23,14 +23,14 @@ def keys(subjects: int) -> Any:
     return made
 
 
-@kernel
+@part
 def push(heap: Any, keys: Any, length: int, subject: int) -> int:
     """Put in a subject whose key has been set, and return the new length."""
     _rise(heap, keys, length, subject)
     return length + 1
 
 
-@kernel
+@part
 def remove(heap: Any, keys: Any, length: int, subject: int) -> int:
     """Take out a subject that is in the heap, and return the new length."""
     place = keys[subject].place
@@ -45,13 +45,13 @@ def remove(heap: Any, keys: Any, length: int, subject: int) -> int:
     return length
 
 
-@kernel
+@part
 def _before(keys: Any, a: int, b: int) -> bool:
     x, y = keys[a], keys[b]
     return bool(x.first < y.first or (x.first == y.first and x.second < y.second))
 
 
-@kernel
+@part
 def _rise(heap: Any, keys: Any, place: int, subject: int) -> None:
     while place > 0:
         above = (place - 1) >> 1
@@ -64,7 +64,7 @@ def _rise(heap: Any, keys: Any, place: int, subject: int) -> None:
     keys[subject].place = place
 
 
-@kernel
+@part
 def _sink(heap: Any, keys: Any, length: int, place: int, subject: int) -> None:
     while True:
         below = 2 * place + 1

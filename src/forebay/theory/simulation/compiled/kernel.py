@@ -17,6 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # No kernel makes or keeps an array, so none has to count the references to its arguments: that is most of the time of
 # small functions with many arrays. (numba's own option, not of its public interface.)
 _NO_REFERENCES: dict[str, Any] = {"_nrt": False}
+_NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def kernel(function: Function) -> Function:
@@ -24,9 +25,23 @@ def kernel(function: Function) -> Function:
 
     No reordering of floating point (fastmath) and no fused multiply-add: the bits are those of the specification.
     """
-    options: dict[str, Any] = {"cache": True, **_NO_REFERENCES}
+    return _compiled(function, {})
+
+
+def part(function: Function) -> Function:
+    """Return the function compiled for kernels to call, and not for Python: that saves most of the time to compile."""
+    return _compiled(function, _NO_WRAPPERS)
+
+
+def inlined(function: Function) -> Function:
+    """Return a part that is copied to where it is called: for what is short and passes many arrays on."""
+    return _compiled(function, {"forceinline": True, **_NO_WRAPPERS})
+
+
+def _compiled(function: Function, options: dict[str, Any]) -> Function:
+    options = {**options, **_NO_REFERENCES}
     try:
-        compiled: Function = numba.njit(**options)(function)
+        compiled: Function = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no place to keep it
-        compiled = numba.njit(**_NO_REFERENCES)(function)
+        compiled = numba.njit(**options)(function)
     return compiled

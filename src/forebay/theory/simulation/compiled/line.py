@@ -6,7 +6,7 @@ from typing import Any
 
 from forebay.disciplines import Discipline
 from forebay.theory.simulation.compiled.heap import NOWHERE, push, remove
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import part
 
 FIFO, LIFO, RANDOM, PRIORITY = range(4)
 ORDERS = {
@@ -17,7 +17,7 @@ ORDERS = {
 }
 
 
-@kernel
+@part
 def enter(line: Any, keys: Any, waiting: int, seat: int, order: int, priority: int, turn: int) -> int:
     """Let a seat wait at the place of its turn, and return how many wait."""
     if order == RANDOM:
@@ -29,7 +29,7 @@ def enter(line: Any, keys: Any, waiting: int, seat: int, order: int, priority: i
     return push(line, keys, waiting, seat)
 
 
-@kernel
+@part
 def leave(line: Any, keys: Any, waiting: int, seat: int, order: int) -> int:
     """Let a seat wait no longer, and return how many wait."""
     if order != RANDOM:
@@ -43,7 +43,7 @@ def leave(line: Any, keys: Any, waiting: int, seat: int, order: int) -> int:
     return waiting - 1
 
 
-@kernel
+@part
 def take(line: Any, keys: Any, waiting: int, order: int, choice: float) -> int:
     """Remove and return the seat that is next; somebody waits."""
     seat: int = line[int(choice * waiting) if order == RANDOM else 0]

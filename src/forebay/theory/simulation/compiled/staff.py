@@ -8,7 +8,7 @@ import numpy as np
 
 from forebay.theory.simulation.compiled.hall import DOWNS, UPS
 from forebay.theory.simulation.compiled.heap import NOWHERE, push, remove
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import inlined, part
 
 NOBODY = -1
 NEVER = np.inf
@@ -16,7 +16,7 @@ DONE, REPAIRED, REDELIVERED, IMPATIENT, BROKEN, RETURNED, THOUGHT = range(7)
 _KIND = 1 << 48  # the kind of an event is above the number of its subject, in one integer that orders both
 
 
-@kernel
+@inlined
 def draw(hall: Any, stream: int) -> float:
     """Return the next number of a stream; it has been seen to that there is one."""
     place = hall.used[stream]
@@ -27,7 +27,7 @@ def draw(hall: Any, stream: int) -> float:
     return number
 
 
-@kernel
+@inlined
 def plan(hall: Any, when: float, event: int, number: int, subject: int) -> None:
     """Let an event happen at that instant, which is never where it is inf."""
     if when < NEVER:
@@ -36,7 +36,7 @@ def plan(hall: Any, when: float, event: int, number: int, subject: int) -> None:
         hall.state[0].planned = push(hall.agenda, hall.dates, hall.state[0].planned, subject)
 
 
-@kernel
+@inlined
 def cancel(hall: Any, subject: int) -> float:
     """Let it not happen, and return when it would have: inf when it was not planned."""
     if hall.dates[subject].place == NOWHERE:
@@ -46,13 +46,13 @@ def cancel(hall: Any, subject: int) -> float:
     return when
 
 
-@kernel
+@inlined
 def event_of(hall: Any, subject: int) -> int:
     """Return what happens to a subject of the agenda."""
     return int(hall.dates[subject].second // _KIND)
 
 
-@kernel
+@part
 def free_for(hall: Any, seat: int) -> int:
     """Return an idle worker, or the one at the least urgent work if that is less urgent and may be interrupted."""
     if hall.state[0].idle:
@@ -67,7 +67,7 @@ def free_for(hall: Any, seat: int) -> int:
     return chosen
 
 
-@kernel
+@part
 def _lowest_idle(hall: Any) -> int:
     worker = 0
     while not hall.idle[worker]:
@@ -75,7 +75,7 @@ def _lowest_idle(hall: Any) -> int:
     return worker
 
 
-@kernel
+@part
 def interrupt(hall: Any, worker: int, t: float) -> int:
     """Take the work away from a worker, and return whose it is; nobody's when it is idle."""
     seat: int = hall.workers[worker].seat
@@ -88,7 +88,7 @@ def interrupt(hall: Any, worker: int, t: float) -> int:
     return seat
 
 
-@kernel
+@part
 def begin_work(hall: Any, worker: int, seat: int, t: float) -> None:
     """Let a worker begin, or resume."""
     hall.workers[worker].seat = seat
@@ -97,7 +97,7 @@ def begin_work(hall: Any, worker: int, seat: int, t: float) -> None:
         plan(hall, t + hall.workers[worker].up_left, BROKEN, worker, len(hall.workers) + worker)
 
 
-@kernel
+@inlined
 def release(hall: Any, worker: int, t: float) -> int:
     """Take note that work is done, and return whose it was."""
     seat: int = hall.workers[worker].seat
@@ -106,20 +106,20 @@ def release(hall: Any, worker: int, t: float) -> int:
     return seat
 
 
-@kernel
+@inlined
 def rest(hall: Any, worker: int) -> None:
     """Let a worker be idle."""
     hall.idle[worker] = True
     hall.state[0].idle += 1
 
 
-@kernel
+@inlined
 def _rest_no_more(hall: Any, worker: int) -> None:
     hall.idle[worker] = False
     hall.state[0].idle -= 1
 
 
-@kernel
+@part
 def break_down(hall: Any, worker: int, t: float) -> int:
     """Let a worker break down, and return the customer that it held; it keeps the one that it will resume."""
     hall.workers[worker].broken = 1
@@ -135,7 +135,7 @@ def break_down(hall: Any, worker: int, t: float) -> int:
     return seat
 
 
-@kernel
+@part
 def repair(hall: Any, worker: int, t: float) -> bool:
     """Let a worker be back, and return whether it is free: else it resumes."""
     hall.workers[worker].broken = 0
@@ -146,7 +146,7 @@ def repair(hall: Any, worker: int, t: float) -> bool:
     return seat == NOBODY
 
 
-@kernel
+@part
 def wind_up(hall: Any, worker: int, t: float) -> None:
     """Draw how long a worker will not break down."""
     up = draw(hall, UPS)
@@ -156,7 +156,7 @@ def wind_up(hall: Any, worker: int, t: float) -> None:
         hall.workers[worker].up_left = up
 
 
-@kernel
+@inlined
 def _stop_clock(hall: Any, worker: int, t: float) -> None:
     if not hall.switches[0].idle_too:
         hall.workers[worker].up_left = cancel(hall, len(hall.workers) + worker) - t

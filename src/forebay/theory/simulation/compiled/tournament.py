@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import part
 
 Tree = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ def tournament(n: int) -> Tree:
     return tree
 
 
-@kernel
+@part
 def lowest_free(tree: Tree, t: float) -> int:
     """Return the leaf of the lowest-numbered worker that is free at t; there is one."""
     size = len(tree) >> 1
@@ -36,7 +36,7 @@ def lowest_free(tree: Tree, t: float) -> int:
     return node
 
 
-@kernel
+@part
 def occupy(tree: Tree, leaf: int, until: float) -> None:
     """Let a worker be free from `until` on."""
     tree[leaf] = until

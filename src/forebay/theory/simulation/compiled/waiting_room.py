@@ -12,7 +12,7 @@ from forebay.theory.path import Fate
 from forebay.theory.simulation.block import Block, Overgrown, Priorities, Seconds, Streams
 from forebay.theory.simulation.compiled.columns import Columns, plain
 from forebay.theory.simulation.compiled.heap import keys
-from forebay.theory.simulation.compiled.kernel import kernel
+from forebay.theory.simulation.compiled.kernel import kernel, part
 from forebay.theory.simulation.compiled.line import ORDERS, enter, take
 from forebay.theory.simulation.compiled.numbers import Numbers
 from forebay.theory.simulation.compiled.tournament import lowest_free, occupy, tournament
@@ -141,7 +141,7 @@ def _serve(
         _move_up(choices, tree, room, state, out, order, own_work)
 
 
-@kernel
+@part
 def _wait(room: Any, state: Any, t: float, work: float, priority: int, order: int) -> None:
     seat = room.spare[len(room.seats) - 1 - state.waiting]
     held = room.seats[seat]
@@ -151,7 +151,7 @@ def _wait(room: Any, state: Any, t: float, work: float, priority: int, order: in
     state.waiting = enter(room.line, room.keys, state.waiting, seat, order, priority, state.customers)
 
 
-@kernel
+@part
 def _move_up(choices: Seconds, tree: Seconds, room: Any, state: Any, out: Any, order: int, own_work: bool) -> None:
     choice = 0.0
     if len(choices):
@@ -166,7 +166,7 @@ def _move_up(choices: Seconds, tree: Seconds, room: Any, state: Any, out: Any, o
     _begin(out, state, tree, tree[1], work, held.number, held.arrived, held.priority)
 
 
-@kernel
+@part
 def _begin(
     out: Any, state: Any, tree: Seconds, t: float, work: float, number: int, arrived: float, priority: int
 ) -> None:
@@ -175,7 +175,7 @@ def _begin(
     _end(out, state, number, arrived, t, t + work, leaf - (len(tree) >> 1), SERVED, priority)
 
 
-@kernel
+@part
 def _end(
     out: Any,
     state: Any,
