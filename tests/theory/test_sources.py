@@ -1,5 +1,6 @@
 """Who comes when, with what work: laws, loads by inversion, bursts, traces; and seeds that mean the same for ever."""
 
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -79,7 +80,9 @@ def test_draws_do_not_depend_on_the_portions_they_are_taken_in(sizes, law):
     assert np.array_equal(whole, np.concatenate(pieces))
 
 
-@given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=6), batch=st.integers(1, 4), backlog=st.integers(0, 50))
+@given(
+    sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=6), batch=st.integers(1, 4), backlog=st.integers(0, 50)
+)
 @settings(deadline=None, max_examples=25)
 def test_arrivals_do_not_depend_on_the_portions_they_are_taken_in(sizes, batch, backlog):
     system = System(Varying(SINE), WORK, batch=batch, backlog=backlog)
@@ -155,9 +158,11 @@ def test_nobody_comes_while_the_rate_is_0():
     assert ((T % 10 <= 1 + 1e-6) | (T % 10 > 10 - 1e-6)).all()
 
 
-def test_a_load_that_ends_says_so():
-    with pytest.raises(UsageError, match="brings no more"):
-        Inverse(Line(10, 0, 5.0))(np.array([1.0, 26.0]))
+def test_a_load_that_ends_brings_nobody_more():
+    assert Inverse(Line(10, 0, 5.0))(np.array([24.9, 26.0]))[1] == np.inf
+    T = Feed(System(Varying(Line(10, 0, 5.0), poisson=False), WORK), Seed(1)).until().T
+    assert (len(T), T[0]) == (26, 0.0)
+    assert T[-1] == pytest.approx(5.0)
 
 
 class Negative:

@@ -1,5 +1,6 @@
 """Intervals that hold what they promise: Student's t, MSER-5, batches, histograms, the stop rule."""
 
+# ruff: noqa: N806 - the letters of the formulas
 from __future__ import annotations
 
 import math
@@ -63,7 +64,7 @@ def test_what_never_changes_has_no_warm_up():
 
 
 def test_the_cut_is_the_one_that_its_definition_gives():
-    Y = np.exp(-np.arange(200) / 20) + 0.1 * numbers(200)  # noqa: N806 - the letter of the formula
+    Y = np.exp(-np.arange(200) / 20) + 0.1 * numbers(200)
     spread = [((Y[d:] - Y[d:].mean()) ** 2).sum() / (200 - d) ** 2 for d in range(195)]
     assert cut(Y) == int(np.argmin(spread))
 
@@ -192,13 +193,13 @@ def test_the_interval_of_a_run_that_stops_when_precise_holds_the_true_wait():
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_of_400_intervals_93_to_97_in_100_hold_the_true_wait():
-    assert 0.93 <= covered(range(400), precision=None, customers=4_000_000) <= 0.97
+    assert 0.93 <= covered(range(400), precision=None, customers=1_000_000) <= 0.97
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_of_400_intervals_of_runs_that_stop_when_precise_93_in_100_hold_the_true_wait():
-    assert 0.93 <= covered(range(400), precision=0.02) <= 0.97
+    assert 0.93 <= covered(range(400), precision=0.05) <= 0.97
 
 
 @pytest.mark.parametrize(

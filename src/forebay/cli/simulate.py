@@ -17,6 +17,7 @@ from forebay.errors import UsageError
 from forebay.quantity import duration
 
 if TYPE_CHECKING:
+    from forebay.theory.laws import Samples
     from forebay.theory.result import Result
     from forebay.theory.simulation.effort import Progress
     from forebay.theory.simulation.simulation import Simulation
@@ -62,10 +63,11 @@ def simulate(
     reached. With --for it says what happens to those who come in that time: the peak of the backlog, the longest wait.
     """
     from forebay.theory import simulate as run
+    from forebay.theory.letters import samples
 
     shares = _percentiles(percentiles)
     seconds = None if length is None else duration(length)
-    services = _column(works)
+    services = None if works is None else samples(works)
     system = _system(asked, spec, services, seconds)
     wanted = _share(precision) if precision else (None if customers or replications else 0.01)
     with _watching(wanted) as progress:
@@ -75,7 +77,7 @@ def simulate(
             customers=customers,
             seconds=seconds,
             replications=replications,
-            works=services,
+            works=services.seconds if services else None,
             of=of,
             seed=seed,
             timeout=duration(timeout),
@@ -89,18 +91,13 @@ def simulate(
         raise click.exceptions.Exit(Exit.NOT_VALID)
 
 
-def _system(asked: Asked, spec: str, works: list[float] | None, seconds: float | None) -> System:
+def _system(asked: Asked, spec: str, works: Samples | None, seconds: float | None) -> System:
     if "->" in spec or "→" in spec:
         raise UsageError("simulate takes one station", "forebay solve takes a tandem")
-    if works and not asked.services:
-        asked = dataclasses.replace(asked, services=(f"{sum(works) / len(works):.12f}s",))
-    return asked.system(spec, seconds or RUN_SECONDS)
-
-
-def _column(file: str | None) -> list[float] | None:
-    from forebay.theory.letters import column
-
-    return None if file is None else column(file)
+    if works is not None:
+        asked = dataclasses.replace(asked, services=("1s",))
+    system = asked.system(spec, seconds or RUN_SECONDS)
+    return system if works is None else dataclasses.replace(system, service=works)
 
 
 def _share(text: str) -> float:

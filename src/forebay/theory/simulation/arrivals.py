@@ -73,14 +73,14 @@ def _renewal(law: Law, seed: Seed) -> Instants:
 
 
 def _varying(coming: Varying, seed: Seed) -> Instants:
-    """Put unit-rate arrivals, random or by a clock, through the inverse of Λ."""
+    """Put unit-rate arrivals, random or by a clock, through the inverse of Λ; a load that ends ends them."""
     inverse = Inverse.of(coming.load)
     unit = _renewal(Exponential(1.0), seed) if coming.poisson else _clock(1.0)
 
     def fill(out: Seconds) -> int:
         unit(out)
         out[:] = inverse(out)
-        return len(out)
+        return int(np.searchsorted(out, np.inf))
 
     return fill
 

@@ -19,7 +19,6 @@ from forebay.theory.simulation.block import Streams
 from forebay.theory.simulation.draws import QUANTUM, Draws, Purpose, Seed
 from forebay.theory.system import System
 
-
 _PORTION = 1024
 """Customers drawn first, where nobody knows how many come before an instant; then twice as many, and so on."""
 

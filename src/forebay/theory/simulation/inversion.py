@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Hashable
 
 import numpy as np
 
@@ -30,7 +31,7 @@ _SETTLED = 1e-6
 """After a Newton step of this share of a cell the error is its square."""
 _STEPS = 60
 _LONGEST = 1e12
-"""Seconds after which a load that brings nobody more is given up."""
+"""Seconds after which nobody comes any more."""
 
 Node = tuple[float, float, float]
 """(t, Λ(t), S(t))."""
@@ -57,28 +58,20 @@ class Inverse:
     @classmethod
     def of(cls, load: Load) -> Inverse:
         """Return the inverse of a load, the same for the same load: its table is made once."""
-        try:
-            return _kept(load)
-        except TypeError:  # it has no hash
-            return cls(load)
+        return _kept(load) if isinstance(load, Hashable) else cls(load)
 
     def __call__(self, x: Seconds) -> Seconds:
-        """Return the smallest t with Λ(t) >= x, seconds.
+        """Return the smallest t with Λ(t) >= x, seconds; inf where the load never brings so many.
 
         Arguments:
             x: numbers of customers, 0 or above, rising; shape (k,).
-
-        Raises:
-            UsageError: the load never brings so many.
         """
         if self.period:
             turns, rest = np.divmod(x, self._top)
             return np.asarray(turns * self.period + self._within(rest))
-        while len(x) and x[-1] > self._top:
-            if self._t[-1] > _LONGEST:
-                raise UsageError("this load ends: it brings no more customers", "simulate it for a time: --for 2m")
+        while len(x) and x[-1] > self._top and self._t[-1] < _LONGEST:
             self._extend(2 * float(self._t[-1]))
-        return self._within(x)
+        return np.where(x > self._top, np.inf, self._within(x))
 
     def _extend(self, end: float) -> None:
         """Let the table go on to this instant."""

@@ -26,6 +26,9 @@ _AUDITED = 2_000
 _HEAD = 200_000
 """Customers from the beginning of a run, for the growth of what has no steady state, and for the path of what has."""
 
+_HEAD_WITH_RETRIES = 2_000
+"""The same where everybody in a growing crowd comes again and again: the work is the square of it."""
+
 
 def simulate(
     system: System | str,
@@ -137,7 +140,8 @@ def _growing(system: System, rules: Rules, seed: int, compiled: bool | None) -> 
 
 
 def _head(system: System, rules: Rules, seed: int, compiled: bool | None) -> Path:
-    return Run(system, rules, Seed(seed), compiled=compiled).first(_HEAD)
+    size = _HEAD_WITH_RETRIES if system.retrying else _HEAD
+    return Run(system, rules, Seed(seed), compiled=compiled).first(size)
 
 
 def _simulation(told: dict[str, Any], found: dict[str, Any], fixed: bool) -> Simulation:

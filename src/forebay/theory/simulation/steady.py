@@ -17,7 +17,8 @@ from forebay.theory.system import System
 
 _FIRST_LOOK = 2 * QUANTUM
 _CROWD = 0.05
-"""More of all customers than this still inside at the end: the system does not keep up."""
+"""More of all customers than this still inside: the system may not keep up."""
+_AS_LARGE = 0.9
 
 
 class Growing(Exception):
@@ -35,6 +36,7 @@ class Steady:
         self._system, self._rules, self._run, self._effort, self._of = system, rules, run, effort, of
         self._tally = Tally(losses=rules.q == 0)
         self._classes = [Tally() for _ in system.classes]
+        self._share_inside = 0.0
 
     def fields(self) -> dict[str, Any]:
         """Run, and return the fields of the Simulation.
@@ -51,8 +53,6 @@ class Steady:
                 look = self._effort.next_look(came, estimate)
             if not fresh:
                 break
-        if self._run.inside > max(_CROWD * came, QUANTUM):
-            raise Growing
         return self._told(reached)
 
     def _step(self, size: int) -> int:
@@ -69,7 +69,15 @@ class Steady:
         batches = self._tally.batches()
         estimate = NOTHING if batches is None else self._decisive(batches)[1]
         self._effort.tell(came, estimate)
+        self._crowded(came)
         return batches is not None and batches.independent and self._effort.enough(estimate), estimate
+
+    def _crowded(self, came: int) -> None:
+        """Raise Growing when a good part of all who came is still inside, and no smaller one than at the last look."""
+        share = self._run.inside / came
+        if share > _CROWD and self._run.inside > QUANTUM and share >= _AS_LARGE * self._share_inside > 0:
+            raise Growing
+        self._share_inside = share
 
     def _decisive(self, batches: Batches) -> tuple[str, Estimate]:
         name = self._of or decisive(batches, self._rules)

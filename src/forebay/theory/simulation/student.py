@@ -50,7 +50,7 @@ def _nearly_normal(z: float, nu: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return sum(term / nu**k for k, term in enumerate(terms))
+    return math.fsum(term * float(nu) ** -k for k, term in enumerate(terms))
 
 
 def _inside(theta: float, nu: int) -> float:
