@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from forebay.errors import UsageError
-from forebay.load.profile import Line as Ramp
-from forebay.load.profile import Sine
+from forebay.load.profiles.shapes import Line as Ramp
+from forebay.load.profiles.shapes import Sine
 from forebay.theory import Fate, Markovian, Path, draw, read, solve
 from forebay.theory.models.erlang import erlang_b, erlang_b_workers
 from forebay.theory.pictures.bands import simulated_tail

@@ -42,8 +42,15 @@ def test_it_says_what_it_shows_and_how_large_it_is():
     assert root.attrib["viewBox"] == "0 0 320 200"
     assert root.attrib["role"] == "img"
     told = {child.attrib["id"]: child.text for child in root if "id" in child.attrib}
-    assert told == {"title": "title", "about": "about"}
-    assert root.attrib["aria-labelledby"].split() == ["title", "about"]
+    assert list(told.values()) == ["title", "about"]
+    assert root.attrib["aria-labelledby"].split() == list(told)
+
+
+def test_two_pictures_on_one_page_do_not_disturb_it_or_each_other():
+    one, other = (ET.fromstring(str(Sheet(1, 1, title, ""))) for title in ("one", "other"))
+    assert one.attrib["aria-labelledby"] != other.attrib["aria-labelledby"]
+    style = one.find("{http://www.w3.org/2000/svg}style").text.replace("@media(prefers-color-scheme:dark){", "")
+    assert all(rule.startswith(".forebay ") for rule in style.strip("}").split("}"))
 
 
 def test_it_knows_dark_pages():

@@ -75,8 +75,8 @@ class Note:
     at: tuple[float, float]
     label: str
     colour: Colour = "ink"
-    before: bool = False
-    """Whether the label stands at the left of the point."""
+    side: Literal["right", "left", "below"] = "right"
+    """Where the label stands: above the point to its right or left, or below it."""
 
 
 Mark = Line | Area | Dots | Level | Gap | Note

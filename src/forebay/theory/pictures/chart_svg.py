@@ -187,8 +187,8 @@ def _note(sheet: Sheet, box: _Box, panel: Panel, mark: Mark) -> None:
     ((u, v),) = placed([mark.at], panel)
     x, y = box.at((min(max(u, 0.0), 1.0), min(max(v, 0.0), 1.0)))
     sheet.dot((x, y), 4, mark.colour)
-    height = y - 9 if y - 9 > box.top - 4 else y + 18
-    if mark.before and x - 8 - text_width(mark.label) > box.left:
+    height = y - 9 if y - 9 > box.top - 4 and mark.side != "below" else y + 18
+    if mark.side == "left" and x - 8 - text_width(mark.label) > box.left:
         sheet.text(x - 8, height, mark.label, f"{mark.colour} strong halo", "end")
     else:
         _aside(sheet, box, (x, height), mark.label, f"{mark.colour} strong halo", 8)

@@ -92,7 +92,7 @@ def _point(canvas: Canvas, panel: Panel, mark: object) -> None:
     elif isinstance(mark, Note):
         (at,) = placed([mark.at], panel)
         text = plain_text(mark.label, canvas.ascii)
-        before = mark.before or at[0] * canvas.columns + len(text) + 2 > canvas.columns
+        before = mark.side == "left" or at[0] * canvas.columns + len(text) + 2 > canvas.columns
         canvas.put(at, f"{text} {dot}" if before else f"{dot} {text}", before)
     elif isinstance(mark, Gap):
         begin, end = placed([mark.begin, mark.end], panel)

@@ -12,6 +12,7 @@ import numpy as np
 from forebay.errors import UsageError
 from forebay.theory import notation
 from forebay.theory.exact import Time as Instant
+from forebay.theory.exact import rational, show
 from forebay.theory.fluid import predict
 from forebay.theory.following import follow_path, follow_system
 from forebay.theory.laws import Deterministic
@@ -23,7 +24,6 @@ from forebay.theory.pictures.cumulative import draw_cumulative
 from forebay.theory.pictures.erlang import draw_erlang
 from forebay.theory.pictures.hockey_stick import draw_hockey_stick
 from forebay.theory.pictures.lanes import draw_timeline
-from forebay.theory.pictures.lettering import seconds as seconds_text
 from forebay.theory.pictures.number import draw_number
 from forebay.theory.pictures.picture import Picture
 from forebay.theory.pictures.tails import draw_tails
@@ -179,7 +179,7 @@ def _hockey_stick(asked: _Asked) -> Picture:
     known, operating = material.solved(system), None
     if known is not None and known.stable and math.isfinite(system.n):
         operating = int(system.n), known.utilization, known.W
-    note = f"{seconds_text(system.service.mean)} of work each; n workers"
+    note = f"{show(rational(system.service.mean))} of work each; n workers"
     return draw_hockey_stick(
         lambda n, rho: material.sojourn(system, n, rho),
         system.service.mean,

@@ -38,7 +38,7 @@ def draw_erlang(
     stairs = {bound: [(a, float(erlang_b_workers(a, bound))) for a in loads] for bound in bounds}
     most = max(n for points in stairs.values() for _, n in points)
     panels = [
-        Panel(x, Axis("share lost", _LOWEST, 1.0, log=True), _losses(curves, operating, promise), 1.2),
+        Panel(x, Axis("share lost", _LOWEST, 1.0, "share", log=True), _losses(curves, operating, promise), 1.2),
         Panel(x, rising("workers needed", most), _stairs(stairs, high)),
     ]
     about = "The share lost rises with the load and falls with the workers; large groups need fewer workers for a load."
@@ -62,7 +62,7 @@ def _losses(
     if operating:
         n, a = operating
         loss = erlang_b(n, a)
-        marks.append(Note((a, loss), f"n = {n}, a = {plain(a, 3)}: {share(loss)}"))
+        marks.append(Note((a, loss), f"n = {n}, a = {plain(a, 3)}: {share(loss)}", side="below"))
     return marks
 
 

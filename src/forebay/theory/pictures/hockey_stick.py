@@ -49,7 +49,7 @@ def draw_hockey_stick(
         marks.append(Level(promise, f"promise {seconds(promise)}", "lost"))
     if operating is not None and math.isfinite(operating[2]):
         n, rho, W = operating
-        marks.append(Note((rho, W), f"n = {n}, {share(rho)}: {seconds(W)}", before=True))
+        marks.append(Note((rho, W), f"n = {n}, {share(rho)}: {seconds(W)}", side="left"))
     panel = Panel(Axis("utilisation of each worker", 0.0, 1.0, "share"), rising(what, high, "time", 0.0), marks)
     title = f"{name}: time against utilisation" if name else "time against utilisation"
     about = f"The {what} rises without end as the utilisation nears 100 %, later and more steeply with more workers."

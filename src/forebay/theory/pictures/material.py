@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory import notation
+from forebay.theory.exact import rational, show
 from forebay.theory.laws import Law
 from forebay.theory.path import Path, Seconds
-from forebay.theory.pictures.lettering import plain, seconds
+from forebay.theory.pictures.lettering import plain
 from forebay.theory.pictures.tails import Curve
 from forebay.theory.simulation.draws import QUANTUM, Seed
 from forebay.theory.simulation.rules import Rules
@@ -148,7 +149,7 @@ def sojourn(system: System, n: int, rho: float) -> float | None:
 def told(system: System) -> str:
     """Return what comes, how long the work is, and how busy that makes the workers."""
     coming = system.arrivals
-    service = f"{seconds(system.service.mean)} of work each"
+    service = f"{show(rational(system.service.mean))} of work each"
     if math.isfinite(system.population):
         return f"{plain(system.population)} customers, {service}"
     workers = f"{plain(system.n)} worker{'s' if system.n > 1 else ''}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import zlib
 from collections.abc import Iterable
 
 from forebay.theory.pictures.lettering import FONT, number
@@ -30,6 +31,7 @@ _SHADES = (
     ("lane", "#f3f5f8", "#161c25"),
     ("queue", "#f2b544", "#d99e22"),
 )
+_SCOPE = "forebay"
 _UNPRINTABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Point = tuple[float, float]
@@ -84,31 +86,42 @@ class Sheet:
     def __str__(self) -> str:
         width, height = self._size
         title, about = self._told
+        name = f"{_SCOPE}-{zlib.crc32(f'{title}{about}'.encode()):x}"  # pictures on one page have names of their own
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-            f'height="{height}" role="img" aria-labelledby="title about">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="{_SCOPE}" viewBox="0 0 {width} {height}" '
+            f'width="{width}" height="{height}" role="img" aria-labelledby="{name}-title {name}-about">'
         )
-        told = f'<title id="title">{title}</title>\n<desc id="about">{about}</desc>'
+        told = f'<title id="{name}-title">{title}</title>\n<desc id="{name}-about">{about}</desc>'
         paper = f'<rect class="paper" x="0" y="0" width="{width}" height="{height}" rx="8"/>'
         return "\n".join([head, told, f"<style>{_STYLE}</style>", paper, *self._parts, "</svg>", ""])
 
 
-def _colours(column: int) -> str:
-    rules = [f".{one[0]}{{fill:{one[column]}}}" for one in (*COLOURS, *_SHADES)]
-    rules += [f".l-{one[0]}{{stroke:{one[column]}}}" for one in (*COLOURS, *_SHADES)]
-    ink, paper = COLOURS[-1][column], _SHADES[0][column]
-    on_bar = "#ffffff" if column == 1 else "#0d1117"
-    return "".join([*rules, f"text{{fill:{ink}}}.halo{{stroke:{paper}}}.on{{fill:{on_bar}}}.on-queue{{fill:#1f2328}}"])
+def _rules() -> dict[str, str]:
+    return {
+        "text": f"font:12px {FONT}",
+        ".line": "fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round",
+        ".dashed": "stroke-dasharray:6 4",
+        ".thin": "stroke-width:1",
+        ".area": "fill-opacity:.28",
+        ".halo": "stroke-width:4;stroke-linejoin:round;paint-order:stroke",
+        ".title": "font-size:17px;font-weight:600",
+        ".strong": "font-weight:600",
+        ".small": "font-size:11px",
+    }
 
 
-_STYLE = "".join(
-    [
-        f"text{{font:12px {FONT}}}",
-        ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}",
-        ".dashed{stroke-dasharray:6 4}.thin{stroke-width:1}.dotted{stroke-width:1;stroke-dasharray:1 4}",
-        ".area{fill-opacity:.28}.halo{stroke-width:4;stroke-linejoin:round;paint-order:stroke}",
-        ".title{font-size:17px;font-weight:600}.strong{font-weight:600}.small{font-size:11px}",
-        _colours(1),
-        f"@media(prefers-color-scheme:dark){{{_colours(2)}}}",
-    ]
-)
+def _colours(column: int) -> dict[str, str]:
+    known = {one[0]: one[column] for one in (*COLOURS, *_SHADES)}
+    rules = {"text": f"fill:{known['ink']}"}
+    rules |= {f".{name}": f"fill:{colour}" for name, colour in known.items()}
+    rules |= {f".l-{name}": f"stroke:{colour}" for name, colour in known.items()}
+    on_bar = {1: "#ffffff", 2: "#0d1117"}[column]
+    return rules | {".halo": f"stroke:{known['paper']}", ".on": f"fill:{on_bar}", ".on-queue": "fill:#1f2328"}
+
+
+def _written(rules: dict[str, str]) -> str:
+    """Return the rules for what is inside of our pictures alone: a notebook has other things on its page."""
+    return "".join(f".{_SCOPE} {selector}{{{rule}}}" for selector, rule in rules.items())
+
+
+_STYLE = f"{_written(_rules())}{_written(_colours(1))}@media(prefers-color-scheme:dark){{{_written(_colours(2))}}}"

@@ -71,7 +71,9 @@ def draw_tails(
         note = f"{note}; dots: measured" if note else "dots: measured"
     if promise is not None:
         marks.append(Level(promise, f"promise {seconds(promise)}", "lost", upright=True))
-    panel = Panel(Axis(of, 0.0, end, "time"), Axis(f"P({of} > t)", _LOWEST, 1.0, log=True), marks)
+    panel = Panel(
+        Axis(of, 0.0, end, "time"), Axis(f"share whose {of} is longer", _LOWEST, 1.0, "share", log=True), marks
+    )
     return charted(kind, Figure(title, note, [panel], _about(curves, of)), data)
 
 
