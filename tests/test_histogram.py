@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,38 @@ def test_percentiles_never_fall_and_never_pass_the_maximum(values: list[float]) 
     found = histogram.percentiles([0, 10, 50, 90, 99, 99.9, 100])
     assert found == sorted(found)
     assert found[-1] == histogram.max
+
+
+@given(st.lists(st.integers(-5, 2**52)))
+def test_an_array_is_counted_as_its_values_one_by_one(nanoseconds: list[int]) -> None:
+    together, one_by_one = Histogram(), Histogram()
+    together.record_array(np.array(nanoseconds, dtype=np.int64))
+    for value in nanoseconds:
+        one_by_one.record_array(np.array([value], dtype=np.int64))
+    assert together == one_by_one
+    assert together.count == len(nanoseconds)
+
+
+@given(st.lists(st.floats(0, 1000)))
+def test_an_array_and_seconds_are_counted_alike(values: list[float]) -> None:
+    together = Histogram()
+    together.record_array(np.array([int(value * 1e9) for value in values], dtype=np.int64))
+    assert together == filled(values)
+
+
+@given(durations, st.integers(1, 9))
+def test_a_coarser_one_is_what_fewer_cells_would_have_counted(values: list[float], bits: int) -> None:
+    recorded = Histogram(bits)
+    recorded.record_many(values)
+    assert filled(values).coarser(bits) == recorded
+    assert recorded.percentile(50) == pytest.approx(filled(values).percentile(50), rel=2**-bits, abs=1e-9)
+
+
+def test_histograms_of_different_cells_are_not_added() -> None:
+    with pytest.raises(ValueError, match="5 bits"):
+        filled([1.0]).merge(Histogram(5))
+    with pytest.raises(ValueError, match="5 bits"):
+        Histogram(5).coarser(10)
 
 
 def test_percentiles_come_in_the_order_they_were_asked_for() -> None:

@@ -17,24 +17,35 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_BITS = 10
-"""Each power of two has 2**_BITS cells."""
+BITS = 10
+"""Each power of two has 2**BITS cells, where nothing else is asked for."""
 _NANOSECONDS = 1_000_000_000
 
 
-def _middle(cell: int) -> float:
-    """Return the middle of a cell in nanoseconds."""
-    shift = max((cell >> _BITS) - 1, 0)
-    lowest = (cell - (shift << _BITS)) << shift
-    return lowest + ((1 << shift) - 1) / 2
+def _edges(cell: int, bits: int) -> tuple[int, int]:
+    """Return the lowest and the highest value of a cell in nanoseconds."""
+    shift = max((cell >> bits) - 1, 0)
+    lowest = (cell - (shift << bits)) << shift
+    return lowest, lowest + (1 << shift) - 1
+
+
+def _cell(value: int, bits: int) -> int:
+    """Return the cell of a value in nanoseconds."""
+    shift = value.bit_length() - bits - 1
+    return value if shift <= 0 else (shift << bits) + (value >> shift)
 
 
 class Histogram:
-    """Counts of durations; empty when it is made. Two are equal when they hold the same counts."""
+    """Counts of durations; empty when it is made. Two are equal when they hold the same counts.
 
-    __slots__ = ("_cells", "_max", "_total")
+    Arguments:
+        bits: each power of two has 2**bits cells, so a reported value is off by at most 1/2**(bits + 1).
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bits", "_cells", "_max", "_total")
+
+    def __init__(self, bits: int = BITS) -> None:
+        self._bits = bits
         self._cells: dict[int, int] = {}
         self._total = 0
         self._max = 0
@@ -48,8 +59,9 @@ class Histogram:
         value = int(seconds * 1e9)
         if value < 0:
             value = 0
-        shift = value.bit_length() - 11  # _BITS + 1, written out: this is the hot path
-        cell = value if shift <= 0 else (shift << 10) + (value >> shift)
+        bits = self._bits  # `_cell`, written out: this is the hot path
+        shift = value.bit_length() - bits - 1
+        cell = value if shift <= 0 else (shift << bits) + (value >> shift)
         cells = self._cells
         cells[cell] = cells.get(cell, 0) + 1
         self._total += value
@@ -68,19 +80,40 @@ class Histogram:
         if not len(nanoseconds):
             return
         values = np.maximum(nanoseconds, 0)
-        shifts = np.maximum(np.frexp(values.astype(np.float64))[1] - (_BITS + 1), 0).astype(np.int64)
-        cells, counts = np.unique((shifts << _BITS) + (values >> shifts), return_counts=True)
+        shifts = np.maximum(np.frexp(values.astype(np.float64))[1] - (self._bits + 1), 0).astype(np.int64)
+        cells, counts = np.unique((shifts << self._bits) + (values >> shifts), return_counts=True)
         for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
             self._cells[cell] = self._cells.get(cell, 0) + count
         self._total += int(values.sum())
         self._max = max(self._max, int(values.max()))
 
     def merge(self, other: Histogram) -> None:
-        """Add all that the other one has counted; the order of merging changes nothing."""
+        """Add all that the other one has counted; the order of merging changes nothing.
+
+        Raises:
+            ValueError: its cells are others; make the finer one `coarser`.
+        """
+        if other._bits != self._bits:
+            raise ValueError(f"a histogram of {other._bits} bits cannot be added to one of {self._bits}")
         for cell, count in other._cells.items():
             self._cells[cell] = self._cells.get(cell, 0) + count
         self._total += other._total
         self._max = max(self._max, other._max)
+
+    def coarser(self, bits: int) -> Histogram:
+        """Return the same counts in fewer cells.
+
+        Raises:
+            ValueError: it has fewer already.
+        """
+        if bits > self._bits:
+            raise ValueError(f"a histogram of {self._bits} bits cannot be made one of {bits}")
+        made = Histogram(bits)
+        made._total, made._max = self._total, self._max
+        for cell, count in self._cells.items():
+            wider = _cell(_edges(cell, self._bits)[0], bits)
+            made._cells[wider] = made._cells.get(wider, 0) + count
+        return made
 
     @property
     def count(self) -> int:
@@ -118,7 +151,7 @@ class Histogram:
         for cell in sorted(self._cells):
             seen += self._cells[cell]
             while position < len(ranks) and ranks[position][0] <= seen:
-                found[ranks[position][1]] = min(_middle(cell), self._max) / _NANOSECONDS
+                found[ranks[position][1]] = min(sum(_edges(cell, self._bits)) / 2, self._max) / _NANOSECONDS
                 position += 1
         if 100 in found:
             found[100] = self.max
@@ -127,7 +160,7 @@ class Histogram:
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in a form that JSON can hold; `from_dict` reads it back."""
         cells = [[cell, self._cells[cell]] for cell in sorted(self._cells)]
-        return {"unit": "ns", "bits": _BITS, "total": self._total, "max": self._max, "cells": cells}
+        return {"unit": "ns", "bits": self._bits, "total": self._total, "max": self._max, "cells": cells}
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> Histogram:
@@ -136,9 +169,9 @@ class Histogram:
         Raises:
             UsageError: it is not such a form.
         """
-        made = cls()
         try:
-            if (form["unit"], form["bits"]) != ("ns", _BITS):
+            made = cls(int(form["bits"]))
+            if form["unit"] != "ns" or not 0 < made._bits <= BITS:
                 raise ValueError(f"unit {form['unit']!r} with {form['bits']!r} bits is another layout")
             made._cells = {int(cell): int(count) for cell, count in form["cells"]}
             made._total, made._max = int(form["total"]), int(form["max"])

@@ -114,6 +114,10 @@ class Figures(msgspec.Struct):
         for name in _TIMES:
             getattr(self, name).merge(getattr(other, name))
 
+    def coarser(self, bits: int) -> Figures:
+        """Return the same figures with histograms of fewer cells; see `Histogram.coarser`."""
+        return msgspec.structs.replace(self, **{name: getattr(self, name).coarser(bits) for name in _TIMES})
+
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in a form that JSON can hold; `from_dict` reads it back."""
         form = msgspec.structs.asdict(self)
