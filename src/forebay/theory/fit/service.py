@@ -86,10 +86,10 @@ class ServiceFit:
 
     @property
     def best(self) -> Candidate | None:
-        """The simplest law of those that are near enough and as likely as any; one of the notation first."""
+        """The law to predict with: of those that are near enough one of the notation, as likely as any, and simple."""
         near = [one for one in self.candidates if one.ks.p > _REFUSED or one.ks.statistic <= _NEAR]
-        near = [one for one in near if one.aic <= self.candidates[0].aic + _AS_LIKELY]
-        return min(near, key=lambda one: (one.law is None, one.parameters, one.aic), default=None)
+        likely = self.candidates[0].aic + _AS_LIKELY if near else 0.0
+        return min(near, key=lambda one: (one.law is None, one.aic > likely, one.parameters, one.aic), default=None)
 
     @property
     def law(self) -> Law:
