@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from forebay.theory.capacity_plan import Plan
     from forebay.theory.closed import Station, closed_network
     from forebay.theory.evolution import Evolution
+    from forebay.theory.fit.operational import ClosedLoop
     from forebay.theory.fluid import Prediction, predict
     from forebay.theory.following import follow
     from forebay.theory.jackson import Node, open_network
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Breaking": "system",
     "Class": "system",
+    "ClosedLoop": "fit.operational",
     "Deterministic": "laws",
     "Erlang": "laws",
     "Estimate": "simulation.estimate",
@@ -170,6 +172,7 @@ _HOMES = {
 __all__ = [
     "Breaking",
     "Class",
+    "ClosedLoop",
     "Deterministic",
     "Erlang",
     "Estimate",
