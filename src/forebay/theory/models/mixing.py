@@ -25,6 +25,8 @@ Survival = Callable[[Vector], Vector]
 
 _WIDTH = 14.0
 """Standard deviations beyond which a Poisson number is not looked for: e^-98."""
+_HARDLY = 1e-12
+"""A mean number below which more than one step is not possible, as far as a float can say."""
 _FORGOTTEN = 40.0
 """Mean times of work after which it does not matter what was: e^-40."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -93,10 +95,10 @@ def followed_by_exponential(tail: Tail, rate: float, smooth: float) -> Tail:
 
 def poisson_window(x: float) -> tuple[Vector, Vector]:
     """Return the numbers that Poisson(x) may be, and their probabilities."""
+    if x < _HARDLY:
+        return np.arange(2.0), np.array([math.exp(-x), x])
     spread = _WIDTH * math.sqrt(x) + 60
     i = np.arange(max(0.0, math.floor(x - spread)), math.ceil(x + spread))
-    if x == 0:
-        return np.zeros(1), np.ones(1)
     p = np.exp(-_stirling(i) - _deviance(i, x)) / np.sqrt(2 * np.pi * np.maximum(i, 1.0))
     if i[0] == 0:
         p[0] = math.exp(-x)
@@ -106,9 +108,11 @@ def poisson_window(x: float) -> tuple[Vector, Vector]:
 def _negative_binomial(r: float, x: float, end: int) -> tuple[Vector, Vector]:
     """Return the numbers below `end` that may be, and C(i + r − 1, i) e^(−rx) (1 − e^(−x))^i."""
     success, failure = math.exp(-x), -math.expm1(-x)
-    if failure == 0 or success == 0:
-        return np.zeros(1), np.full(1, success)
+    if success == 0:
+        return np.zeros(1), np.zeros(1)
     mean = r * failure / success
+    if mean < _HARDLY:
+        return np.arange(2.0)[:end], np.array([math.exp(-r * x), r * failure])[:end]
     spread = math.sqrt(mean / success)
     low, high = mean - _WIDTH * spread - 60, mean + _WIDTH * spread + _WIDTH**2 / success
     i = np.arange(math.floor(min(max(0.0, low), end)), math.ceil(min(high, end)), dtype=np.float64)
