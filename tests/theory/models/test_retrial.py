@@ -64,7 +64,8 @@ def test_any_work_waits_as_in_the_queue_and_for_the_search(service) -> None:
 
 def test_little_holds_for_all_who_come() -> None:
     found = solve(retried(2.7, 3, 2, 2.0, share=0.5))
-    assert near(found.arrival_rate * found.W) == found.L
+    assert near(found.arrival_rate * found.Wq) == found.Lq
+    assert near(found.Lq + found.throughput) == found.L
     assert found.throughput == near(found.arrival_rate * (1 - found.loss))
     assert 0 < found.loss < solve("M/M/3/2", 2.7, 1.0).loss
 
@@ -104,7 +105,7 @@ def test_more_attempts_lose_fewer_and_without_limit_nobody() -> None:
     assert losses[-1] == 0
     limited = solve(retried(1.6, 2, 0, 5.0, attempts=3))
     assert not limited.exact
-    assert "independently" in limited.error
+    assert "independent" in limited.error
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 1.0])

@@ -30,8 +30,13 @@ from forebay.theory.system import Retrying, System
 
 FALIN = "G. I. Falin, J. G. C. Templeton, Retrial Queues (1997), section {}"
 WILKINSON = "R. I. Wilkinson, Theories for toll traffic engineering in the U.S.A. (1956)"
-BLIND = "those who return are taken as a Poisson process: good where they stay away for many service times"
-INDEPENDENT = "each attempt is taken to be blocked independently of the one before it"
+BLIND = (
+    "the wait is too short: by 4 % where they stay away for 10 service times, by 17 % for 2, by half for half of one"
+)
+INDEPENDENT = (
+    "attempts are taken as independent: the wait is 1 % off where they stay away for 10 service times, 20 % for half"
+)
+GAVE_UP = "L counts those that will give up, W does not"
 WAITS_AWAY = "the wait is the time until the attempt that finds a place, and in the queue"
 _NOTHING = 1e-13
 _SETTLED = 1e-10
@@ -169,26 +174,35 @@ def _told(system: System, found: Orbit, formula: str, source: str, **more: Any) 
     lam, mu, n = system.arrival_rate, 1 / system.service.mean, int(system.n)
     taken, attempts = np.arange(len(found.inside)), _attempts(system, found)
     away = found.away + float(np.maximum(taken - n, 0) @ found.inside)
-    notes = [f"{attempts / lam:.4g} attempts for each, of which {1 - mu * found.busy / attempts:.2%} find no place"]
+    blocked = 1 - mu * found.busy / attempts
     loss = max(0.0, 1 - found.busy / system.offered_load)
-    if loss < 1e-9:
-        loss = 0.0
-    else:
-        notes.append("the times are means over all that came, those that gave up too")
+    loss = loss if loss > 1e-9 else 0.0
     return steady(
         system,
         formula,
         source,
-        Wq=away / lam,
-        W=(away + found.busy) / lam,
+        Wq=away / lam * _patience_of_the_served(_retrying(system), blocked),
         L=away + found.busy,
         Lq=away,
         loss=loss,
         p0=found.p0,
         p_wait=float(found.inside[n:].sum()),
-        notes=(*notes, WAITS_AWAY),
+        notes=(_tries(attempts / lam, blocked), WAITS_AWAY, *((GAVE_UP,) if loss else ())),
         **more,
     )
+
+
+def _tries(each: float, blocked: float) -> str:
+    return f"{each:.4g} attempts for each, of which {blocked:.2%} find no place"
+
+
+def _patience_of_the_served(retrying: Retrying, blocked: float) -> float:
+    """Return how long those that are served stay away, against all: 1 unless the number of attempts is limited."""
+    x, m = retrying.share * blocked, retrying.attempts
+    if math.isinf(m) or m == 1 or x == 0:
+        return 1.0
+    weights = x ** np.arange(m)
+    return float(weights @ np.arange(m) / weights.sum() / weights[1:].sum())
 
 
 def _solve_general(system: System) -> Solution:
@@ -215,10 +229,12 @@ def _solve_extended(system: System) -> Solution:
     tries = 1 / (1 - share * blocked)
     away = (tries - 1) * retrying.after.mean
     loss = max(0.0, 1 - tries * (1 - blocked))
-    notes = (f"{tries:.4g} attempts for each, of which {blocked:.2%} find no place", WAITS_AWAY)
-    W = away + (1 - loss) * system.service.mean
-    more: dict[str, Any] = {"W": W, "L": lam * W, "Lq": lam * away, "loss": loss, "p_wait": blocked, "notes": notes}
-    return steady(system, formula, WILKINSON, Wq=away, exact=False, error=BLIND, **more)
+    loss = loss if loss > 1e-9 else 0.0
+    notes = (_tries(tries, blocked), WAITS_AWAY, *((GAVE_UP,) if loss else ()))
+    L = lam * away + a * (1 - loss)
+    more: dict[str, Any] = {"L": L, "Lq": lam * away, "loss": loss, "p_wait": blocked, "notes": notes}
+    Wq = away * _patience_of_the_served(retrying, blocked)
+    return steady(system, formula, WILKINSON, Wq=Wq, exact=False, error=BLIND, **more)
 
 
 def _retrying(system: System) -> Retrying:
