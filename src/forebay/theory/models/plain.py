@@ -72,13 +72,7 @@ def overloaded(system: System, formula: str, source: str, error: str = "") -> So
         formula,
         source,
         growth,
-        wait_tail=_for_ever,
-        sojourn_tail=_for_ever,
         exact=not error,
         error=error,
         notes=() if growth else (CRITICAL,),
     )
-
-
-def _for_ever(t: float) -> float:
-    return 1.0

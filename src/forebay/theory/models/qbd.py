@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from forebay.theory.models.phases import stationary
 
@@ -122,24 +122,24 @@ def steady_levels(L: Sequence[Array], F: Sequence[Array], B: Sequence[Array], R:
     return Levels(tuple(np.asarray(p / total) for p in pi), R)
 
 
-def quasi_birth_death(B: Array, L: Array, F: Array, L0: Array) -> Levels:
+def quasi_birth_death(B: ArrayLike, L: ArrayLike, F: ArrayLike, L0: ArrayLike) -> Levels:
     """Return the steady state of a process whose levels are all alike but for level 0, which has L0 within it.
 
     Arguments:
         B, L, F, L0: square matrices of rates: down, within, up, and within level 0.
     """
-    B, L, F, L0 = (np.asarray(matrix, dtype=float) for matrix in (B, L, F, L0))
-    R = rate_matrix(B, L, F)
-    return steady_levels([L0, L + R @ B], [F], [B], R)
+    down, within, up = (np.asarray(matrix, dtype=float) for matrix in (B, L, F))
+    R = rate_matrix(down, within, up)
+    return steady_levels([np.asarray(L0, dtype=float), within + R @ down], [up], [down], R)
 
 
-def map_map_1(D0: Array, D1: Array, S0: Array, S1: Array) -> Levels:
+def map_map_1(D0: ArrayLike, D1: ArrayLike, S0: ArrayLike, S1: ArrayLike) -> Levels:
     """Return the steady state of MAP/MAP/1: work that is a MAP too, whose phase stands still while nobody is there.
 
     Arguments:
         D0, D1: rates of the arrivals, without and with one. S0, S1: of the work, without and with an end.
     """
-    D0, D1, S0, S1 = (np.asarray(matrix, dtype=float) for matrix in (D0, D1, S0, S1))
-    still = np.eye(len(D0)), np.eye(len(S0))
-    B, F, idle = np.kron(still[0], S1), np.kron(D1, still[1]), np.kron(D0, still[1])
-    return quasi_birth_death(B, idle + np.kron(still[0], S0), F, idle)
+    still, coming, steady, ending = (np.asarray(matrix, dtype=float) for matrix in (D0, D1, S0, S1))
+    one, other = np.eye(len(still)), np.eye(len(steady))
+    idle = np.kron(still, other)
+    return quasi_birth_death(np.kron(one, ending), idle + np.kron(one, steady), np.kron(coming, other), idle)
