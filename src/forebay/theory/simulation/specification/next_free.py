@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,6 @@ from numpy.typing import NDArray
 from forebay.theory.path import Fate
 from forebay.theory.simulation.block import Block, Seconds
 from forebay.theory.simulation.rules import Rules
-
-Lot = tuple[float, float, int]
-"""Of one customer: when its work began (nan: never), when it left, its worker (-1: none)."""
-
 
 class NextFree:
     """Customers are served in the order in which they come; who finds q waiting is lost."""
@@ -40,8 +36,8 @@ class NextFree:
         """See Engine; every end is decided at once."""
         first = self._customers
         self._customers += len(T)
-        lots = self._unlimited(T, S) if math.isinf(self._rules.n) else self._lots(T.tolist(), S.tolist())
-        started, ended, worker = zip(*lots, strict=True) if lots else ((), (), ())
+        fates = self._unlimited if math.isinf(self._rules.n) else self._fates
+        started, ended, worker = fates(T.tolist(), S.tolist())
         starts = np.array(started, dtype=np.float64)
         return Block(
             customer=np.arange(first, self._customers),
@@ -50,17 +46,17 @@ class NextFree:
             ended=np.array(ended, dtype=np.float64),
             worker=np.array(worker, dtype=np.int32),
             fate=np.where(np.isnan(starts), Fate.LOST, Fate.SERVED).astype(np.int8),
-            priority=priority,
+            priority=priority if self._rules.classes > 1 else None,
         )
 
     def finish(self) -> Block:
         """Return nobody."""
         return self.feed(np.zeros(0), np.zeros(0), priority=np.zeros(0, dtype=np.int32))
 
-    def _lots(self, T: list[float], S: list[float]) -> list[Lot]:
+    def _fates(self, T: list[float], S: list[float]) -> tuple[list[float], list[float], list[int]]:
+        """Return when work began (nan: never), when each left, and its worker (-1: none)."""
         busy, idle, places, q = self._busy, self._idle, self._places, self._rules.q
-        bounded = math.isfinite(q)
-        lots = []
+        started, ended, workers = [], [], []
         for t, s in zip(T, S, strict=True):
             while busy and busy[0][0] <= t:  # departures
                 heappush(idle, heappop(busy)[1])
@@ -68,17 +64,21 @@ class NextFree:
                 places.popleft()
             if idle:  # then who comes
                 start, worker = t, heappop(idle)
+                end = start + s
+                heappush(busy, (end, worker))
             elif len(places) < q:
-                start, worker = heappop(busy)
-                if bounded:
+                start, worker = busy[0]
+                end = start + s
+                heapreplace(busy, (end, worker))
+                if q < math.inf:
                     places.append(start)
             else:
-                lots.append((math.nan, t, -1))
-                continue
-            heappush(busy, (start + s, worker))
-            lots.append((start, start + s, worker))
-        return lots
+                start, end, worker = math.nan, t, -1
+            started.append(start)
+            ended.append(end)
+            workers.append(worker)
+        return started, ended, workers
 
     @staticmethod
-    def _unlimited(T: Seconds, S: Seconds) -> list[Lot]:
-        return [(t, t + s, -1) for t, s in zip(T.tolist(), S.tolist(), strict=True)]
+    def _unlimited(T: list[float], S: list[float]) -> tuple[list[float], list[float], list[int]]:
+        return T, [t + s for t, s in zip(T, S, strict=True)], [-1] * len(T)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+numba = pytest.importorskip("numba")
+kernel_module = pytest.importorskip("forebay.theory.simulation.compiled.kernel")
+
+
+def _module(folder: Path) -> ModuleType:
+    path = folder / "doubling.py"
+    path.write_text("def double(x):\n    return 2 * x\n")
+    spec = importlib.util.spec_from_file_location("doubling", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _kept(folder: Path) -> list[Path]:
+    return [*folder.rglob("*.nbc"), *folder.rglob("*.nbi")]
+
+
+def test_machine_code_is_kept_beside_the_module(tmp_path: Path) -> None:
+    assert kernel_module.kernel(_module(tmp_path).double)(2) == 4
+    assert len(_kept(tmp_path)) == 2
+
+
+def test_where_the_package_cannot_be_written_to_it_is_kept_for_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, cache = tmp_path / "package", tmp_path / "cache"
+    package.mkdir()
+    (package / "__pycache__").write_text("a file where the folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    assert kernel_module.kernel(_module(package).double)(2) == 4
+    assert _kept(package) == []
+    assert len(_kept(cache)) == 2
+
+
+@pytest.mark.parametrize("decorator", ["kernel", "inlined", "part"])
+def test_where_nothing_can_be_written_it_is_compiled_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decorator: str
+) -> None:
+    from numba.core.caching import FunctionCache
+
+    monkeypatch.setattr(FunctionCache._impl_class, "_locator_classes", [])
+    double = getattr(kernel_module, decorator)(_module(tmp_path).double)
+    twice = kernel_module.kernel(double.py_func) if decorator == "kernel" else numba.njit(lambda x: double(x))
+    assert twice(2) == 4
+    assert _kept(tmp_path) == []
