@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,6 +15,9 @@ from forebay.theory.path import Seconds
 from forebay.theory.simulation.draws import QUANTUM, Purpose, Seed
 from forebay.theory.simulation.inversion import Inverse
 from forebay.theory.system import Markovian, System, Trace, Varying
+
+_PHASES = 1024
+"""Phases of bursts that are drawn at a time."""
 
 Instants = Callable[[Seconds], int]
 """Fills an array with the next instants, seconds, not falling; returns how many there were: fewer at the end."""
@@ -140,22 +144,57 @@ def _markovian(coming: Markovian, seed: Seed) -> Instants:
     fits = moves.shape == (len(rates), 2 * len(rates)) and (moves >= 0).all() and (rates > 0).all()
     if not (fits and np.allclose(moves.sum(axis=1), rates) and D1.any()):
         raise UsageError(f"{coming.name} is not a MAP", "D0 + D1 has rows that sum to 0, and only D0 is negative")
-    walk = _walk(rates, moves, _stationary(D0 + D1), seed)
+    start, moving = _stationary(D0 + D1), D0 + np.diag(rates)
+    if not (D1 - np.diag(np.diag(D1))).any() and (moving.sum(axis=1) > 0).all():
+        return _modulated(moving, np.diag(D1), start, seed)
+    walk = _walk(rates, moves, start, seed)
 
     def fill(out: Seconds) -> int:
-        out[:] = np.fromiter(walk, np.float64, len(out))
+        out[:] = np.fromiter((t for t, _ in walk), np.float64, len(out))
         return len(out)
 
     return fill
 
 
-def _walk(rates: Seconds, moves: Seconds, start: Seconds, seed: Seed) -> Iterator[float]:
-    """Yield the instants at which the chain moves with an arrival; it begins in its steady state."""
+def _modulated(moving: Seconds, speeds: Seconds, start: Seconds, seed: Seed) -> Instants:
+    """MMPP: arrivals of rate 1 through the inverse of Λ, which rises with the speed of the phase it is in."""
+    unit = _renewal(Exponential(1.0), seed)
+    phases = _walk(moving.sum(axis=1), np.hstack([np.zeros_like(moving), moving]), start, seed)
+    end = top = 0.0
+    stretches = np.zeros((3, 0))  # where each begins: t, Λ; and its speed
+
+    def follow() -> None:
+        nonlocal end, top, stretches
+        ends, states = (np.array(column) for column in zip(*itertools.islice(phases, _PHASES), strict=True))
+        begins, speed = np.append(end, ends[:-1]), speeds[states]
+        levels = top + np.append(0.0, np.cumsum(speed * (ends - begins)))
+        stretches = np.hstack([stretches, [begins, levels[:-1], speed]])
+        end, top = float(ends[-1]), float(levels[-1])
+
+    def fill(out: Seconds) -> int:
+        nonlocal stretches
+        unit(out)
+        while len(out) and top < out[-1]:
+            follow()
+        at = np.searchsorted(stretches[1], out) - 1
+        t, level, speed = stretches[:, at]
+        np.add(t, (out - level) / speed, out=out)
+        stretches = stretches[:, at[-1] :] if len(at) else stretches
+        return len(out)
+
+    return fill
+
+
+def _walk(rates: Seconds, moves: Seconds, start: Seconds, seed: Seed) -> Iterator[tuple[float, int]]:
+    """Yield the instants at which the chain moves with an arrival, and the state it leaves.
+
+    It begins in its steady state. moves: rates of the moves without and, in the right half, with an arrival.
+    """
     m = len(rates)
     ladders = [list(row) for row in np.cumsum(moves / rates[:, None], axis=1)]
     means = [float(1 / rate) for rate in rates]
     state = min(bisect.bisect(list(np.cumsum(start)), seed.generator(Purpose.START).random()), m - 1)
-    stays, shares = seed.times(Exponential(1.0), Purpose.ARRIVALS), seed.shares(Purpose.PHASES)
+    stays, shares = seed.times(Exponential(1.0), Purpose.STAYS), seed.shares(Purpose.PHASES)
     stay, share = np.empty(QUANTUM), np.empty(QUANTUM)
     t = 0.0
     while True:
@@ -164,9 +203,9 @@ def _walk(rates: Seconds, moves: Seconds, start: Seconds, seed: Seed) -> Iterato
         for e, u in zip(stay.tolist(), share.tolist(), strict=True):
             t += e * means[state]
             move = min(bisect.bisect(ladders[state], u), 2 * m - 1)
-            state = move % m
             if move >= m:
-                yield t
+                yield t, state
+            state = move % m
 
 
 def _stationary(D: Seconds) -> Seconds:

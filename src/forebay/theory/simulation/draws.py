@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     DOWNS = 8
     PHASES = 9
     START = 10
+    STAYS = 11
 
 
 class Seed:

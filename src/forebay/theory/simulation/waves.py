@@ -26,6 +26,9 @@ _FEWEST = 16
 """Waves before anything is said of them."""
 _CUSTOMERS = 200_000
 """In one stretch of periods, whose paths are kept while it is looked at."""
+_MOST = 1_000_000
+"""The same, where much of it is warm-up."""
+_TIMES_WARMUP = 10
 _PERIODS = 32
 _LONGEST = 4096
 """Periods in a stretch: if its warm-up has not ended by then, it has none."""
@@ -134,9 +137,10 @@ class _Stretch:
     def __init__(self, system: System, rules: Rules, seed: int, period: float, compiled: bool | None) -> None:
         self._system, self._rules, self._seed, self._period, self._compiled = system, rules, seed, period, compiled
         load: Any = getattr(system.arrivals, "load", None)
-        each = system.batch * load.cumulative(period)
-        self._periods = max(_PERIODS, math.ceil(_CUSTOMERS / each))
+        self._each = system.batch * load.cumulative(period)
+        self._periods = max(_PERIODS, math.ceil(_CUSTOMERS / self._each))
         self._done = 0
+        self._warm: int | None = None  # found in the first stretch, and left away in each
         self.path: Path | None = None
 
     def add_to(self, waves: Waves) -> int:
@@ -149,14 +153,16 @@ class _Stretch:
             bounds = np.searchsorted(path.arrived, self._period * np.arange(self._periods + 1))
             counts = np.maximum(np.diff(bounds), 1)
             running = np.append(0.0, np.cumsum(observed.wait))
-            warm = cut(np.diff(running[bounds]) / counts)
-            if warm is not None or self._periods >= _LONGEST:
+            if self._warm is None:
+                self._warm = cut(np.diff(running[bounds]) / counts)
+            if self._warm is not None or self._periods >= _LONGEST:
                 break
             self._periods *= 2
-        first, waiting = max(1, warm or self._periods // 2), path.waiting()
+        first, waiting = max(1, self._periods // 2 if self._warm is None else self._warm), path.waiting()
         for k in range(first, self._periods - 1):
             part = slice(int(bounds[k]), int(bounds[k + 1]))
             waves.add(path, k * self._period, self._period, part, waiting, observed)
+        self._periods = max(self._periods, min(_TIMES_WARMUP * first, math.ceil(_MOST / self._each)))
         return int(bounds[first])
 
 
