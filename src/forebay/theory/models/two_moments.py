@@ -27,6 +27,15 @@ _STAGES = 24
 _PHASES = 100
 _CELLS = 200
 _WORKERS = 400
+_LOADS = (0.9, 0.7, 0.5, 0.0)
+_ERRORS = {
+    (True, False): (2, 4, 6, 10),
+    (True, True): (15, 20, 25, 30),
+    (False, False): (6, 18, 40, 110),
+    (False, True): (16, 65, 190, 200),
+}
+"""(random arrivals, cs² above 4 or more than 5 workers): the error of the mean wait in percent, from these loads on."""
+_BURSTS = "the mean wait of bursts with such work was not found exactly to compare; percentiles less sure still"
 
 
 def stages(system: System) -> tuple[int, int] | None:
@@ -85,20 +94,19 @@ def _phases_fit(system: System) -> bool:
 
 
 def error_of(rho: float, n: int, ca2: float, cs2: float) -> str:
-    """Return the error of the mean wait to expect, as found on exact cases with c² up to 9 and n up to 20."""
-    if ca2 == 1:
-        size = 2 if rho >= 0.8 else 5 if rho >= 0.5 else 10
-    else:
-        size = 15 if rho >= 0.9 else 60 if rho >= 0.7 else 200
-        size = size if n > 5 or max(ca2, cs2) > 1 else math.ceil(size * 0.7)
-    return f"the mean wait within about {size} % (found on exact cases with c² <= 9, n <= 20); percentiles less sure"
+    """Return the error of the mean wait to expect, as found on exact cases with c² from 0.25 to 9 and n up to 20."""
+    hard = cs2 > 4 if ca2 == 1 else n > 5
+    row = _ERRORS[ca2 == 1, hard]
+    size = next(percent for load, percent in zip(_LOADS, row, strict=True) if rho >= load)
+    return f"the mean wait within about {size} % (on exact cases, c² from 0.25 to 9, n <= 20); percentiles less sure"
 
 
 def by_ratio(system: System) -> Solution:
     """Return the steady state of G/G/n by Kimura or by Whitt's ratio; percentiles with an exponential wait."""
     n, rho, cs2 = int(system.n), system.offered_load / system.n, system.service.c2
     formula, source = _names(system)
-    error = error_of(rho, n, _ca2(system), cs2)
+    bursts = isinstance(system.arrivals, Markovian)
+    error = _BURSTS if bursts else error_of(rho, n, _ca2(system), cs2)
     if not stable(system):
         return overloaded(system, formula, source, error)
     mean, p_wait = _mean_and_p(system, rho, n, cs2)
