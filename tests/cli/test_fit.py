@@ -7,12 +7,12 @@ import json
 import signal
 
 import pytest
-from forebay.load.profiles.notation import parse as profile
 
 from forebay.lab.programs import Intake
 from forebay.load.cannon import fire
 from forebay.load.firing import Firing
 from forebay.load.orders import orders as ammunition
+from forebay.load.profiles.notation import parse as profile
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forebay.errors import UsageError
-from forebay.load.profiles.shapes import Sine
+from forebay.load.profiles.shapes import Line, Sine
 from forebay.load.profiles.stages import Poisson
 from forebay.theory.fit import Fit, fit, read_log
 from forebay.theory.fit.overheads import overheads_of
@@ -86,6 +86,30 @@ def test_a_wave_is_foretold_by_its_equations_and_by_the_fluid() -> None:
     assert found.errors(found.forecasts[2])["wait p99"] == pytest.approx(0, abs=0.4)
     assert found.model is not None
     assert found.model.command.startswith("forebay simulate 'M/M/5' --in 'sine(")
+
+
+def test_a_ramp_is_foretold_as_it_moves() -> None:
+    arrived = np.array([*Poisson(Line(10, 60, 60), 3).shots(60)])
+    found = fit(written(ran(3, math.inf, arrived, drawn(Exponential(0.08), len(arrived), 5))))
+    assert [one.name for one in found.forecasts] == ["replay", "Mt/M/3", "fluid"]
+    assert found.errors(found.forecasts[1])["wait p95"] == pytest.approx(0, abs=0.4)
+    assert found.model is not None
+    assert "--in 'line(" in found.model.command
+
+
+def test_too_much_for_the_workers_is_foretold_by_the_fluid() -> None:
+    arrived = np.cumsum(drawn(Exponential(0.02), 3000, 1))
+    found = fit(written(ran(3, math.inf, arrived, drawn(Exponential(0.08), 3000, 5))))
+    _, formula, fluid = found.forecasts
+    assert formula.figures["wait p95"] == math.inf
+    assert found.errors(fluid)["wait p95"] == pytest.approx(0, abs=0.2)
+    assert found.as_dict()["forecasts"][1]["figures"]["wait p95"] is None
+
+
+def test_work_that_takes_no_time_has_no_queue() -> None:
+    found = fit(io.StringIO("accepted,started,ended\n" + "".join(f"{k},{k},{k}\n" for k in range(50))))
+    assert found.model is None
+    assert "there is no queue" in str(found)
 
 
 def test_bursts_lead_to_a_markovian_model() -> None:

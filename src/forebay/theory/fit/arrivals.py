@@ -80,9 +80,10 @@ class ArrivalFit:
 
     @property
     def process(self) -> Arrivals:
-        """The arrivals as the theory takes them: a wave, bursts, or the law of the gaps."""
-        if isinstance(self.trend, Wave):
-            return Varying(self.trend.load, poisson=self.kind is not Kind.CLOCK)
+        """The arrivals as the theory takes them: a rate that moves, bursts, or the law of the gaps."""
+        if self.moves:
+            load = self.trend.load if isinstance(self.trend, Wave) else self.trend
+            return Varying(load, poisson=self.kind is not Kind.CLOCK)
         return self.bursts.process if self.bursts else self.law
 
     @property
@@ -112,7 +113,7 @@ def arrivals_of(arrived: Seconds, seconds: float) -> ArrivalFit:
     if n < LEAST or seconds <= 0:
         raise UsageError(f"{n} arrivals do not tell a law", f"{LEAST} are the least, a thousand are good")
     trend = trend_of(arrived, seconds)
-    level = trend.cumulative(arrived) * seconds / float(trend.cumulative(np.array([seconds]))[0])
+    level = trend.cumulative(arrived) * seconds / float(trend.cumulative(seconds))
     gaps = np.diff(level)
     c2, c2_error = variation(gaps)
     spread = dispersions(level)

@@ -142,6 +142,8 @@ def fit(
         raise UsageError(f"nothing in {read.name} can be fitted: {missing[0]}", missing[-1])
     known = workers or (workers_of(read)[0] if read.path is not None and (read.path.worker >= 0).any() else 0)
     laws = tuple(checks(read, known, closed, think))
+    if service is not None and service.mean <= 0:
+        missing.append("model: work takes no time, so there is no queue")
     if arrivals is None or service is None or service.mean <= 0:
         return Fit(read, laws, arrivals, service, None, measured(read), (), tuple(missing))
     model = suggested(read, arrivals, service, workers, places)

@@ -20,7 +20,6 @@ from forebay.theory.fit.log import Log
 from forebay.theory.fit.model import Model
 from forebay.theory.fit.overheads import Overheads
 from forebay.theory.fit.service import ServiceFit
-from forebay.theory.fit.trend import Wave
 from forebay.theory.fluid import predict
 from forebay.theory.path import Path
 from forebay.theory.system import System
@@ -29,6 +28,8 @@ PERCENTS = (50.0, 95.0, 99.0)
 _BATCHES = 20
 _STUDENT = 2.093
 """97.5 % of Student's law with 19 degrees of freedom."""
+_LOOKS = 500
+"""Instants at which the rate is compared with the capacity."""
 _PURE = 300_000
 """Customers up to which the pure engine replays: the compiled one takes as long to load."""
 
@@ -89,10 +90,11 @@ def measured(log: Log, *, steady: bool = True) -> Measured:
 def forecasts(log: Log, arrivals: ArrivalFit, service: ServiceFit, model: Model) -> list[Forecast]:
     """Return what each way says that there is for this run; the first is to be believed most."""
     found = [_replay(log, service, model)]
-    if isinstance(arrivals.trend, Wave):
-        found += _of_wave(arrivals, service, model.system, arrivals.trend)
-    else:
+    if not arrivals.moves:
         found.append(_steady(arrivals, service, model))
+    elif arrivals.kind is not Kind.CLOCK:
+        found.append(_moving(arrivals, service, model))
+    found += _fluid(arrivals, service, model.system)
     return [_with_overheads(one, model.overheads) for one in found]
 
 
@@ -132,28 +134,30 @@ def _of_path(path: Path) -> Figures:
     return figures | {"loss": path.loss}
 
 
-def _of_wave(arrivals: ArrivalFit, service: ServiceFit, system: System, wave: Wave) -> Iterator[Forecast]:
+def _moving(arrivals: ArrivalFit, service: ServiceFit, model: Model) -> Forecast:
     from forebay.theory.varying import evolve
 
-    if math.isinf(system.n):
-        return
-    load, n, seconds = wave.load, int(system.n), arrivals.seconds
-    capacity = n / system.service.mean
-    random = arrivals.kind is not Kind.CLOCK
+    work, n, q = model.system.service, int(model.system.n), model.system.q
 
     def at(factor: float) -> Figures:
-        evolution = evolve(load, system.service.with_mean(system.service.mean * factor), n, system.q, seconds=seconds)
+        load = work.with_mean(work.mean * factor)
+        evolution = evolve(arrivals.trend, load, n, q, seconds=arrivals.seconds)
         return _told(evolution.wait, evolution.sojourn, evolution.loss)
 
-    if random:
-        yield _with_interval(
-            f"Mt/{service.law.letter}/{n}", at, arrivals, service, "forward equations of the wave, from empty"
-        )
-    if capacity < load.A + load.B:
-        fluid = predict(load.rate, seconds, capacity, q=system.q + n, cs2=service.c2)
-        figures = {f"wait p{p}": x for p, x in fluid.wait_percentiles.items()}
-        figures["loss"] = fluid.lost / fluid.offered
-        yield Forecast("fluid", figures, {}, {}, "a liquid knows no chance: its waits are the least that there will be")
+    note = "the forward equations of the rate as it moves, from an empty system"
+    return _with_interval(model.name, at, arrivals, service, note)
+
+
+def _fluid(arrivals: ArrivalFit, service: ServiceFit, system: System) -> Iterator[Forecast]:
+    """Yield the fluid where the rate exceeds the capacity, unless a limit of places makes that a steady state."""
+    seconds, capacity = arrivals.seconds, system.n / system.service.mean
+    highest = max(map(arrivals.trend.rate, np.linspace(0, seconds, _LOOKS).tolist()))
+    if highest <= capacity or (math.isfinite(system.q) and not arrivals.moves):
+        return
+    fluid = predict(arrivals.trend.rate, seconds, capacity, q=system.q + system.n, cs2=service.c2)
+    figures = {f"wait p{p}": x for p, x in fluid.wait_percentiles.items()}
+    figures["loss"] = fluid.lost / fluid.offered
+    yield Forecast("fluid", figures, {}, {}, "a liquid knows no chance: its waits are the least that there will be")
 
 
 def _steady(arrivals: ArrivalFit, service: ServiceFit, model: Model) -> Forecast:
@@ -182,9 +186,15 @@ def _simulated(service: ServiceFit, system: System) -> Forecast:
     def value(of: Callable[[float], object]) -> Callable[[float], float]:
         return lambda percent: float(getattr(of(percent), "value", math.nan))
 
-    figures = _told(value(found.wait), value(found.sojourn), found.loss.value if found.loss else 0.0)
+    loss = found.loss.value if found.loss else 0.0
+    figures = _told(value(found.wait), value(found.sojourn), loss) if found.stable else _told(_never, _never, loss)
     note = "simulated with the measured times of work: no formula is known"
     return Forecast(notation.write(measured_work), figures, {}, {}, note)
+
+
+def _never(percent: float) -> float:
+    """Return the percentile of a wait that has no end."""
+    return math.inf
 
 
 def _told(wait: Callable[[float], float | None], sojourn: Callable[[float], float | None], loss: float) -> Figures:

@@ -14,7 +14,7 @@ from forebay.theory.fit.log import Log
 from forebay.theory.fit.operational import at_once, busiest
 from forebay.theory.fit.overheads import Overheads, overheads_of
 from forebay.theory.fit.service import ServiceFit
-from forebay.theory.fit.trend import Slope, Wave
+from forebay.theory.fit.trend import Wave
 from forebay.theory.path import Fate
 from forebay.theory.system import System
 
@@ -125,9 +125,7 @@ def _cautions(log: Log, arrivals: ArrivalFit, service: ServiceFit, n: float) -> 
         )
     if len(log.again[0]):
         found.append(f"{len(log.again[0]):,} attempts were not the last: waits contain the pauses between them")
-    if isinstance(arrivals.trend, Slope):
-        found.append("the rate has moved during the log: a steady state is not what was measured")
-    elif not isinstance(arrivals.trend, Wave):
+    if not arrivals.moves:
         found += _too_short(arrivals, service, n)
     return found
 
@@ -155,17 +153,21 @@ def _too_short(arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]
 
 def _command(system: System, arrivals: ArrivalFit) -> str:
     """Return the command that goes on with this model."""
-    limit = f"/{system.q:.0f}" if math.isfinite(system.q) else ""
     time = f"{system.service.mean * 1000:.4g}ms"
-    if isinstance(arrivals.trend, Wave):
-        sine = arrivals.trend.load
-        phase = (sine.phi + math.pi / 2) % (2 * math.pi) / (2 * math.pi) * sine.T
-        load = f"sine({sine.B - sine.A:.4g}, {sine.B + sine.A:.4g}, {sine.T:.4g}s, phase={phase:.3g}s)"
-        letter = "D" if arrivals.kind is Kind.CLOCK else "M"
-        return (
-            f"forebay simulate '{letter}/{system.service.letter}/{system.n:.0f}{limit}' --in '{load}' --service {time}"
-        )
-    if arrivals.bursts:
-        return f"forebay solve '{notation.write(system)}' --service {time}"
+    if arrivals.moves:
+        limit = f"/{system.q:.0f}" if math.isfinite(system.q) else ""
+        spec = f"{'D' if arrivals.kind is Kind.CLOCK else 'M'}/{system.service.letter}/{system.n:.0f}{limit}"
+        return f"forebay simulate '{spec}' --in '{_load(arrivals)}' --service {time}"
+    rate = "" if arrivals.bursts else f" --in {arrivals.rate:.4g}/s"
     apart = " --apart" if system.service.letter == "D" and arrivals.kind is Kind.CLOCK else ""
-    return f"forebay solve '{notation.write(system)}' --in {arrivals.rate:.4g}/s --service {time}{apart}"
+    return f"forebay solve '{notation.write(system)}'{rate} --service {time}{apart}"
+
+
+def _load(arrivals: ArrivalFit) -> str:
+    """Return a rate that moves as a profile of the cannon."""
+    if not isinstance(arrivals.trend, Wave):
+        last = arrivals.trend.rate(arrivals.seconds)
+        return f"line({arrivals.trend.rate(0.0):.4g}, {last:.4g}, {arrivals.seconds:.4g}s)"
+    sine = arrivals.trend.load
+    phase = (sine.phi + math.pi / 2) % (2 * math.pi) / (2 * math.pi) * sine.T
+    return f"sine({sine.B - sine.A:.4g}, {sine.B + sine.A:.4g}, {sine.T:.4g}s, phase={phase:.3g}s)"

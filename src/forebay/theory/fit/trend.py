@@ -28,13 +28,17 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A rate that stands still: `rate` a second."""
+    """A rate that stands still: `level` a second."""
 
-    rate: float
+    level: float
 
-    def cumulative(self, t: Seconds) -> Seconds:
-        """Return Λ(t)."""
-        return self.rate * t
+    def rate(self, t: float) -> float:
+        """Return S(t)."""
+        return self.level
+
+    def cumulative(self, t: Any) -> Any:
+        """Return Λ(t), of a number or of an array."""
+        return self.level * t
 
     def __str__(self) -> str:
         return "constant"
@@ -42,18 +46,24 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A rate of `rate` a second at the beginning that grows by `slope` (± `slope_error`) a second, each second."""
+    """A rate of `begin` a second at first that grows by `slope` (± `slope_error`) a second, each second."""
 
-    rate: float
+    begin: float
     slope: float
     slope_error: float
 
-    def cumulative(self, t: Seconds) -> Seconds:
-        """Return Λ(t)."""
-        return self.rate * t + self.slope * t * t / 2
+    def rate(self, t: float) -> float:
+        """Return S(t)."""
+        return max(0.0, self.begin + self.slope * t)
+
+    def cumulative(self, t: Any) -> Any:
+        """Return Λ(t), of a number or of an array; a rate that falls to 0 stays there."""
+        if self.slope < 0:
+            t = np.minimum(t, -self.begin / self.slope)
+        return self.begin * t + self.slope * t * t / 2
 
     def __str__(self) -> str:
-        return f"from {self.rate:.4g}/s, {self.slope:+.3g} ± {2 * self.slope_error:.2g} a second each second"
+        return f"from {self.begin:.4g}/s, {self.slope:+.3g} ± {2 * self.slope_error:.2g} a second each second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,12 @@ class Wave:
         """The same as a load; its trough is never below 0."""
         return Sine(min(self.A, self.B), self.B, self.T, self.phi)
 
-    def cumulative(self, t: Seconds) -> Seconds:
-        """Return Λ(t)."""
+    def rate(self, t: float) -> float:
+        """Return S(t)."""
+        return self.load.rate(t)
+
+    def cumulative(self, t: Any) -> Any:
+        """Return Λ(t), of a number or of an array."""
         w = 2 * math.pi / self.T
         return self.B * t + min(self.A, self.B) / w * (math.cos(self.phi) - np.cos(w * t + self.phi))
 
