@@ -40,7 +40,7 @@ def _first(rho: float, n: int, ca2: float, cs2: float) -> float:
     below = _above(-beta)
 
     def scaled(by: float) -> float:
-        return min(1.0, _above(-by * beta) / below * exponential)
+        return min(1.0, _above(-by * beta) / below * exponential) if below else 0.0
 
     heavy = scaled((1 + cs2) / (ca2 + cs2)) if ca2 + cs2 else 0.0
     return rho**2 * heavy + (1 - rho**2) * scaled(2 / (1 + ca2))
