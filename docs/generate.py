@@ -20,7 +20,7 @@ from forebay.cli import COMMANDS, program
 from forebay.cli.output import EXIT_CODES
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
-from forebay.load import notation
+from forebay.load.profiles import notation
 from forebay.quantity import duration, places, rate, size
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Counts, Features
@@ -30,6 +30,8 @@ from forebay.settings import FILE, PREFIX, SETTINGS
 from forebay.stores.postgres_server import OPTIONS as POSTGRES_OPTIONS
 from forebay.telemetry.journal import COLUMNS as JOURNAL
 from forebay.telemetry.metrics import Metrics
+from forebay.theory import letters
+from forebay.theory import notation as system_notation
 from forebay.theory.fit import columns
 
 FOLDER = Path(__file__).parent / "reference"
@@ -106,7 +108,12 @@ def _settings() -> Iterator[str]:
 
 
 def _notation() -> Iterator[str]:
-    yield "# Loads, times of work, quantities\n"
+    yield "# Systems, loads, times of work, quantities\n"
+    yield "## A queueing system\n"
+    yield "As `forebay solve`, `simulate`, `draw` and `plan` take it: A/B/n/q.\n"
+    for module in (system_notation, letters):
+        yield f"```text\n{inspect.cleandoc((module.__doc__ or '').split(chr(10) * 2)[1])}\n```\n"
+    yield "In D/D/n/q a rate of `2/ms` is two together at the beginning of every millisecond, unless `--apart` is given.\n"
     _, profiles, units = (notation.__doc__ or "").strip().split("\n\n")
     yield "## A load\n"
     yield "As `forebay demo --profile` takes it: requests a second, as a function of time.\n"

@@ -75,10 +75,19 @@ def solve(
         system = notation.read_tandem(system, arrivals, service, **given)
     if not isinstance(system, System):
         return in_a_row(system, solve) if len(system) > 1 else solve(system[0])
+    return model_for(system).solve(system)
+
+
+def model_for(system: System) -> Model:
+    """Return the model that solves a system.
+
+    Raises:
+        UsageError: none does.
+    """
     fitting = [model for model in MODELS if model.fits(system)]
     if not fitting:
         raise UsageError(
             f"no formula is known for {notation.write(system)} with all that is asked of it",
             "forebay simulate takes every system",
         )
-    return min(fitting, key=lambda model: not model.exact).solve(system)
+    return min(fitting, key=lambda model: not model.exact)
