@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,8 @@ from forebay.errors import UsageError
 if TYPE_CHECKING:
     from forebay.theory.capacity_plan import Plan
     from forebay.theory.laws import Law
+    from forebay.theory.promises import Promise
+    from forebay.theory.simulation.estimate import Estimate
     from forebay.theory.system import Load
 
 _COST = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:\s*/\s*(h|d))?")
@@ -105,47 +108,46 @@ def command_of(plan: Plan) -> str:
     return shlex.join(words)
 
 
-def _show(found: Plan, simulated: dict[str, Any], command: str) -> None:
+def _show(found: Plan, simulated: Mapping[str, Estimate], command: str) -> None:
     click.echo(str(found))
     click.echo()
     table(found.table())
     if simulated:
         click.echo()
-        table(
-            [
-                {
-                    "simulated": one.name,
-                    "formula": one.show(float(f"{found.values[one.name]:.4g}")),
-                    "simulation": one.show(float(f"{simulated[one.name].value:.4g}")),
-                    "95% interval": " to ".join(
-                        one.show(float(f"{end:.4g}")) for end in (simulated[one.name].low, simulated[one.name].high)
-                    ),
-                }
-                for one in found.promises
-                if one.name in simulated
-            ]
-        )
+        table([_compared(one, found, simulated[one.name]) for one in found.promises if one.name in simulated])
     click.echo()
     click.echo(command)
 
 
+def _compared(promise: Promise, found: Plan, simulated: Estimate) -> dict[str, str]:
+    return {
+        "simulated": promise.name,
+        "formula": promise.show(found.values[promise.name]),
+        "simulation": promise.show(simulated.value),
+        "95% interval": f"{promise.show(simulated.low)} to {promise.show(simulated.high)}",
+    }
+
+
 def _load(text: str, seconds: float | None) -> Load | float:
     """Return the load or the constant rate of --in."""
-    from forebay.theory.laws import Exponential
-    from forebay.theory.system import Varying
+    from forebay.theory.laws import Exponential, Law
+    from forebay.theory.system import Markovian, Trace, Varying
 
     found = arrivals(text, seconds or RUN_SECONDS)
     if isinstance(found, str):
         return quantity.rate(found)
-    if isinstance(found, Varying):
-        found = found.load
     if isinstance(found, Exponential):
         return 1 / found.mean
-    if isinstance(found, float | int) or hasattr(found, "cumulative"):
-        if not isinstance(found, float | int) and seconds is None and not hasattr(found, "period"):
-            raise UsageError(f"{text} does not say how long it lasts", "give --for 2m")
+    if isinstance(found, float | int):
         return found
-    raise UsageError(f"{text} is neither a rate nor a load", "write 50/s or 'sine(0, 100, 60s)'; simulate takes traces")
+    load = found.load if isinstance(found, Varying) else found
+    if isinstance(load, Law | Markovian | Trace):
+        raise UsageError(
+            f"{text} is neither a rate nor a load", "write 50/s or 'sine(0, 100, 60s)'; simulate takes traces"
+        )
+    if seconds is None and not hasattr(load, "period"):
+        raise UsageError(f"{text} does not say how long it lasts", "give --for 2m")
+    return load
 
 
 def _work(service: str | None, law: str | None) -> Law:

@@ -102,6 +102,8 @@ class Plan(Result):
                     {"workers": one.n, "places": one.q, **one.values, "breaks": [str(broken) for broken in one.broken]}
                     for one in self.neighbours
                 ],
+                "exact": self.outlook.exact,
+                "error": self.outlook.error,
                 "arrivals": "poisson",
                 "service": {"law": self.demand.service.letter, "mean": self.demand.service.mean},
                 "periodic": self.demand.periodic,
@@ -140,16 +142,15 @@ class Plan(Result):
         return [("cost", f"{month}; {less} an hour than without a queue")]
 
     def _formula(self) -> list[Row]:
-        answer = self.outlook.answer
         assumed = f"Poisson arrivals (independent users), work {self.demand.service.letter}"
         if self.demand.seconds is not None:
             assumed += f", {'repeated for ever' if self.demand.periodic else 'once'}"
-        rows = [("assumed", assumed), ("formula", answer.formula)]
-        return rows if answer.exact else [*rows, ("approximation", answer.error)]
+        rows = [("assumed", assumed), ("formula", self.outlook.answer.formula)]
+        return rows if self.outlook.exact else [*rows, ("approximation", self.outlook.error)]
 
     def _is(self, one: Neighbour) -> bool:
         return (one.n, one.q) == (self.n, self.q)
 
 
 def _shown(promise: Promise, value: float) -> str:
-    return "unknown" if math.isnan(value) else promise.show(float(f"{value:.4g}"))
+    return "unknown" if math.isnan(value) else promise.show(value)

@@ -142,9 +142,8 @@ class Chain:
         return cls(setting, np.minimum(np.arange(math.ceil(most / setting.unit) + 1) * setting.unit, setting.n))
 
     def beginning(self, backlog: int) -> Hill:
-        """Return the state with nobody there, or with so many waiting."""
-        state = min(round((self.setting.n + backlog) / self.setting.unit), len(self.busy) - 1) if backlog else 0
-        return Hill(state, np.ones(1))
+        """Return the state in which so many wait and all workers are about to take one."""
+        return Hill(min(round(backlog / self.setting.unit), len(self.busy) - 1), np.ones(1))
 
     def follow(self, hill: Hill, least: int) -> Followed:
         """Return what happens in the time, from a state on; `least` steps in each 256th of it."""

@@ -19,7 +19,7 @@ from forebay.theory.solution import PERCENTILES, Tail, invert
 from forebay.theory.waits import tails
 
 _NOTHING = 1e-15
-_ERROR = "two moments of the work, and states between which there are several messages; see the documents"
+_ERROR = "by two moments: within 10 % of simulated waves, the closer the longer the backlog; a small loss within 40 %"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from forebay.errors import UsageError
 from forebay.theory.evolution import Evolution
 from forebay.theory.fluid import Prediction, drain_seconds, predict
-from forebay.theory.laws import Exponential, Law
+from forebay.theory.laws import Exponential, Hyperexponential, Law
 from forebay.theory.promises import Promise, Quantity
 from forebay.theory.solution import Solution
 from forebay.theory.solving import solve
@@ -93,12 +93,24 @@ class Outlook:
     Arguments:
         demand: of what. n: workers. q: places.
         answer: of the formula.
+        instead: which other work the formula was asked for, where none is known for this one; empty: for this one.
     """
 
     demand: Demand
     n: int
     q: float
     answer: Solution | Evolution
+    instead: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the formula is exact for this demand."""
+        return self.answer.exact and not self.instead
+
+    @property
+    def error(self) -> str:
+        """What to expect where it is not."""
+        return self.instead or self.answer.error
 
     def value(self, promise: Promise) -> float:
         """Return the quantity that is promised; nan where the formula does not tell it.
@@ -181,14 +193,20 @@ def look(
 
 
 def _steady(demand: Demand, n: int, q: float, promises: Sequence[Promise]) -> Outlook:
-    rate = demand.mean_rate
-    if math.isinf(q) and rate >= n / demand.service.mean:
-        return Outlook(demand, n, q, evolve(rate, demand.service, n, q, seconds=1.0, periodic=True))
-    with contextlib.suppress(UsageError):  # no formula is known
-        found = Outlook(demand, n, q, solve(System(Exponential(1 / rate), demand.service, n, q)))
-        if not any(math.isnan(found.value(promise)) for promise in promises):
-            return found
-    return Outlook(demand, n, q, pointwise(rate, demand.service, n, q))
+    rate, law = demand.mean_rate, demand.service
+    if math.isinf(q) and rate >= n / law.mean:
+        return Outlook(demand, n, q, evolve(rate, law, n, q, seconds=1.0, periodic=True))
+    other: Law
+    if law.c2 > 1:
+        other, instead = Hyperexponential(law.mean, law.c2), f"H2({law.c2:.3g}) in place of {law.letter}"
+    else:
+        other, instead = Exponential(law.mean), "exponential work in its place: on the safe side, since c² is below 1"
+    for service, note in ((law, ""), (other, instead)):
+        with contextlib.suppress(UsageError):  # no formula is known
+            found = Outlook(demand, n, q, solve(System(Exponential(1 / rate), service, n, q)), note)
+            if not any(math.isnan(found.value(promise)) for promise in promises):
+                return found
+    return Outlook(demand, n, q, pointwise(rate, other, n, q), "" if isinstance(law, Exponential) else instead)
 
 
 def _fluid(demand: Demand, seconds: float, C: float, q: float) -> Prediction:

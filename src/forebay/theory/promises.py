@@ -82,11 +82,12 @@ class Promise:
     def show(self, value: float) -> str:
         """Return a value of this quantity as people write it."""
         if self.quantity in _SHARES:
-            return f"{value * 100:.6g}%"
+            return f"{value * 100:.4g}%"
         return f"{value:,.0f}" if self.quantity is Quantity.BACKLOG else show_seconds(value)
 
     def __str__(self) -> str:
-        return f"{self.name}{'<' if self.strict else '<='}{self.show(self.limit).replace(',', '')}"
+        limit = f"{self.limit * 100:.9g}%" if self.quantity in _SHARES else self.show(self.limit).replace(",", "")
+        return f"{self.name}{'<' if self.strict else '<='}{limit}"
 
 
 def promise(text: str) -> Promise:

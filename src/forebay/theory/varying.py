@@ -45,7 +45,7 @@ def evolve(
         n: workers. q: waiting places; inf: no limit.
         seconds: how long it is followed; the period where it is `periodic`, which is repeated until nothing changes
             from one to the next.
-        backlog: how many wait at the beginning, while all workers are busy.
+        backlog: how many wait at the beginning, when the workers begin.
         events: arrivals and ends of work that are followed one by one; of more, so many together that there are not.
         steps: at least so many in each 256th of the time, for more digits.
         begin: an answer for similar numbers, with whose end a periodic one begins; it saves time.
