@@ -113,7 +113,7 @@ def _notation() -> Iterator[str]:
     yield "As `forebay solve`, `simulate`, `draw` and `plan` take it: A/B/n/q.\n"
     for module in (system_notation, letters):
         yield f"```text\n{inspect.cleandoc((module.__doc__ or '').split(chr(10) * 2)[1])}\n```\n"
-    yield "In D/D/n/q a rate of `2/ms` is two together at the beginning of every millisecond, unless `--apart` is given.\n"
+    yield "In D/D/n/q a rate of `2/ms` is two together as each millisecond begins, unless `--apart` is given.\n"
     _, profiles, units = (notation.__doc__ or "").strip().split("\n\n")
     yield "## A load\n"
     yield "As `forebay demo --profile` takes it: requests a second, as a function of time.\n"
