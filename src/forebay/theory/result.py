@@ -45,7 +45,7 @@ def text(rows: Sequence[Row]) -> str:
 def finite(value: Any) -> Any:
     """Return the value with what JSON cannot say (inf, nan) as None, inside of lists and mappings too."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None  # a float of numpy's is one, and JSON does not take it
     if isinstance(value, dict):
         return {str(key): finite(item) for key, item in value.items()}
     return [finite(item) for item in value] if isinstance(value, list | tuple) else value
