@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from forebay.errors import UsageError
@@ -59,6 +61,18 @@ def test_intervals_of_mean_and_variation_hold_the_truth() -> None:
         fits = [fitted(drawn(law, seed)) for seed in SEEDS]
         assert sum(abs(fit.mean - law.mean) <= 1.96 * fit.mean_error for fit in fits) >= OF_40
         assert sum(abs(fit.c2 - law.c2) <= 1.96 * fit.c2_error for fit in fits) >= OF_40
+
+
+@given(
+    st.floats(1e-6, 1e4), st.sampled_from([Exponential(1.0), Erlang(1.0, 3), Hyperexponential(1.0, 4.0), Uniform(1.0)])
+)
+@settings(max_examples=25, deadline=None)
+def test_the_law_does_not_depend_on_the_unit(unit: float, law: Law) -> None:
+    times = drawn(law, 1, 1000)
+    one, other = fitted(times), fitted(times * unit)
+    assert one.law.letter == other.law.letter
+    assert one.c2 == pytest.approx(other.c2)
+    assert other.mean == pytest.approx(one.mean * unit)
 
 
 def test_times_that_tremble_a_little_are_all_the_same() -> None:

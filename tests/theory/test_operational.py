@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.theory.fit.operational import Check, ClosedLoop, at_once, checks
@@ -62,6 +64,18 @@ def test_a_whole_log_keeps_every_law() -> None:
     assert sorted(found) == ["Little", "flow", "utilisation", "work conserving"]
     assert all(check.holds for check in found.values())
     assert "XS/n = 50.3% of 1 workers" in found["utilisation"].told
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 5), st.floats(0.01, 5)), min_size=2, max_size=40), st.integers(1, 4))
+def test_every_whole_run_keeps_little_and_the_utilisation_law(times: list[tuple[float, float]], n: int) -> None:
+    free, t, rows = [0.0] * n, 0.0, []
+    for gap, work in times:
+        t += gap
+        begin = max(t, min(free))
+        free[free.index(min(free))] = begin + work
+        rows.append(f"{t!r},{begin!r},{begin + work!r}\n")
+    found = laws("accepted,started,ended\n" + "".join(rows), n)
+    assert all(check.holds for check in found.values()), found
 
 
 def test_latencies_that_were_put_in_break_littles_law() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.theory.fit.log import Log
@@ -109,6 +111,23 @@ def test_of_several_topics_one_is_meant() -> None:
     assert refused.value.hint == "name one: orders, mails"
     with pytest.raises(UsageError, match="no topic 'letters'"):
         read_log(io.StringIO(text), topic="letters")
+
+
+TIMES = st.floats(0, 1000).map(lambda x: round(x, 6))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6).map(lambda x: round(x, 6)), TIMES, TIMES), min_size=1), st.randoms())
+def test_rows_in_any_order_and_instants_or_times_are_the_same_path(rows, chance) -> None:
+    instants = [f"{a!r},{a + wait!r},{a + wait + work!r}" for a, wait, work in rows]
+    times = [f"{wait!r},{a!r},{work!r}" for a, wait, work in rows]
+    chance.shuffle(times)
+    one = read(io.StringIO("\n".join(["accepted,started,ended", *instants])))
+    other = read(io.StringIO("\n".join(["wait,accepted,work", *times])))
+    assert one.arrived.tolist() == sorted(a for a, _, _ in rows) == other.arrived.tolist()
+    assert sorted(one.ended.tolist()) == pytest.approx(sorted(other.ended.tolist()), abs=1e-9)
+    assert sorted(one.waits.tolist()) == pytest.approx(sorted(other.waits.tolist()), abs=1e-6)
+    assert len(one) == len(rows)
+    assert one.served.all()
 
 
 def test_pieces_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:

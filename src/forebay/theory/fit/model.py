@@ -22,8 +22,8 @@ _NOTED = 0.01
 """Share of the work below which nothing is said of an overhead."""
 _PAUSE = 50
 """Mean gaps that one may last."""
-_RELAXED = 10
-"""Relaxation times that a log must last, for its mean to be that of the steady state."""
+_RELAXED = 50
+"""Relaxation times that a log must last, for its percentiles to be near those of the steady state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +140,15 @@ def _pause(arrivals: ArrivalFit, log: Log) -> list[str]:
 
 
 def _too_short(arrivals: ArrivalFit, service: ServiceFit, n: float) -> list[str]:
-    """Compare with the relaxation time 1/(√(nμ) − √λ)² of M/M/n."""
+    """Compare with the relaxation time 1/(√(nμ) − √λ)² of M/M/n, longer as arrivals and work spread more."""
     capacity = n / service.mean if service.mean else math.inf
     if not arrivals.rate < capacity < math.inf:
         return []
-    relaxation = 1 / (math.sqrt(capacity) - math.sqrt(arrivals.rate)) ** 2
-    if arrivals.seconds >= _RELAXED * relaxation:
+    spread = ((arrivals.dispersion.index if arrivals.dispersion else arrivals.c2) + service.c2) / 2
+    times = arrivals.seconds * (math.sqrt(capacity) - math.sqrt(arrivals.rate)) ** 2 / max(spread, 1e-9)
+    if times >= _RELAXED:
         return []
-    times = arrivals.seconds / relaxation
-    return [f"the log lasts {times:.2g} relaxation times of the queue: what it measured may be far from the mean"]
+    return [f"the log lasts {times:.2g} relaxation times of the queue: another run may well measure something else"]
 
 
 def _command(system: System, arrivals: ArrivalFit) -> str:
