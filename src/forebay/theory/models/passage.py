@@ -24,7 +24,9 @@ from forebay.theory.solution import Tail
 
 _SMALL = 1e-9
 _MOST_POINTS = 200_000
-_MOST_ROUNDS = 20_000
+_MOST_ROUNDS = 500
+_SETTLED = 1e-12
+_TINY = 1e-200
 
 
 def busy_mean(arrival_rate: float, service: Law) -> float:
@@ -51,15 +53,23 @@ def busy_transform(lam: float, B: Transform) -> Transform:
     Arguments:
         lam: arrivals, per second. B: B*(s), the transform of the service time.
 
-    Source: L. Takács, "Introduction to the Theory of Queues" (1962); L. Kleinrock I (1975), eq. 5.137.
+    Source: L. Takács, "Introduction to the Theory of Queues" (1962); L. Kleinrock I (1975), eq. 5.137. The iteration is
+    sped up by J. F. Steffensen's method (1933): the limit of the geometric series that two steps suggest.
     """
 
     def b(s: Complex) -> Complex:
-        found = B(s + lam)
-        for _ in range(_MOST_ROUNDS):  # from below, by a factor of at most ρ each time
-            before, found = found, B(s + lam * (1 - found))
-            if abs(found - before).max() < _SMALL * 1e-6:
+        found, error = B(s + lam), math.inf
+        for _ in range(_MOST_ROUNDS):
+            once = B(s + lam * (1 - found))
+            twice = B(s + lam * (1 - once))
+            first, second = once - found, twice - once
+            before, error = error, float(abs(first).max())
+            if error < _SETTLED and error >= before / 2:  # what is left is rounding
                 break
+            bend = second - first
+            ahead = np.divide(first * first, bend, out=np.zeros_like(bend), where=abs(bend) > _TINY)
+            limit = np.where(abs(bend) > _TINY, found - ahead, twice)
+            found = np.where(abs(limit) <= 1, limit, twice)  # the only root with |b| <= 1 is the one looked for
         return found
 
     return b

@@ -87,10 +87,14 @@ def _loads(classes: Sequence[Class], n: int) -> list[float]:
 
 def _common(classes: Sequence[Class]) -> float:
     """Return 1/μ of all classes."""
-    law = classes[0].service
-    if not isinstance(law, Exponential) or any(one.service != law for one in classes):
+    if not _alike(classes):
         raise UsageError("several workers need one exponential service for all classes", "forebay simulate takes any")
-    return law.mean
+    return classes[0].service.mean
+
+
+def _alike(classes: Sequence[Class]) -> bool:
+    law = classes[0].service
+    return isinstance(law, Exponential) and all(one.service == law for one in classes)
 
 
 def _delayed(served: Sequence[float], classes: Sequence[Class], n: int) -> float:
@@ -111,7 +115,7 @@ def wait_transform(
         UsageError: a law of service has no transform.
     """
     served = effective(classes, n)
-    if n > 1:
+    if n > 1 or (_alike(classes) and not preemptive):
         sigma, mu = _loads(classes, n), n / _common(classes)
         waits, delayed = passage_transform(sigma[k] * mu, mu, sigma[k + 1]), _delayed(served, classes, n)
         return lambda s: 1 - delayed + delayed * waits(s), transform(classes[k].service)
@@ -221,8 +225,7 @@ def _class(system: System, k: int) -> Solution:
 def _fits(system: System) -> bool:
     if asked(system) != {"classes"} or math.isfinite(system.q) or math.isinf(system.n):
         return False
-    same = all(one.service == system.classes[0].service for one in system.classes)
-    return system.n == 1 or (same and isinstance(system.classes[0].service, Exponential))
+    return system.n == 1 or _alike(system.classes)
 
 
 MODELS = (Model("M/G/1 and M/M/n with priorities", _fits, solve_priorities),)

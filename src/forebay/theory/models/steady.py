@@ -72,6 +72,12 @@ def growing(system: System, formula: str, source: str, growth: float, **more: An
         "offered_load": system.offered_load,
         "utilization": 1.0,
         "throughput": system.arrival_rate - growth,
+        "wait_tail": _for_ever,
+        "sojourn_tail": _for_ever,
         **unbounded,
     }
     return Solution(system=notation.write(system), formula=formula, source=source, growth=growth, **{**follows, **more})
+
+
+def _for_ever(t: float) -> float:
+    return 1.0
