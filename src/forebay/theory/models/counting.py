@@ -104,7 +104,7 @@ def all_counts(law: Law, rate: float) -> Array:
     while size <= _MOST:
         values = counts(law, rate, size)
         if 1 - values.sum() < 1e-13 and values[-1] < _REST:
-            return values
+            return values[: int(np.flatnonzero(values > _REST)[-1]) + 1]
         size *= 2
     raise UsageError(
         f"about {rate * law.mean:.3g} events fall into one time of {law.letter}", "forebay simulate takes such a system"

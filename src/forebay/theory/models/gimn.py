@@ -33,7 +33,7 @@ FORMULA = "GI/M/n, the chain at the arrivals; σ = A*(nμ(1 − σ))"
 SOURCE = 'L. Takács, "Introduction to the Theory of Queues" (1962), chapter 2'
 PLACES = 400
 """The most workers (or workers and places, where these are limited) that are solved: about half a second."""
-_WORK = 1e9
+_STEPS, _WORK = 1e5, 1e9
 _ROUNDS = 500
 
 
@@ -127,7 +127,7 @@ def fits(system: System) -> bool:
         return False
     size = system.n if math.isinf(system.q) else system.places
     steps = 100 + 40 * system.n / system.offered_load
-    return isinstance(system.service, Exponential) and size <= PLACES and size**2 * steps < _WORK
+    return isinstance(system.service, Exponential) and size <= PLACES and steps < _STEPS and size**2 * steps < _WORK
 
 
 def solve(system: System) -> Solution:

@@ -116,7 +116,7 @@ def _rests(s: Complex, work: Complex, rate: float, come: Array, size: int) -> Co
     (λ − s) C_m = λ C_{m−1} − a_m, with λ C_{−1} = B*(s): forwards where |λ − s| >= λ, backwards from far out elsewhere,
     so that errors shrink.
     """
-    far = max(size, len(come)) + 60
+    far = max(size, len(come)) + 2
     a = np.append(come, np.zeros(far))[:far]
     forward, backward = np.zeros((size, len(s)), complex), np.zeros((size, len(s)), complex)
     apart = rate - s
