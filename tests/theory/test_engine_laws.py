@@ -1,6 +1,5 @@
 """Laws that hold on every path, whatever the numbers: in quarters of a second, so that every sum is exact."""
 
-
 from __future__ import annotations
 
 import math

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from forebay.theory.simulation.block import Engine, Streams
-from forebay.theory.simulation.compiled.events import Events
-from forebay.theory.simulation.compiled.next_free import NextFree
-from forebay.theory.simulation.compiled.waiting_room import WaitingRoom
 from forebay.theory.simulation.rules import Algorithm, Rules
 
 
 def open_engine(rules: Rules, streams: Streams, limit: int) -> Engine:
     """Return the compiled engine for these rules."""
-    if rules.algorithm is Algorithm.NEXT_FREE:
+    if rules.algorithm is Algorithm.NEXT_FREE:  # each is imported alone: kernels cost time even when they are kept
+        from forebay.theory.simulation.compiled.next_free import NextFree
+
         return NextFree(rules)
-    algorithm = WaitingRoom if rules.algorithm is Algorithm.WAITING_ROOM else Events
-    return algorithm(rules, streams, limit)
+    if rules.algorithm is Algorithm.WAITING_ROOM:
+        from forebay.theory.simulation.compiled.waiting_room import WaitingRoom
+
+        return WaitingRoom(rules, streams, limit)
+    from forebay.theory.simulation.compiled.events import Events
+
+    return Events(rules, streams, limit)
