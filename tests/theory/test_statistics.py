@@ -15,8 +15,8 @@ from forebay.errors import UsageError
 from forebay.theory import Estimate, System, simulate
 from forebay.theory.laws import Exponential
 from forebay.theory.path import Fate
-from forebay.theory.simulation import cells
 from forebay.theory.simulation.block import Block
+from forebay.theory.simulation.cells import Times
 from forebay.theory.simulation.effort import Effort
 from forebay.theory.simulation.estimate import lag_one, of_mean, of_quantile, of_ratio
 from forebay.theory.simulation.student import half_width, probability
@@ -87,25 +87,31 @@ TIMES = st.lists(st.floats(0, 1e5), min_size=1, max_size=300)
 
 @given(times=TIMES, share=st.floats(0, 1))
 def test_a_percentile_is_within_a_cell_of_the_sorted_times(times, share):
-    counts = np.zeros(cells.SIZE, dtype=np.int64)
-    cells.count(np.array(times), counts)
+    counted = Times.empty(1)
+    counted.count(0, np.array(times))
     rank = max(1, math.ceil(share * len(times)))
     true = sorted(times)[rank - 1]
-    assert cells.quantile(counts, share) == pytest.approx(true, rel=1 / 400, abs=2e-9)
+    assert counted.quantile(share).value == pytest.approx(true, rel=1 / 400, abs=2e-9)
 
 
 @given(times=TIMES, t=st.floats(0, 1e5))
 def test_the_share_below_is_counted_but_for_the_cell_of_the_instant(times, t):
-    counts = np.zeros((1, cells.SIZE), dtype=np.int64)
-    cells.count(np.array(times), counts[0])
+    counted = Times.empty(1)
+    counted.count(0, np.array(times))
     low, high = (np.mean(np.array(times) <= edge) for edge in (t * (1 - 1 / 400) - 2e-9, t * (1 + 1 / 400) + 2e-9))
-    assert low - 1e-12 <= cells.share_below(counts, t)[0] <= high + 1e-12
+    assert low - 1e-12 <= counted.share_below(t)[0] <= high + 1e-12
 
 
 def test_nothing_counted_has_no_percentile():
-    counts = np.zeros((1, cells.SIZE), dtype=np.int64)
-    assert math.isnan(cells.quantile(counts[0], 0.5))
-    assert math.isnan(cells.share_below(counts, 1.0)[0])
+    assert math.isnan(Times.empty(1).quantile(0.5).value)
+    assert math.isnan(Times.empty(1).share_below(1.0)[0])
+
+
+def test_a_time_that_comes_again_and_again_is_told_exactly():
+    counted = Times.empty(2)
+    for row in range(2):
+        counted.count(row, np.repeat([0.0, 0.1, 0.7], [30, 50, 20]))
+    assert [counted.quantile(share).value for share in (0.2, 0.5, 0.9)] == [0.0, 0.1, 0.7]
 
 
 def test_a_ratio_over_equal_batches_is_a_mean_with_the_interval_of_student():
@@ -165,7 +171,7 @@ def test_the_sums_of_a_tally_are_those_of_its_customers(portion):
     assert found.total(Sum.WORK) == pytest.approx((kept.ended - kept.started)[served].sum())
     assert found.total(Sum.SPAN) == pytest.approx(kept.arrived[-1] - whole.arrived[first - 1])
     p90 = np.quantile((kept.ended - kept.arrived)[accepted], 0.9)
-    assert found.quantile(found.sojourns, 0.9).value == pytest.approx(p90, rel=1e-3)
+    assert found.sojourns.quantile(0.9).value == pytest.approx(p90, rel=1e-3)
 
 
 def test_a_share_that_never_was_seen_may_be_as_large_as_three_in_all():

@@ -47,8 +47,8 @@ class Comparison(Result):
         """What both know."""
         hands = (self.simulation, self.solution)
         pairs = [(name, *(getattr(hand, name) for hand in hands)) for name in QUANTITIES]
-        for p in self.percentiles:
-            pairs += [(f"{time} p{p:g}", *(getattr(hand, time)(p) for hand in hands)) for time in TIMES]
+        for time in TIMES:
+            pairs += [(f"{time} p{p:g}", *(getattr(hand, time)(p) for hand in hands)) for p in self.percentiles]
         known = [(name, a, b) for name, a, b in pairs if None not in (a, b) and not math.isnan(a.value)]
         return tuple(Compared(name, a, float(b), _widths(a, b)) for name, a, b in known)
 
@@ -73,7 +73,7 @@ class Comparison(Result):
 def _cells(one: Compared) -> tuple[str, str, str, str]:
     unit = UNITS.get(one.name, "s" if one.name.startswith(TIMES) else "")
     off = "" if one.widths is None else f"{one.widths:+.1f} half-widths"
-    return NAMES.get(one.name, one.name), show(one.simulated, unit), f"{one.formula:.6g}{unit}", off
+    return NAMES.get(one.name, one.name), show(one.simulated, unit), show(Estimate(*[one.formula] * 3), unit), off
 
 
 def _widths(simulated: Estimate, formula: float) -> float | None:

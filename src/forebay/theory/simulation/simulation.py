@@ -91,12 +91,12 @@ class Simulation(Result):
             UsageError: the percentage is not from 0 to below 100.
         """
         share = _share(percent)
-        return NOTHING if self.times is None or self.Wq is None else self.times.quantile(self.times.waits, share)
+        return NOTHING if self.times is None or self.p_wait is None else self.times.waits.quantile(share)
 
     def sojourn(self, percent: float) -> Estimate:
         """Return the percentile of the whole time in the system, seconds; as `wait`."""
         share = _share(percent)
-        return NOTHING if self.times is None else self.times.quantile(self.times.sojourns, share)
+        return NOTHING if self.times is None else self.times.sojourns.quantile(share)
 
     def as_dict(self, percentiles: Sequence[float] = PERCENTILES) -> dict[str, Any]:
         """Return every field in a form that JSON can hold; the path has its own."""

@@ -7,21 +7,17 @@ batches (`warmup`) and left away in whole batches.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeVar
 
 import numpy as np
 
 from forebay.theory.path import Fate, Path
-from forebay.theory.simulation import cells
 from forebay.theory.simulation.block import Block
+from forebay.theory.simulation.cells import Times
 from forebay.theory.simulation.draws import QUANTUM
 from forebay.theory.simulation.estimate import Estimate, Numbers, lag_one, of_ratio
 from forebay.theory.simulation.warmup import Series, cut
-
-_Rows = TypeVar("_Rows", Numbers, cells.Counts)
 
 _BATCHES = 64
 _LEAST = 10
@@ -54,14 +50,14 @@ class Batches:
     """The batches of a run without its warm-up.
 
     Arguments:
-        sums: shape (batches, len(Sum)). waits, sojourns: counts of `cells`, shape (batches, cells.SIZE).
+        sums: shape (batches, len(Sum)). waits, sojourns: histograms of their times, a row for each.
         warmup: customers that were left away.
         independent: whether they may be taken as independent.
     """
 
     sums: Numbers
-    waits: cells.Counts
-    sojourns: cells.Counts
+    waits: Times
+    sojourns: Times
     warmup: int
     independent: bool
 
@@ -83,21 +79,6 @@ class Batches:
             return Estimate(0.0, 0.0, min(1.0, 3 / self.total(below)))
         return found.within(0.0, 1.0)
 
-    def quantile(self, counts: cells.Counts, share: float) -> Estimate:
-        """Return a quantile of `waits` or `sojourns`, seconds.
-
-        The interval is that of the share of customers below it, put through the distribution. Source: R. S. Woodruff,
-        "Confidence intervals for medians and other position measures", JASA 47 (1952).
-        """
-        together = counts.sum(axis=0)
-        t = cells.quantile(together, share)
-        if math.isnan(t):
-            return Estimate(t, t, t)
-        size = counts.sum(axis=1).astype(np.float64)
-        below = of_ratio(np.nan_to_num(cells.share_below(counts, t)) * size, size)
-        low, high = max(share - below.half, 0.0), min(share + below.half, 1.0)
-        return Estimate(t, cells.quantile(together, low), cells.quantile(together, high))
-
 
 class Tally:
     """Adds up customers, in batches of a number of customers (`add`) or of whole runs or periods (`add_whole`).
@@ -115,7 +96,7 @@ class Tally:
         self._size = 1 if whole else QUANTUM // _BATCHES
         self._batch = self._filled = 0
         self._sums = np.zeros((_BATCHES, len(Sum)))
-        self._waits, self._sojourns = (np.zeros((_BATCHES, cells.SIZE), dtype=np.int64) for _ in range(2))
+        self._waits, self._sojourns = Times.empty(_BATCHES), Times.empty(_BATCHES)
 
     def add(self, block: Block) -> None:
         """Add the customers of a block, in its order."""
@@ -138,7 +119,7 @@ class Tally:
         """Return all that was added by `add_whole`."""
         used = slice(0, self._batch + (self._filled > 0))
         independent = lag_one(self._sums[used, Sum.WAIT]) <= _CORRELATED if self._batch else True
-        return Batches(self._sums[used], self._waits[used], self._sojourns[used], 0, independent)
+        return Batches(self._sums[used], self._waits.part(used), self._sojourns.part(used), 0, independent)
 
     def batches(self) -> Batches | None:
         """Return the whole batches behind the warm-up; None: the run is too short for any."""
@@ -147,9 +128,9 @@ class Tally:
             return None
         left = max(1, -(-warm * self._series.size // self._size))  # the first batch has no arrival before it
         used, signal = slice(left, self._batch), Sum.LOST if self._losses else Sum.WAIT
-        sums, waits, sojourns = self._sums[used], self._waits[used], self._sojourns[used]
+        sums, waits, sojourns = self._sums[used], self._waits.part(used), self._sojourns.part(used)
         while len(sums) >= 2 * _LEAST and lag_one(sums[:, signal]) > _CORRELATED:
-            sums, waits, sojourns = _pairs(sums), _pairs(waits), _pairs(sojourns)
+            sums, waits, sojourns = _pairs(sums), waits.pairs(), sojourns.pairs()
         if len(sums) < _LEAST:
             return None
         return Batches(sums, waits, sojourns, left * self._size, lag_one(sums[:, signal]) <= _CORRELATED)
@@ -158,7 +139,7 @@ class Tally:
         if self._batch == _BATCHES:
             self._merge()
         self._sums[self._batch] += observed.sums(part, span)
-        observed.count(part, self._waits[self._batch], self._sojourns[self._batch])
+        observed.count(part, self._batch, self._waits, self._sojourns)
         self.came += part.stop - part.start
         self._filled += size
         if self._filled == self._size:
@@ -166,9 +147,10 @@ class Tally:
 
     def _merge(self) -> None:
         half = _BATCHES // 2
-        for rows in (self._sums, self._waits, self._sojourns):
-            rows[:half] = rows[::2] + rows[1::2]
-            rows[half:] = 0
+        self._sums[:half] = self._sums[::2] + self._sums[1::2]
+        self._sums[half:] = 0
+        self._waits.halve()
+        self._sojourns.halve()
         self._batch, self._size = half, 2 * self._size
 
 
@@ -205,14 +187,14 @@ class Observed:
         lost, abandoned = came - accepted, accepted - served
         return came, span, accepted, served, lost, abandoned, waited, seconds, sojourn, sojourn - seconds
 
-    def count(self, part: slice, waits: cells.Counts, sojourns: cells.Counts) -> None:
+    def count(self, part: slice, row: int, waits: Times, sojourns: Times) -> None:
         """Count the times of the accepted."""
         inside = self._accepted
-        for times, row in ((self.wait[part], waits), (self._sojourn[part], sojourns)):
-            cells.count(times if inside is None else times[inside[part]], row)
+        for times, into in ((self.wait[part], waits), (self._sojourn[part], sojourns)):
+            into.count(row, times if inside is None else times[inside[part]])
 
 
-def _pairs(rows: _Rows) -> _Rows:
+def _pairs(rows: Numbers) -> Numbers:
     """Return sums of two rows each; an odd first one is left away."""
     even = rows[len(rows) % 2 :]
     return even[::2] + even[1::2]

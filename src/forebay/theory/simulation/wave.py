@@ -20,6 +20,8 @@ Steps = tuple[Seconds, NDArray[np.int64]]
 """Instants, and how many wait from each on: what `Path.waiting` returns."""
 PHASES = 24
 """Instants of a wave at which the backlog is told."""
+_SMALL = (("ms", 1e3), ("us", 1e6), ("ns", 1e9))
+_ALMOST_ONE = 1 - 1e-9
 _AHEAD = 4096
 """Steps that are looked through at a time."""
 _SHARES = (0.05, 0.5, 0.95, 0.99)
@@ -101,9 +103,12 @@ class Wave(Result):
 
 def show(estimate: Estimate, unit: str = "") -> str:
     """Return an estimate as people read it: ``4.051 ± 0.04 (1.0 %)``."""
-    value, half = estimate.value, estimate.half
-    if math.isnan(value):
+    if math.isnan(estimate.value):
         return "not known"
+    if unit == "s" and 0 < abs(estimate.value) < 1:
+        unit, factor = next((u, f) for u, f in _SMALL if abs(estimate.value) * f > _ALMOST_ONE or u == "ns")
+        estimate = estimate.times(factor)
+    value, half = estimate.value, estimate.half
     if not math.isfinite(half):
         return f"{value:.6g}{unit}"
     digits = 6 if not half or not value else max(3, min(9, 2 + math.ceil(math.log10(abs(value) / half))))
