@@ -169,6 +169,9 @@ def test_clocks_that_disagree_by_less_than_a_millisecond_are_let_pass() -> None:
         ("accepted,outcome\n1,done\n1,vanished\n", "line 3: 'vanished' is not an outcome that is known: done"),
         ('{"accepted": 1}\n{"accepted": \n', "line 2: .*JSON|line 2: .*truncated"),
         ('{"accepted": 1}\n[1]\n', "line 2: Expected `object`"),
+        ('{"accepted": 1, "worker": 1}\n{"accepted": 1, "worker": [2]}\n', "line 2: unhashable"),
+        ('{"accepted": [1]}\n', "line 1: .* is neither seconds nor ISO 8601"),
+        ('{"accepted": 1' + "0" * 400 + "}\n", "line 1: "),
         ('{"colour": 1}\n', "none of the columns that are known: colour"),
     ],
 )

@@ -112,7 +112,9 @@ def marks(cells: Sequence[Any]) -> Seconds:
 
 def numbered(cells: Sequence[Any], known: dict[str, int]) -> Seconds:
     """Return a number for each different cell, the next free one for one that `known` has not; an empty one is nan."""
-    kinds = {cell: math.nan if cell in _EMPTY else known.setdefault(str(cell), len(known)) for cell in dict.fromkeys(cells)}
+    kinds = {
+        cell: math.nan if cell in _EMPTY else known.setdefault(str(cell), len(known)) for cell in dict.fromkeys(cells)
+    }
     return np.array([*map(kinds.__getitem__, cells)], dtype=float)
 
 

@@ -165,11 +165,11 @@ class _Gathering:
         """Return the numbers of some cells, or name the line of the first that is wrong."""
         try:
             return read(cells)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             for number, cell in enumerate(cells, line):
                 try:
                     read([cell])
-                except ValueError as error:
+                except (ValueError, TypeError, OverflowError) as error:
                     raise UsageError(f"{self._name}, line {number}: {error}") from None
             raise
 
