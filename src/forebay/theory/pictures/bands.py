@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forebay.theory.path import Path, Seconds
+from forebay.theory.pictures.steps import level_at
 
 _BATCHES = 20
 _STUDENT = 2.093
@@ -30,13 +31,6 @@ def expected_number(paths: Sequence[Path], times: Seconds, label: str) -> Band:
     levels = np.array([level_at(t, N.astype(float), times) for t, N in (path.in_system() for path in paths)])
     low, high = np.quantile(levels, [0.05, 0.95], axis=0)
     return Band(times, low, high, label)
-
-
-def level_at(t: Seconds, levels: Seconds, times: Seconds) -> Seconds:
-    """Return what a step function is at each of the given times; 0 before its first step."""
-    steps = np.concatenate([[0.0], levels])
-    found: Seconds = steps[np.searchsorted(t, times, side="right")]
-    return found
 
 
 def tail_of(samples: Seconds, times: Seconds) -> Seconds:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from forebay.theory.pictures.canvas import Canvas
 from forebay.theory.pictures.chart import Area, Dots, Figure, Gap, Level, Line, Note, Panel
-from forebay.theory.pictures.curves import at_height, outline, placed, runs
+from forebay.theory.pictures.curves import at_height, outline, placed, runs, thinned
 from forebay.theory.pictures.labels import Label, labels, spread
 
 _ROWS = {1: 18, 2: 10, 3: 8}
 """Of each panel, by the number of panels."""
 _SIGNS = "*o+x#@%&"
+_FINER = 4
+"""Than the dots are: so much of a curve is kept when it is thinned."""
 _TO_ASCII = str.maketrans({"×": "x", "−": "-", "→": "->", "≥": ">=", "≤": "<=", "µ": "u", "∞": "inf", "–": "-"} | {
     "λ": "lambda", "μ": "mu", "ρ": "rho", "²": "^2", "·": ".", "…": "...", "Σ": "sum", "α": "alpha", "β": "beta",
     "⁻": "^-", "⁰": "0", "¹": "1", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9",
@@ -67,13 +69,16 @@ def _drawn(canvas: Canvas, panel: Panel) -> dict[str, str]:
     signs: dict[str, str] = {}
     for mark in panel.marks:
         if isinstance(mark, Area):
-            canvas.fill(outline(mark, panel), ":", dense=mark.colour in ("work", "lost"))
+            border = outline(mark, panel)
+            half, dots = len(border) // 2, _FINER * canvas.columns * canvas.dots[0]
+            border = [*thinned(border[:half], dots), *thinned(border[half:], dots)]
+            canvas.fill(border, ":", dense=mark.colour in ("work", "lost"))
     for mark in panel.marks:
         if isinstance(mark, Line):
             sign = _SIGNS[len(signs) % len(_SIGNS)]
             signs[mark.label or f" {len(signs)}"] = sign
             for piece in runs(mark, panel):
-                canvas.curve(piece, sign, mark.dashed)
+                canvas.curve(thinned(piece, _FINER * canvas.columns * canvas.dots[0]), sign, mark.dashed)
         elif isinstance(mark, Level):
             ((u, v),) = placed([(mark.value, mark.value)], panel)
             if 0 <= (u if mark.upright else v) <= 1:

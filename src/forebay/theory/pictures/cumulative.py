@@ -15,6 +15,7 @@ from forebay.theory.pictures.axes import over_time, rising
 from forebay.theory.pictures.chart import Area, Dots, Figure, Gap, Line, Mark, Panel
 from forebay.theory.pictures.lettering import plain, seconds
 from forebay.theory.pictures.picture import Picture, charted
+from forebay.theory.pictures.steps import COLUMNS, shown
 
 
 def draw_cumulative(path: Path, name: str = "", note: str = "") -> Picture:
@@ -27,33 +28,43 @@ def draw_cumulative(path: Path, name: str = "", note: str = "") -> Picture:
     came, left = path.arrived[inside], np.sort(path.ended[inside & ~np.isnan(path.ended)])
     if not len(came):
         raise UsageError("there is nothing to draw: nobody was accepted", "draw a longer time, or another log")
-    end = float(max(came[-1], left[-1] if len(left) else came[-1]))
-    t = np.unique(np.concatenate([came[:1], came, left, [end]]))
-    arrivals, departures = _count(came, t), _count(left, t)
-    peak = int(np.argmax(arrivals - departures))
-    at, backlog = float(t[peak]), int(arrivals[peak] - departures[peak])
-    marks: list[Mark] = [
-        Area(list(t), list(departures), list(arrivals), "wait", steps=True),
-        Line(list(zip(t, arrivals, strict=True)), "arrived", "wait", steps=True),
-        Line(list(zip(t, departures, strict=True)), "left", "work", steps=True),
-    ]
-    if backlog:
-        marks.append(Gap((at, float(departures[peak])), (at, float(arrivals[peak])), f"backlog {plain(backlog)}"))
-    sojourn = _sojourn(left, at, int(arrivals[peak]))
-    if sojourn:
-        height = float(arrivals[peak])
-        marks.append(Gap((at, height), (at + sojourn, height), f"{seconds(sojourn)} in the system"))
-    lost = path.arrived[~inside]
-    marks.append(Dots([(float(x), 0.0) for x in lost], "lost", "lost", cross=True))
+    t = np.unique(np.concatenate([came, left]))
+    arrived, gone = _count(came, t), _count(left, t)
+    area = float(np.sum((arrived - gone)[:-1] * np.diff(t)))
+    peak = int(np.argmax(arrived - gone))
+    backlog, sojourn = int(arrived[peak] - gone[peak]), _sojourn(left, float(t[peak]), int(arrived[peak]))
+    gaps = _gaps(float(t[peak]), (float(gone[peak]), float(arrived[peak])), sojourn)
+    drawn = shown(t, arrived - gone)
+    t, arrived, gone = t[drawn], arrived[drawn], gone[drawn]
+    marks = [*_stairs(t, arrived, gone), *gaps, _lost(path.arrived[~inside])]
     panel = Panel(over_time(t), rising("customers", float(len(came))), marks)
-    area = float(np.sum((arrivals - departures)[:-1] * np.diff(t)))
-    title = f"{name}: who has come and who has left" if name else "who has come and who has left"
     about = f"At most {backlog} at once; the time between the curves is {seconds(area)} in all."
-    data = {
-        "t": t.tolist(), "arrived": arrivals.tolist(), "left": departures.tolist(), "backlog": backlog, "at": at,
-        "sojourn": sojourn, "area": area,
-    }  # fmt: skip
+    title = f"{name}: who has come and who has left" if name else "who has come and who has left"
+    data: dict[str, object] = {"t": t.tolist(), "arrived": arrived.tolist(), "left": gone.tolist()}
+    data |= {"backlog": backlog, "sojourn": sojourn, "area": area}
     return charted("cumulative", Figure(title, note, [panel], about), data)
+
+
+def _stairs(t: Seconds, arrived: Seconds, gone: Seconds) -> list[Mark]:
+    return [
+        Area(list(t), list(gone), list(arrived), "wait", steps=True),
+        Line(list(zip(t, arrived, strict=True)), "arrived", "wait", steps=True),
+        Line(list(zip(t, gone, strict=True)), "left", "work", steps=True),
+    ]
+
+
+def _gaps(at: float, between: tuple[float, float], sojourn: float | None) -> list[Mark]:
+    """Return the backlog at its peak, and the time in the system of who comes then."""
+    low, high = between
+    gaps: list[Mark] = [Gap((at, low), (at, high), f"backlog {plain(high - low)}")] if high > low else []
+    if sojourn:
+        gaps.append(Gap((at, high), (at + sojourn, high), f"{seconds(sojourn)} in the system"))
+    return gaps
+
+
+def _lost(instants: Seconds) -> Mark:
+    few = instants[:: max(1, len(instants) // COLUMNS)]
+    return Dots([(float(at), 0.0) for at in few], "lost", "lost", cross=True)
 
 
 def _count(instants: Seconds, t: Seconds) -> Seconds:

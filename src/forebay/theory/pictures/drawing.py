@@ -19,13 +19,14 @@ from forebay.theory.laws import Deterministic
 from forebay.theory.notation import Coming, Time
 from forebay.theory.path import Path
 from forebay.theory.pictures import material
-from forebay.theory.pictures.bands import Band, expected_number, level_at
+from forebay.theory.pictures.bands import Band, expected_number
 from forebay.theory.pictures.cumulative import draw_cumulative
 from forebay.theory.pictures.erlang import draw_erlang
 from forebay.theory.pictures.hockey_stick import draw_hockey_stick
 from forebay.theory.pictures.lanes import draw_timeline
 from forebay.theory.pictures.number import draw_number
 from forebay.theory.pictures.picture import Picture
+from forebay.theory.pictures.steps import level_at
 from forebay.theory.pictures.tails import draw_tails
 from forebay.theory.pictures.wave import draw_wave
 from forebay.theory.system import System, Varying

@@ -9,10 +9,11 @@ import numpy as np
 from forebay.errors import UsageError
 from forebay.theory.path import Fate, Path, Seconds
 from forebay.theory.pictures.axes import over_time, rising
-from forebay.theory.pictures.bands import Band, level_at
+from forebay.theory.pictures.bands import Band
 from forebay.theory.pictures.chart import Area, Dots, Figure, Level, Line, Mark, Panel
 from forebay.theory.pictures.lettering import plain
 from forebay.theory.pictures.picture import Picture, charted
+from forebay.theory.pictures.steps import COLUMNS, level_at, shown
 
 
 def draw_number(
@@ -29,25 +30,35 @@ def draw_number(
     t, working, total = number_over_time(path)
     mean = float(np.sum(total[:-1] * np.diff(t)) / (t[-1] - t[0])) if t[-1] > t[0] else 0.0
     lost = path.arrived[path.fate == Fate.LOST]
-    marks: list[Mark] = []
-    marks += [
-        Area(list(t), list(working), list(total), "wait", "waiting", steps=True),
-        Area(list(t), [0.0] * len(t), list(working), "work", "in work", steps=True),
-        Line(list(zip(t, total, strict=True)), colour="slate", steps=True, thin=True),
-        Level(mean, f"mean {plain(mean, 3)}", "slate"),
-    ]
-    if expected is not None:
-        marks += _edges(expected)
-    if math.isfinite(places):
-        marks.append(Level(places, f"places {plain(places)}", "lost"))
-    top = float(expected.high.max()) if expected is not None else 0.0
-    highest = max(float(total.max()), places if math.isfinite(places) else 0.0, top, 1.0)
-    marks.append(Dots([(float(x), highest * 1.04) for x in lost], "lost", "lost", cross=True))
+    drawn = shown(t, working, total)
+    t, working, total = t[drawn], working[drawn], total[drawn]
+    marks = [*_stacked(t, working, total), Level(mean, f"mean {plain(mean, 3)}", "slate")]
+    marks += _edges(expected) if expected is not None else []
+    marks += [Level(places, f"places {plain(places)}", "lost")] if math.isfinite(places) else []
+    highest = max([float(total.max()), 1.0, *([places] if math.isfinite(places) else []), *_top(expected)])
+    marks.append(_crosses(lost, highest * 1.04))
     panel = Panel(over_time(t), rising("in the system", highest, room=0.1), marks)
     title = f"{name}: how many are there" if name else "how many are there"
     about = f"The number in the system over time: at most {plain(float(total.max()))}, {plain(mean, 3)} on the average."
     data = {"t": t.tolist(), "working": working.tolist(), "total": total.tolist(), "lost": lost.tolist(), "mean": mean}
     return charted("number", Figure(title, note, [panel], about), data)
+
+
+def _stacked(t: Seconds, working: Seconds, total: Seconds) -> list[Mark]:
+    return [
+        Area(list(t), list(working), list(total), "wait", "waiting", steps=True),
+        Area(list(t), [0.0] * len(t), list(working), "work", "in work", steps=True),
+        Line(list(zip(t, total, strict=True)), colour="slate", steps=True, thin=True),
+    ]
+
+
+def _crosses(lost: Seconds, height: float) -> Mark:
+    few = lost[:: max(1, len(lost) // COLUMNS)]
+    return Dots([(float(at), height) for at in few], "lost", "lost", cross=True)
+
+
+def _top(band: Band | None) -> list[float]:
+    return [] if band is None else [float(band.high.max())]
 
 
 def _edges(band: Band) -> list[Mark]:
