@@ -244,7 +244,7 @@ def _away(breaking: Breaking) -> float:
 
 
 def _notes(breaking: Breaking, C: Completion) -> tuple[str, ...]:
-    began = (f"each is begun {C.starts:.4g} times on average",) if C.starts > 1 else ()
+    began = (f"each is begun {C.starts:.4g} times on average",) if C.starts > 1.0005 else ()
     return (f"a worker at work is broken {_away(breaking):.2%} of the time", *began)
 
 
