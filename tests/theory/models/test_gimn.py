@@ -90,6 +90,15 @@ def test_overload_with_few_places_loses_what_is_too_much():
     assert got.throughput <= 3
 
 
+def test_a_clock_with_hardly_any_load_is_empty():
+    # σ is e^-2000 there: 0 in floats
+    for n in (1, 3):
+        got = gimn.solve(System(Deterministic(2000 / n), Exponential(1.0), n))
+        assert got.p0 == pytest.approx(1 - n / 2000, rel=1e-9)
+        assert got.Wq < 1e-100
+        assert got.wait(99) == 0.0
+
+
 def test_what_fits():
     assert gimn.fits(System(Uniform(1.0), Exponential(0.5)))
     assert not gimn.fits(System(General(1.0, 0.5), Exponential(0.5)))

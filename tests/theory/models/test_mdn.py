@@ -67,6 +67,11 @@ def test_light_load_is_right_too():
     assert solved(500, 0.3).Wq == pytest.approx(0, abs=1e-13)
 
 
+def test_a_load_so_near_to_the_limit_that_it_does_not_fit_into_memory_is_left_to_others():
+    loads = {rho: mdn.fits(System(Exponential(1 / rho), Deterministic(1.0))) for rho in (0.9999, 0.999999, 1.0, 1.5)}
+    assert loads == {0.9999: True, 0.999999: False, 1.0: True, 1.5: True}
+
+
 def test_the_work_itself_is_added_to_the_wait():
     found = solved(3, 0.8, D=0.08)
     assert found.sojourn_tail(0.079) == 1.0

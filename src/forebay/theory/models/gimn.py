@@ -158,27 +158,28 @@ def _limited(system: System) -> Solution:
     stages = np.append(pi[:n].sum(), pi[n:-1]) / (1 - loss)
     Lq = system.arrival_rate * float(np.arange(1, q + 1) @ pi[n:-1]) / (n * mu)
     tails = tuple(Steps(n * mu, erlangs(stages, n * mu, last)) for last in (math.inf, mu))
-    p0, p_wait = empty(system.arrivals, mu, n, pi, 0.0), float(stages[1:].sum())
+    p0, p_wait = empty(system.arrivals, mu, n, pi, None), float(stages[1:].sum())
     return answer(system, FORMULA, SOURCE, Lq, p0, p_wait, loss, (tails[0], tails[1]))
 
 
-def empty(arrivals: Law, mu: float, n: int, pi: Array, ratio: float) -> float:
+def empty(arrivals: Law, mu: float, n: int, pi: Array, ratio: float | None) -> float:
     """Return p_0 = λ Σ_k P(k + 1 steps or more between two arrivals)/(nμ) P(all gone after k steps).
 
     Arguments:
-        pi, ratio: as `found` returns them, σ = 0 where the places are limited.
+        pi, ratio: as `found` returns them; None instead of σ where the places are limited.
     """
     weights = all_counts(arrivals, n * mu)
     start = np.append(0.0, pi)
-    if not ratio:  # who finds no place changes nothing
+    if ratio is None:  # who finds no place changes nothing
         start = np.append(start[:-2], start[-2] + start[-1])
     down = np.minimum(np.arange(len(start)), n) / n
-    arriving, result = float(pi[-1]) * ratio, 0.0
+    fewer = ratio or 0.0
+    arriving, result = float(pi[-1]) * fewer, 0.0
     for further in weights[::-1].cumsum()[::-1][1:]:
         result += further * start[0]
         start = _step(start, down)
         start[-1] += arriving
-        arriving *= ratio
+        arriving *= fewer
     return float(result) / (arrivals.mean * n * mu)
 
 

@@ -44,8 +44,10 @@ PHASES = 256
 """The most phases of a level: about half a second with percentiles."""
 _WORK = 5e8
 """The most that (n + q) phases³ may be: about half a second."""
-_SETTLED, _SAME = 1e-13, 16
+_SETTLED, _SAME = 3e-14, 64
+"""A ratio is taken for final when it has varied by less over so many steps."""
 _AGREED, _TIMES = 1e-9, 4
+"""Two ways are taken to agree when they have differed by less so many times."""
 _GONE = 1e-12
 """Eigenvalues of R below it belong to waits too short to be told from 0."""
 

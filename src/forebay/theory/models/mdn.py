@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 FORMULA = "Crommelin's roots, Franx' waiting time"
 SOURCE = 'C. D. Crommelin (1932); G. J. Franx, "A Simple Solution for the M/D/c Waiting Time Distribution" (2001)'
 WORKERS = 1000
+_CRITICAL = 0.99998
+"""The largest ρ: the queue is some 1/(1 − ρ) long, and all of it is held in memory."""
 _ANCHOR = 1e-12
 """From where the tail is this small on it is continued geometrically."""
 _ROUNDS = 200
@@ -125,7 +127,8 @@ def wait_tail(waiting: Waiting, a: float, n: int, x: float) -> float:
 def fits(system: System) -> bool:
     """Whether the system is M/D/n with a queue without limit."""
     work = isinstance(system.service, Deterministic) or system.service.c2 == 0
-    return plain_poisson(system) and work and math.isinf(system.q) and system.n <= WORKERS
+    near = _CRITICAL * system.n < system.offered_load < system.n
+    return plain_poisson(system) and work and math.isinf(system.q) and system.n <= WORKERS and not near
 
 
 def solve(system: System) -> Solution:
