@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from engine_cases import PLAIN, Case, cases
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
+from forebay.theory.laws import Exponential
 from forebay.theory.path import Fate, Path
 from forebay.theory.simulation.block import Stream, Streams
 from forebay.theory.simulation.engine import open_engine, run
 from forebay.theory.simulation.rules import Algorithm, Rules
+from forebay.theory.system import Breaking, Retrying, System
 from naive_queue import naive
 
 HALF = 0.5
@@ -184,3 +186,45 @@ def test_the_cheapest_exact_algorithm_is_taken() -> None:
     assert Rules(n=3, discipline=Discipline.LIFO).algorithm is Algorithm.WAITING_ROOM
     assert Rules(n=3, patience=True).algorithm is Algorithm.EVENTS
     assert Rules(n=math.inf, population=3).algorithm is Algorithm.EVENTS
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n": math.inf, "failing": 0.5},
+        {"n": math.inf, "breaking": True},
+        {"failing": 1.0},
+        {"failing": 1.5, "tries": 3},
+        {"n": 1e9},
+        {"q": 1e12},
+    ],
+    ids=str,
+)
+def test_rules_that_cannot_be_played_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as refused:
+        Rules(**wrong)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("rules", [Rules(classes=2), Rules(classes=2, q=1, discipline=Discipline.PRIORITY)], ids=str)
+def test_who_is_of_no_class_is_of_the_most_urgent(rules: Rules) -> None:
+    path = run(rules, [0, 0, 0], [1, 1, 1], compiled=False)
+    assert path.priority is not None
+    assert path.priority.tolist() == [0, 0, 0]
+
+
+def test_the_rules_of_a_system_are_what_it_says() -> None:
+    said = System(
+        Exponential(1),
+        Exponential(1),
+        n=2,
+        q=3,
+        patience=Exponential(1),
+        retrying=Retrying(Exponential(1), 0.5, 4),
+        breaking=Breaking(Exponential(9), Exponential(1), redelivery=2.0, idle_too=False),
+    )
+    rules = Rules.of(said, own_work=True)
+    assert (rules.n, rules.q, rules.own_work, rules.patience, rules.idle_too) == (2, 3, True, True, False)
+    assert (rules.retry_share, rules.retry_attempts, rules.redelivery) == (0.5, 4, 2.0)
+    assert rules.streams == ("returns", "delays", "ups", "downs")
+    assert Rules.of(System(Exponential(1), Exponential(1))) == Rules()

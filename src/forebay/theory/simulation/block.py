@@ -61,20 +61,6 @@ class Streams:
             )
 
 
-def given(numbers: Seconds) -> Stream:
-    """Return a stream of numbers that were drawn before; 0 when they have run out."""
-    position = 0
-
-    def fill(out: Seconds) -> None:
-        nonlocal position
-        taken = numbers[position : position + len(out)]
-        out[: len(taken)] = taken
-        out[len(taken) :] = 0.0
-        position += len(out)
-
-    return fill
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """Customers whose end has been decided, in the order in which it was; the arrays have the shape (customers,).

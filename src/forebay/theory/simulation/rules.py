@@ -10,6 +10,9 @@ from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory.system import System
 
+MOST = 10_000_000
+"""Workers, or waiting places, that an engine keeps a record of each."""
+
 
 class Algorithm(StrEnum):
     """How a path is computed; the first that can is taken."""
@@ -66,8 +69,11 @@ class Rules:
     def __post_init__(self) -> None:
         if math.isinf(self.n) and (self.breaking or self.failing):
             raise UsageError("workers without number cannot break down or fail", "give n as a number")
-        if not 0 <= self.failing < 1 and math.isinf(self.tries):
+        if not 0 <= self.failing <= 1 or (self.failing == 1 and math.isinf(self.tries)):
             raise UsageError(f"work that fails with probability {self.failing:g} never ends", "give 0 <= failing < 1")
+        for name, number in (("n", self.workers), ("q", self.q)):
+            if MOST < number < math.inf:
+                raise UsageError(f"{name} = {number:g} is more than memory is meant for", f"up to {MOST:,}, or inf")
 
     @classmethod
     def of(cls, system: System, *, own_work: bool = False) -> Rules:

@@ -49,7 +49,7 @@ class NextFree:
 
     def finish(self) -> Block:
         """Return nobody."""
-        return self.feed(np.zeros(0), np.zeros(0), priority=np.zeros(0, dtype=np.int32))
+        return self.feed(np.zeros(0), np.zeros(0))
 
 
 def _unlimited(T: Seconds, S: Seconds, started: Seconds, ended: Seconds, worker: Any, fate: Any) -> None:

@@ -12,11 +12,11 @@ from collections import deque
 from heapq import heappop, heappush, heapreplace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forebay.theory.path import Fate
-from forebay.theory.simulation.block import Block, Seconds
+from forebay.theory.simulation.block import Block, Priorities, Seconds
 from forebay.theory.simulation.rules import Rules
+
 
 class NextFree:
     """Customers are served in the order in which they come; who finds q waiting is lost."""
@@ -31,7 +31,7 @@ class NextFree:
         self._places: deque[float] = deque()  # when each of those who wait will begin; not falling
 
     def feed(
-        self, T: Seconds, S: Seconds, patience: Seconds | None = None, priority: NDArray[np.int32] | None = None
+        self, T: Seconds, S: Seconds, patience: Seconds | None = None, priority: Priorities | None = None
     ) -> Block:
         """See Engine; every end is decided at once."""
         first = self._customers
@@ -39,6 +39,7 @@ class NextFree:
         fates = self._unlimited if math.isinf(self._rules.n) else self._fates
         started, ended, worker = fates(T.tolist(), S.tolist())
         starts = np.array(started, dtype=np.float64)
+        classes = np.zeros(len(T), dtype=np.int32) if priority is None else priority
         return Block(
             customer=np.arange(first, self._customers),
             arrived=T,
@@ -46,12 +47,12 @@ class NextFree:
             ended=np.array(ended, dtype=np.float64),
             worker=np.array(worker, dtype=np.int32),
             fate=np.where(np.isnan(starts), Fate.LOST, Fate.SERVED).astype(np.int8),
-            priority=priority if self._rules.classes > 1 else None,
+            priority=classes if self._rules.classes > 1 else None,
         )
 
     def finish(self) -> Block:
         """Return nobody."""
-        return self.feed(np.zeros(0), np.zeros(0), priority=np.zeros(0, dtype=np.int32))
+        return self.feed(np.zeros(0), np.zeros(0))
 
     def _fates(self, T: list[float], S: list[float]) -> tuple[list[float], list[float], list[int]]:
         """Return when work began (nan: never), when each left, and its worker (-1: none)."""
