@@ -77,7 +77,11 @@ def found(arrivals: Law, mu: float, n: int, places: int | None = None) -> tuple[
     pi[top] = 1.0
     for j in range(top, 0, -1):
         starts = np.minimum(np.arange(j, top + 1) + 1, highest)
-        pi[j - 1] = (pi[j:] @ at_most[starts, j - 1] + pi[top] * beyond[j - 1]) / moved[j, j]
+        pi[j - 1] = pi[j:] @ at_most[starts, j - 1] + pi[top] * beyond[j - 1]
+        if moved[j, j] > 0:
+            pi[j - 1] /= moved[j, j]
+        else:  # so seldom that it is 0 in floats: nobody is found so high up
+            pi[j:], pi[j - 1] = 0.0, 1.0
         pi /= max(1.0, pi[j - 1])
     total = float(pi.sum()) + float(pi[top]) * ratio / (1 - ratio)
     return pi / total, ratio
