@@ -313,6 +313,17 @@ def test_a_broken_engine_is_caught(law, path):
         audit(path, Rules(n=2, q=30))
 
 
+def test_work_that_is_not_done_is_caught():
+    path = run(Rules(n=2), np.arange(9.0), np.ones(9))
+    audit(path, Rules(n=2), 9.0)
+    with pytest.raises(Broken, match="not done the work"):
+        audit(path, Rules(n=2), 10.0)
+
+
+def test_work_that_is_tiny_beside_the_time_is_no_error():
+    assert simulate(System(SECOND, Exponential(1e-9)), precision=None, customers=50_000).stable
+
+
 def test_places_that_are_not_there_are_caught():
     with pytest.raises(Broken, match="more customers are inside"):
         audit(run(Rules(n=1), np.zeros(9), np.ones(9)), Rules(n=1, q=3))

@@ -20,13 +20,17 @@ class Broken(ForebayError):
     """A path breaks a law of queues: the engine that made it is wrong, and so would be every number from it."""
 
 
-def audit(path: Path, rules: Rules) -> None:
+def audit(path: Path, rules: Rules, work: float | None = None) -> None:
     """Check a path on which everybody has left.
 
     Time runs forwards; Little: ∫N dt is the sum of the times in the system; nobody stands in a place that is not there;
-    no more work at once than there are workers; and no worker idles while somebody waits, unless workers break down.
+    no more work at once than there are workers; no worker idles while somebody waits, unless workers break down; and
+    the workers have done the work that was brought.
     Source: J. D. C. Little, "A proof for the queuing formula L = λW", Operations Research 9(3) (1961); the utilisation
     law is that of P. J. Denning, J. P. Buzen, "The operational analysis of queueing network models" (1978).
+
+    Arguments:
+        work: seconds that all customers brought; None: not known.
 
     Raises:
         Broken: names the law.
@@ -43,6 +47,10 @@ def audit(path: Path, rules: Rules) -> None:
     _require(math.isclose(area, sojourns, rel_tol=_CLOSE, abs_tol=_CLOSE * scale), "Little's law does not hold")
     if not (rules.breaking or rules.preemptive or rules.retry_share or rules.failing):
         _audit_workers(path, rules, t, N)
+        if work is not None and path.served.all():
+            rounding = 2 * len(path) * math.ulp(float(path.ended.max())) if len(path) else 0.0
+            done = math.isclose(float(path.services.sum()), work, rel_tol=_CLOSE, abs_tol=rounding)
+            _require(done, "the workers have not done the work that was brought")
 
 
 def _audit_workers(path: Path, rules: Rules, t: Seconds, N: NDArray[np.int64]) -> None:

@@ -44,6 +44,8 @@ class Run:
         self._rules, self._compiled = rules, compiled
         self._feed = Feed(system if self._tick is None else _in_ticks(system, self._tick), seed, works)
         self._engine: Engine | None = None
+        self.work = 0.0
+        """Seconds of work that the customers of a path brought."""
 
     def step(self, size: int = QUANTUM) -> tuple[int, Block]:
         """Let the next customers come; return how many they were (0: there are no more), and who is decided."""
@@ -67,6 +69,7 @@ class Run:
         return self._engine.inside if self._engine else 0
 
     def _path(self, batch: Batch) -> Path:
+        self.work = float(batch.S.sum()) * float(self._tick or 1)
         columns = (batch.T, batch.S, batch.patience, batch.priority)
         found = run_all(self._rules, *columns, self._feed.streams(), compiled=self._compiled)
         return found if self._tick is None else dataclasses.replace(found, **self._scaled(found))

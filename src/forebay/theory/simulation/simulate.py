@@ -77,7 +77,8 @@ def simulate(
     seconds, replications = _length(system, works, seconds, replications)
     effort = Effort(precision, MOST if replications else customers, timeout, progress)
     rules = Rules.of(system, own_work=bool(system.classes) or works is not None)
-    audit(Run(system, rules, Seed(seed), works=works, compiled=compiled).first(_AUDITED), rules)
+    first = Run(system, rules, Seed(seed), works=works, compiled=compiled)
+    audit(first.first(_AUDITED), rules, first.work)
     if seconds is not None:
         found = again(system, rules, seed, effort, seconds, replications, works, compiled)
     else:
