@@ -32,6 +32,7 @@ KINGMAN = "J. F. C. Kingman, The effect of queue discipline on waiting time vari
 TAKACS = "L. Takács, Delay distributions for one line with Poisson input, and various orders of service (1963)"
 RIORDAN = "J. Riordan, Stochastic Service Systems (1962), section 6.3; by uniformisation"
 _RARE = 1e-16
+_TINY = 1e-290
 _MOST_PLACES = 500
 
 
@@ -96,12 +97,14 @@ def _solve_markov(system: System) -> Solution:
         return growing(system, formula, KINGMAN, lam - n * mu)
     B = erlang_b(n, a)
     full = places_found(rho, q + 1)
-    all_busy = 1 / full[0] / (1 / full[0] + (1 - B) / B)  # P(n or more in the system)
+    first = float(full[0])
+    all_busy = B / (B + first * (1 - B))  # P(n or more in the system)
     loss = all_busy * float(full[-1]) if math.isfinite(q) and len(full) == q + 1 else 0.0
     found = full[:-1] / full[:-1].sum()
     delayed = (all_busy - loss) / (1 - loss)
     Wq = delayed * float(found @ np.arange(1, len(found) + 1)) / (n * mu)
-    p0 = all_busy * float(full[0]) * math.exp(math.lgamma(n + 1) - n * math.log(a))
+    log_state = math.lgamma(n + 1) - n * math.log(a)  # p0 over P(n in the system)
+    p0 = math.exp(math.log(all_busy * first) + log_state) if all_busy * first > _TINY else math.exp(-a)
     tails, notes = _markov_tails(system, found, delayed)
     return steady(system, formula, _source(system), Wq=Wq, loss=loss, p0=p0, p_wait=delayed, notes=notes, **tails)
 

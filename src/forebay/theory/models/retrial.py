@@ -41,7 +41,8 @@ WAITS_AWAY = "the wait is the time until the attempt that finds a place, and in 
 _NOTHING = 1e-13
 _SETTLED = 1e-10
 _MOST_LEVELS = 1 << 14
-_MOST_ROUNDS = 1000
+_MOST_ROUNDS = 200
+_MOST_LOAD = 1e9
 
 
 def retrial_orbit(arrival_rate: float, service: Law, theta: float) -> float:
@@ -73,15 +74,22 @@ def extended_erlang_b(n: int, a: float, returns: float) -> float:
     Arguments:
         a: offered load of those that come for the first time. returns: 0 to 1. It is 1.0 where nothing holds the load.
     """
-    offered = a
-    for _ in range(100 * _MOST_ROUNDS):  # rises to the smallest solution of a' = a + returns B(a') a'
-        B = erlang_b(n, offered)
-        before, offered = offered, a / max(1 - returns * B, 1e-300)
-        if offered > 1e9 * (a + n):
+
+    def stays(offered: float) -> float:
+        """Return what a' = a + returns B(a') a' leaves for a; it rises with a'."""
+        return offered * (1 - returns * erlang_b(n, offered))
+
+    low, high = a, 2 * a
+    while stays(high) < a:
+        low, high = high, 2 * high
+        if high > _MOST_LOAD * (a + n):
             return 1.0
-        if offered - before <= 1e-14 * offered:
+    while high - low > 1e-14 * high:
+        middle = (low + high) / 2
+        if not low < middle < high:
             break
-    return erlang_b(n, offered)
+        low, high = (middle, high) if stays(middle) < a else (low, middle)
+    return erlang_b(n, high)
 
 
 def extended_erlang_b_workers(a: float, blocking: float, returns: float) -> int:
