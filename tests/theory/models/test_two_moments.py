@@ -126,6 +126,16 @@ def test_bursts_with_constant_work():
     assert 0 < many.Wq < solve(System(ON_OFF, Exponential(0.1), 8)).Wq
 
 
+def test_a_burst_that_is_none_is_a_poisson_process():
+    # a published program waits 554 here for constant work and one worker; 4.5 is right
+    even = "MMPP(0.9/s, 0.9/s, 1s, 1s)"
+    assert solve(f"{even}/M/1", service=1.0).Wq == pytest.approx(9.0)
+    assert solve(f"{even}/D/1", service=1.0).Wq == pytest.approx(4.5, rel=0.06)
+    even = "MMPP(1.8/s, 1.8/s, 1s, 1s)"
+    assert solve(f"{even}/E2/2", service=1.0).Wq == pytest.approx(solve("M/E2/2", 1.8, 1.0).Wq)
+    assert solve(f"{even}/D/2", service=1.0).Wq == pytest.approx(2.146923, rel=0.2)
+
+
 def test_laws_of_large_variance_need_two_phases():
     assert stages(System(Exponential(1 / 1900), General(1.0, 2.0), 2000)) is None
     assert stages(System(Exponential(0.5), General(1.0, 2.0), 3)) == (1, 2)
