@@ -73,7 +73,7 @@ def simulate(
     with _watching(wanted) as progress:
         found = run(
             system,
-            precision=wanted if wanted or customers else 0.01,
+            precision=wanted,
             customers=customers,
             seconds=seconds,
             replications=replications,

@@ -56,7 +56,8 @@ def simulate(
         customers: at most so many; None: no limit.
         seconds: only what happens to those who come before this instant, from the beginning, again and again; None:
             the steady state, or that of each period of a load with an attribute `period`.
-        replications: how often again; None: until the peak of the backlog is precise enough. A trace is followed once.
+        replications: how often again, whatever the precision; None: until the peak of the backlog is precise enough.
+            A trace is followed once.
         works: seconds of work of each customer, in the order of arrival: a trace, in place of the law.
         of: the quantity whose precision is meant, a name of `QUANTITIES`; None: the wait, where anybody waits.
         seed: the same seed gives the same numbers.
@@ -75,6 +76,7 @@ def simulate(
     if of is not None and of not in QUANTITIES:
         raise UsageError(f"{of!r} is not simulated", f"one of {', '.join(QUANTITIES)}")
     seconds, replications = _length(system, works, seconds, replications)
+    precision = None if replications else precision
     effort = Effort(precision, MOST if replications else customers, timeout, progress)
     rules = Rules.of(system, own_work=bool(system.classes) or works is not None)
     first = Run(system, rules, Seed(seed), works=works, compiled=compiled)

@@ -46,7 +46,7 @@ class Simulation(Result):
         customers: how many the numbers are from. warmup: how many before them were left away.
         batches: of how many batches, periods or replications the intervals are.
         of: the quantity whose interval decides when it is enough. precision: half of its width as a share of it, that
-            was asked for. reached: whether it was reached.
+            was asked for; 0: a run of a given length. reached: whether it was reached.
         growth: what the number in the system grows by, a second, where there is no steady state; then no mean is told.
         wave: what a load that changes with time does.
         parts: the same by class, the most urgent first.
@@ -146,7 +146,7 @@ class Simulation(Result):
             used += f" in {self.batches} batches, behind {self.warmup:,} of warm-up"
         enough = f"{self.precision:.3g} of {self.of}: {'reached' if self.reached else 'not reached'}"
         rows = [("simulated", f"{used}; seed {self.seed}, {self.engine} engine")]
-        rows += [("precision", enough)] if self.stable else []
+        rows += [("precision", enough)] if self.stable and self.precision else []
         return rows + [("note", note) for note in self.notes]
 
 

@@ -128,6 +128,8 @@ def periodic(
             break
     batches = waves.tally.whole()
     found: dict[str, Any] = of_steady_state(batches, rules, system.service)
+    if not batches.independent:
+        found["notes"] = ("the waves are still correlated: the intervals are too narrow",)
     return found | _fields(waves, batches, period, dropped) | {"of": "Wq", "reached": reached, "path": stretch.path}
 
 
@@ -167,12 +169,10 @@ class _Stretch:
 
 
 def _fields(waves: Waves, batches: Batches, seconds: float, dropped: int) -> dict[str, Any]:
-    notes = () if batches.independent else ("the waves are still correlated: the intervals are too narrow",)
     return {
         "customers": waves.tally.came,
         "warmup": dropped,
         "batches": len(batches.sums),
         "wave": waves.wave(seconds),
         "times": batches,
-        "notes": notes,
     }
