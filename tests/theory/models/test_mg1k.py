@@ -84,6 +84,15 @@ def test_two_moments_are_the_gamma_law_and_say_so():
     assert mg1k.solve(System(Exponential(1.0), General(1.0, 0.0), 1, 4)).exact
 
 
+@pytest.mark.parametrize(("rho", "within"), [(0.5, 1.5), (0.7, 0.45), (1.2, 0.2)])
+def test_other_laws_of_two_moments_lose_as_much_more_as_is_told(rho, within):
+    for law in (Hyperexponential(1.0, 2.0), Hyperexponential(1.0, 9.0), Uniform(1.0), Samples.of([0.3, 1.7])):
+        for q in (1, 3, 7, 15):
+            gamma = mg1k.solve(System(Exponential(1 / rho), General(1.0, law.c2), 1, q))
+            assert f"{within:.0%}".replace("%", " %") in gamma.error
+            assert gamma.loss == pytest.approx(states(rho, law, q + 1)[-1], rel=within)
+
+
 def test_heavy_overload_is_a_number_and_more_than_that_is_refused():
     got = mg1k.solve(System(Exponential(1 / 300), Deterministic(1.0), 1, 20))
     assert got.loss == pytest.approx(1 - 1 / 300, rel=1e-9)

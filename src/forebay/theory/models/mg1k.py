@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from forebay.theory.laws import Deterministic, General, Law
 from forebay.theory.models.counting import all_counts, window
-from forebay.theory.models.mg1 import GAMMA
 from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, plain_poisson
 from forebay.theory.models.transforms import Complex, invert, probability, transform
@@ -33,6 +32,8 @@ Array = NDArray[np.float64]
 FORMULA = "the chain at the departures"
 SOURCE = 'R. B. Cooper, "Introduction to Queueing Theory" (1981), section 5.9'
 PLACES = 10_000
+_ERRORS = ((0.9, 20), (0.7, 45), (0.0, 150))
+"""From these loads on, in percent: how far the loss of H_2, U and two-point work is from that of gamma work, q < 16."""
 BUSIEST = 600.0
 """The largest ρ: e^−ρ must be a number."""
 
@@ -149,9 +150,14 @@ def solve(system: System) -> Solution:
     tails = constant_tails(rate, work.mean, p) if constant else general_tails(rate, work, p)
     Lq = float(np.arange(K) @ p[1:])
     p_wait = float(p[1:-1].sum()) / (1 - loss)
-    notes = (GAMMA,) if isinstance(work, General) else ()
-    error = "the loss is that of the gamma law of the same mean and c²" if notes and work.c2 else ""
-    return answer(system, FORMULA, SOURCE, Lq, float(p[0]), p_wait, loss, tails, error, notes)
+    two = isinstance(work, General) and not constant
+    return answer(system, FORMULA, SOURCE, Lq, float(p[0]), p_wait, loss, tails, _error(system) if two else "")
+
+
+def _error(system: System) -> str:
+    """Return what is known of the loss where only two moments of the work are."""
+    size = next(percent for load, percent in _ERRORS if system.offered_load >= load)
+    return f"work by the gamma law of this mean and c²; other laws of the same lose up to {size} % more or less"
 
 
 MODELS = (Model("M/G/1/q", fits, solve),)
