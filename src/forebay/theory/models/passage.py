@@ -24,8 +24,8 @@ from forebay.theory.solution import Tail
 
 _SMALL = 1e-9
 _MOST_POINTS = 200_000
-_MOST_ROUNDS = 500
-_SETTLED = 1e-12
+_MOST_ROUNDS = 40
+_SETTLED = 2e-15
 _TINY = 1e-200
 
 
