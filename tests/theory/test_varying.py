@@ -152,6 +152,14 @@ def test_numbers_without_meaning_are_refused_when_followed(wrong):
         pointwise(5.0, 0.1, 1).wait(100)
 
 
+def test_what_is_too_much_to_follow_is_refused_and_small_backlogs_are_followed_one_by_one():
+    with pytest.raises(UsageError, match="12,960,000 arrivals and ends of work are too many") as told:
+        evolve(Sine(50, 50, 86400), 0.08, 8, seconds=86400, periodic=True)
+    assert "steady at its crest" in told.value.hint
+    assert evolve(Sine(5, 5, 60), 0.08, 1, seconds=60, periodic=True, events=100).exact
+    assert evolve(Sine(500, 500, 10), 0.08, 40, seconds=10, events=1000).setting.unit == 4
+
+
 def test_the_answer_shows_itself():
     ours = evolve(Sine(50, 50, 20), 0.08, 7, 60, seconds=20, periodic=True)
     assert str(ours).startswith("system        Mt/M/7/60\noffered       1,000 in each 20s\n")

@@ -18,7 +18,10 @@ from forebay.theory.fluid import predict
 from forebay.theory.forward import Floats
 from forebay.theory.outlook import Demand, Outlook, look
 from forebay.theory.promises import Promise, Quantity
+from forebay.theory.varying import EVENTS
 
+ROUGH = 10_000
+"""Events of a look at a demand that has more than can be followed one by one."""
 _MOST_PLACES = 10_000_000
 _FLUID_STEPS = 256
 _FLOOR = 1e-3
@@ -54,11 +57,17 @@ class Search:
     def look(self, n: int, q: float) -> Outlook:
         """Return what becomes of the demand with n workers and q places."""
         if (n, q) not in self._looks:
-            found = look(self.demand, n, q, self.promises, begin=self._last)
+            found = look(self.demand, n, q, self.promises, events=self._events(), begin=self._last)
             self._looks[n, q] = found
             if isinstance(found.answer, Evolution) and found.answer.hills:
                 self._last = found.answer
         return self._looks[n, q]
+
+    def _events(self) -> float:
+        """Return the effort of a look: where not every event can be followed, as few as will do."""
+        demand, seconds = self.demand, self.demand.seconds or 0.0
+        crowd = 2 * demand.peak_rate * seconds
+        return EVENTS if crowd <= EVENTS else ROUGH
 
     def broken(self, outlook: Outlook) -> tuple[Promise, ...]:
         """Return the promises that are not kept."""
