@@ -189,6 +189,9 @@ def test_a_run_of_the_lost_only_is_refused_or_drawn_but_never_crashes():
         ("hockey-stick", ("M/M/1", SINE, "1ms")),
         ("tail", ("D/D/1", "1/s", "0.5s")),
         ("number", ()),
+        ("wave", ("M/M/inf", SINE, "100ms")),
+        ("hockey-stick", ("M/M/2//10", "5s", "100ms")),
+        ("number", ("M/M/2//10", "5s", "100ms")),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_a_hint(kind, system):

@@ -13,7 +13,7 @@ from forebay.errors import UsageError
 from forebay.theory import notation
 from forebay.theory.exact import Time as Instant
 from forebay.theory.exact import rational, show
-from forebay.theory.fluid import predict
+from forebay.theory.fluid import capacity, predict
 from forebay.theory.following import follow_path, follow_system
 from forebay.theory.laws import Deterministic
 from forebay.theory.notation import Coming, Time
@@ -29,7 +29,7 @@ from forebay.theory.pictures.picture import Picture
 from forebay.theory.pictures.steps import level_at
 from forebay.theory.pictures.tails import draw_tails
 from forebay.theory.pictures.wave import draw_wave
-from forebay.theory.system import System, Varying
+from forebay.theory.system import Load, System, Varying
 
 _ARRIVALS = {"timeline": 16, "number": 100, "cumulative": 100}
 """How many come in a picture whose length is not given."""
@@ -37,7 +37,8 @@ _CUSTOMERS = {"tail": 400_000, "disciplines": 100_000}
 """Of each simulation whose tail is drawn."""
 _RUNS = (20, 200, 40_000)
 """Simulated runs of a band: at least, at most, and how many customers they are to have in all."""
-_WAVE_SECONDS = 120.0
+_WAVE_SECONDS = 60.0
+"""Of a load without a period and without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +204,10 @@ def _wave(asked: _Asked) -> Picture:
     if not isinstance(system.arrivals, Varying):
         raise UsageError("this load does not change with time", "give one that does: --in 'sine(0, 100, 60s)'")
     load = system.arrivals.load
-    end = float(asked.seconds) if asked.seconds is not None else 2 * getattr(load, "T", _WAVE_SECONDS / 2)
-    C = system.n / system.service.mean  # noqa: N806 - the letter of the formula
+    end = float(asked.seconds) if asked.seconds is not None else _length_of(load)
+    C = capacity(system.n, system.service.mean)  # noqa: N806 - the letter of the formula
+    if math.isinf(C):
+        raise UsageError("a capacity without end levels nothing", "give a number of workers, and a time of work")
     prediction = predict(
         load.rate,
         end,
@@ -217,6 +220,14 @@ def _wave(asked: _Asked) -> Picture:
     measured = _backlog(asked.run, end) if asked.run is not None else None
     band = _band(system, end, asked.seed, "simulated") if asked.simulate else None
     return draw_wave(load, end, prediction, asked.name, asked.note, measured=measured, band=band)
+
+
+def _length_of(load: Load) -> float:
+    """Return two periods of a load, or all of one that ends."""
+    period, span = getattr(load, "period", None), getattr(load, "span", math.inf)
+    if period:
+        return 2 * float(period)
+    return float(span) if 0 < span < math.inf else _WAVE_SECONDS
 
 
 def _band(system: System, end: float, seed: int, label: str) -> Band:

@@ -37,12 +37,15 @@ class Tails:
 
 
 def arrival_rate(system: System) -> float:
-    """Return λ, a second; of a load its mean over the first minute, of a trace that of the whole.
+    """Return λ, a second; of a load its mean over the first minute, of a trace that of the whole; of a finite
+    population what it would be if nobody waited.
 
     Raises:
         UsageError: it cannot be said.
     """
     coming = system.arrivals
+    if isinstance(coming, Law) and math.isfinite(system.population):
+        return system.population / (coming.mean + system.service.mean)
     if isinstance(coming, Law):
         return system.batch / coming.mean
     if isinstance(coming, Varying):
@@ -54,7 +57,13 @@ def arrival_rate(system: System) -> float:
 
 
 def simulated(system: System, until: float, seed: int = 1, replication: int = 0) -> Path:
-    """Return what becomes of all that come before an instant."""
+    """Return what becomes of all that come before an instant.
+
+    Raises:
+        UsageError: a finite population, which comes again without end.
+    """
+    if math.isfinite(system.population):
+        raise UsageError("a finite population comes again without end", "draw the log of a run: --log run.csv")
     expected = arrival_rate(system) * until + system.backlog
     run = Run(system, Rules.of(system), Seed(seed, replication), compiled=False if expected < MANY else None)
     size = math.ceil(expected + 6 * math.sqrt(expected) + 10)
@@ -116,7 +125,7 @@ def _add_priorities(found: Tails, system: System, customers: int, seed: int) -> 
     half = Class(arrival_rate(system) / 2, system.service)
     classes = system.classes or (half, half)
     one = replace(system, discipline=Discipline.PRIORITY, classes=classes)
-    names = ["urgent half", "other half"] if len(classes) == 2 else [f"class {k}" for k in range(1, len(classes) + 1)]
+    names = [f"class {k}" for k in range(1, len(classes) + 1)] if system.classes else ["urgent half", "other half"]
     known = solved(one)
     parts = [part for _, part in known.parts] if known else []
     tails = [part.wait_tail for part in parts]
@@ -139,7 +148,7 @@ def sojourn(system: System, n: int, rho: float) -> float | None:
     Raises:
         UsageError: its arrivals are no law, so that they cannot be thinned out.
     """
-    if not isinstance(system.arrivals, Law):
+    if not isinstance(system.arrivals, Law) or math.isfinite(system.population):
         raise UsageError("these arrivals have no law that could come faster or slower", "give a rate: --in 6/s")
     apart = system.arrivals.with_mean(system.batch * system.service.mean / (n * rho))
     known = solved(System(apart, system.service, n=n, batch=system.batch))
