@@ -32,7 +32,7 @@ _ROUNDING = 1e-12
 """What sums of floats may be off, as a share."""
 
 
-def capacity(n: int, service_seconds: float) -> float:
+def capacity(n: float, service_seconds: float) -> float:
     """Return C = n/E[S], messages a second, of n workers; inf where the service takes no time."""
     return n / service_seconds if service_seconds else math.inf
 
