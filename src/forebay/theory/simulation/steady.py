@@ -34,7 +34,7 @@ class Steady:
 
     def __init__(self, system: System, rules: Rules, run: Run, effort: Effort, of: str | None) -> None:
         self._system, self._rules, self._run, self._effort, self._of = system, rules, run, effort, of
-        self._tally = Tally(losses=rules.q == 0)
+        self._tally = Tally(losses=rules.q == 0 and not rules.retry_share)
         self._classes = [Tally() for _ in system.classes]
         self._share_inside = 0.0
 
