@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from forebay.disciplines import Discipline
 from forebay.theory.path import Fate
 from forebay.theory.simulation.block import Block, Overgrown, Priorities, Seconds, Streams
 from forebay.theory.simulation.compiled.columns import Columns, plain
@@ -51,7 +52,7 @@ class WaitingRoom:
     def __init__(self, rules: Rules, streams: Streams, limit: int) -> None:
         self._rules, self._limit = rules, limit
         self._columns = Columns(rules)
-        self._choices = Numbers(streams.choices)
+        self._choices = Numbers(streams.choices if rules.discipline is Discipline.RANDOM else None)
         self._tree = tournament(int(rules.n))
         self._state = np.zeros(1, dtype=STATE)
         self._room = _room(0)
