@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forebay.errors import UsageError
 from forebay.theory.evolution import Evolution
@@ -101,6 +101,7 @@ class Outlook:
     q: float
     answer: Solution | Evolution
     instead: str = ""
+    _known: dict[Promise, float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def exact(self) -> bool:
@@ -118,6 +119,11 @@ class Outlook:
         Raises:
             UsageError: no formula tells it.
         """
+        if promise not in self._known:
+            self._known[promise] = self._value(promise)
+        return self._known[promise]
+
+    def _value(self, promise: Promise) -> float:
         if promise.quantity is Quantity.FAILED:
             raise UsageError("no formula knows how many requests fail", "promise the loss: 'loss<0.1%'")
         if promise.quantity is Quantity.LOSS:
