@@ -151,6 +151,10 @@ def _coming(form: _Form, arrivals: Coming | None, apart: bool) -> tuple[Arrivals
     if isinstance(arrivals, Law | Varying | Markovian | Trace):
         return arrivals, together
     if math.isfinite(form.population):
+        if not (
+            arrivals is None or isinstance(arrivals, float | int) or (isinstance(arrivals, str) and "/" not in arrivals)
+        ):
+            raise UsageError("a finite population has no rate of its own", "say how long each thinks: --think 5s")
         return _law(letter, arrivals, "thinking", "--think 5s"), together
     if arrivals is not None and not isinstance(arrivals, float | int | str):
         return Varying(arrivals, poisson=letter == "M"), together

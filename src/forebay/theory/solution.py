@@ -82,7 +82,7 @@ class Solution(Result):
     def _percentile(self, tail: Tail | None, percent: float) -> float | None:
         if not 0 <= percent < 100:
             raise UsageError(f"p{percent:g} is not a percentile", "from 0 to below 100, as p99 or p99.9")
-        if not self.stable:
+        if not self.stable or math.isinf(self.W):
             return math.inf
         return None if tail is None else invert(tail, 1 - percent / 100, self.W or 1.0)
 
