@@ -17,6 +17,7 @@ import numpy as np
 from forebay.theory.models.erlang import erlang_b, waiting
 from forebay.theory.models.mixing import Vector, poisson_steps
 from forebay.theory.models.model import Model
+from forebay.theory.models.plain import CRITICAL
 from forebay.theory.models.steady import asked, growing, markovian, steady
 from forebay.theory.solution import Solution, Tail
 from forebay.theory.system import System
@@ -115,7 +116,8 @@ def _endless(system: System) -> Solution:
     n, a, mu = int(system.n), system.offered_load, 1 / system.service.mean
     formula, source = "Erlang C: Wq = C/(nμ − λ)", SOURCE.format("2.3")
     if a >= n:
-        return growing(system, formula, source, system.arrival_rate - n * mu)
+        notes = (CRITICAL,) if a == n else ()
+        return growing(system, formula, source, system.arrival_rate - n * mu, notes=notes)
     B = erlang_b(n, a)
     C, rate = waiting(n, a, B), n * mu - system.arrival_rate
     first = places(n, 0, a)
