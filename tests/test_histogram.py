@@ -125,3 +125,16 @@ def test_a_percentile_outside_of_0_to_100_is_refused(q: float) -> None:
 def test_a_foreign_form_is_refused(form: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="not a histogram"):
         Histogram.from_dict(form)
+
+
+@given(durations)
+def test_its_steps_are_all_that_it_holds_and_rise(values: list[float]) -> None:
+    steps = filled(values).steps()
+    assert sum(count for _, count in steps) == len(values)
+    assert [value for value, _ in steps] == sorted(value for value, _ in steps)
+
+
+@pytest.mark.parametrize("cells", [[1], [1, -2], [3, 1, 0, 1], [3, 1, -1, 1], ["x", 1], [[1, 2]]])
+def test_cells_that_cannot_be_are_refused(cells: list[object]) -> None:
+    with pytest.raises(UsageError, match="not a histogram"):
+        Histogram.from_dict({"unit": "ns", "bits": 10, "total": 1, "max": 1, "cells": cells})
