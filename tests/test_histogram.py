@@ -130,6 +130,7 @@ def test_a_foreign_form_is_refused(form: dict[str, object]) -> None:
 @given(durations)
 def test_its_steps_are_all_that_it_holds_and_rise(values: list[float]) -> None:
     steps = filled(values).steps()
+    assert [count for _, count in steps] == [count for _, count in sorted(filled(values).counts.items())]
     assert sum(count for _, count in steps) == len(values)
     assert [value for value, _ in steps] == sorted(value for value, _ in steps)
 

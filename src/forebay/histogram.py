@@ -158,6 +158,11 @@ class Histogram:
             found[100] = self.max
         return [found[q] for q in qs]
 
+    @property
+    def counts(self) -> dict[int, int]:
+        """The count of each cell that holds something, by the number of the cell."""
+        return dict(self._cells)
+
     def steps(self) -> list[tuple[float, int]]:
         """Return (seconds, count) of each cell that holds something, rising; its middle stands for a cell."""
         return [
