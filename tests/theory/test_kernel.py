@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -40,6 +42,38 @@ def test_where_the_package_cannot_be_written_to_it_is_kept_for_the_user(
     assert kernel_module.kernel(_module(package).double)(2) == 4
     assert _kept(package) == []
     assert len(_kept(cache)) == 2
+
+
+CALLS = """
+import first
+print(first.answer(1.0))
+"""
+KERNEL = """
+from forebay.theory.simulation.compiled.kernel import kernel
+from second import add
+
+@kernel
+def answer(x):
+    return add(x)
+"""
+PART = """
+from forebay.theory.simulation.compiled.kernel import part
+
+@part
+def add(x):
+    return x + {0}
+"""
+
+
+def test_a_kernel_is_compiled_anew_when_a_part_in_another_file_has_changed(tmp_path: Path) -> None:
+    for name, text in (("calls", CALLS), ("first", KERNEL)):
+        (tmp_path / f"{name}.py").write_text(text)
+    told = []
+    for number in (1, 5):
+        (tmp_path / "second.py").write_text(PART.format(number))
+        command = [sys.executable, "-B", str(tmp_path / "calls.py")]
+        told.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    assert told == ["2.0", "6.0"]
 
 
 @pytest.mark.parametrize("decorator", ["kernel", "inlined", "part"])

@@ -1,16 +1,24 @@
 """How a function is compiled: once for a machine, and kept where the next run finds it.
 
 numba keeps machine code beside the module, or in the user's cache directory when the package cannot be written to, or
-in NUMBA_CACHE_DIR. Where nothing can be written it is compiled anew in every run. It looks at the age of a kernel's own
-file only: who changes a function that a kernel of another file calls must delete ``__pycache__/*.nb?``.
+in NUMBA_CACHE_DIR. Where nothing can be written it is compiled anew in every run.
+
+By itself numba looks at the age of a kernel's own file only, though the kernel holds the code of parts from other
+files. So what is kept is stamped with all sources that it can be made of: after an upgrade nothing old is run.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+
+from forebay.theory import path
+from forebay.theory.simulation import block
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,7 +49,17 @@ def inlined(function: Function) -> Function:
 def _compiled(function: Function, options: dict[str, Any]) -> Function:
     options = {**options, **_NO_REFERENCES}
     try:
-        compiled: Function = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no place to keep it
+        compiled: Any = numba.njit(cache=True, **options)(function)
+        compiled._cache._cache_file._source_stamp = _sources(Path(function.__code__.co_filename).parent)
+    except (RuntimeError, AttributeError):  # numba found no place to keep it, or keeps it in another way
         compiled = numba.njit(**options)(function)
-    return compiled
+    return compiled  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _sources(folder: Path) -> str:
+    """Return a digest of the modules of a folder, and of those from which kernels have their constants."""
+    digest = hashlib.sha256()
+    for file in [*sorted(folder.glob("*.py")), *(Path(str(module.__file__)) for module in (path, block))]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
