@@ -135,7 +135,12 @@ def test_its_steps_are_all_that_it_holds_and_rise(values: list[float]) -> None:
     assert [value for value, _ in steps] == sorted(value for value, _ in steps)
 
 
-@pytest.mark.parametrize("cells", [[1], [1, -2], [3, 1, 0, 1], [3, 1, -1, 1], ["x", 1], [[1, 2]]])
-def test_cells_that_cannot_be_are_refused(cells: list[object]) -> None:
+def test_its_cells_are_written_as_counts_with_the_empty_ones_passed_over() -> None:
+    histogram = filled([2e-9, 2e-9, 3e-9, 7e-9])
+    assert histogram.as_dict()["cells"] == [-2, 2, 1, -3, 1]
+
+
+@pytest.mark.parametrize("cells", [["x"], [[1, 2]], [None], 7])
+def test_cells_that_cannot_be_are_refused(cells: object) -> None:
     with pytest.raises(UsageError, match="not a histogram"):
         Histogram.from_dict({"unit": "ns", "bits": 10, "total": 1, "max": 1, "cells": cells})

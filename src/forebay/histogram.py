@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from forebay.errors import UsageError
@@ -173,14 +172,15 @@ class Histogram:
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in a form that JSON can hold; `from_dict` reads it back.
 
-        `cells` is one flat list of pairs: how many cells further on than the last one, and the count there. Most gaps
-        are 1, which makes it half as long as with the numbers of the cells.
+        `cells` lists the counts of one cell after the other; a number below 0 passes over so many empty ones.
         """
         cells: list[int] = []
-        last = 0
+        following = 0
         for cell in sorted(self._cells):
-            cells += (cell - last, self._cells[cell])
-            last = cell
+            if cell > following:
+                cells.append(following - cell)
+            cells.append(self._cells[cell])
+            following = cell + 1
         return {"unit": "ns", "bits": self._bits, "total": self._total, "max": self._max, "cells": cells}
 
     @classmethod
@@ -194,11 +194,11 @@ class Histogram:
             made = cls(int(form["bits"]))
             if form["unit"] != "ns" or not 0 < made._bits <= BITS:
                 raise ValueError(f"unit {form['unit']!r} with {form['bits']!r} bits is another layout")
-            flat = [int(number) for number in form["cells"]]
-            gaps, counts = flat[::2], flat[1::2]
-            if min(gaps[1:], default=1) < 1 or min(gaps[:1] + counts, default=1) < 0:
-                raise ValueError("cells that do not rise, or a count below 0")
-            made._cells = dict(zip(accumulate(gaps), counts, strict=True))
+            cell = 0
+            for number in form["cells"]:
+                if number > 0:
+                    made._cells[cell] = int(number)
+                cell += 1 if number > 0 else -int(number)
             made._total, made._max = int(form["total"]), int(form["max"])
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"this is not a histogram: {error!r}", "write it with Histogram.as_dict()") from error
