@@ -1,0 +1,177 @@
+"""What is to be fired, on the command line: the options of `forebay fire` that say what, when, and from where."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forebay.errors import UsageError
+from forebay.quantity import duration, rate
+
+if TYPE_CHECKING:
+    from forebay.load.firing import Firing
+    from forebay.load.profiles.profile import Profile
+    from forebay.load.shot import Ammo
+
+RUN_SECONDS = 10.0
+"""The length of a run where nobody says one."""
+CONNECTIONS = 1000
+"""Open at most at once in an open loop, where nobody says how many."""
+RATE_OF_ONE_PROCESS = 10_000.0
+"""Shots a second that one process fires without being late, on any core of today."""
+
+_OPTIONS = (
+    click.option("--profile", metavar="LOAD", help="shots a second over time: sine(0, 100, 60s), const(50)"),
+    click.option("--rate", "constant", metavar="RATE", help="short for a constant profile: 50/s"),
+    click.option("--poisson", is_flag=True, help="the same rate with random arrivals"),
+    click.option("-d", "--for", "--duration", "length", metavar="TIME", help="how long  [that of the profile, or 10s]"),
+    click.option(
+        "-c", "--connections", type=click.IntRange(1), metavar="N",
+        help="open at most at once  [1000]; without a load: a closed loop of so many",
+    ),
+    click.option(
+        "-t", "--processes", "--threads", type=click.IntRange(1), metavar="N",
+        help="that fire, a core each  [as many as the load needs]",
+    ),
+    click.option("--timeout", default="10s", metavar="TIME", show_default=True, help="then an answer is given up"),
+    click.option("--ammo", metavar="WHAT", help="a file of shots, forebay:orders, or module:function"),
+    click.option("--method", metavar="NAME", help="of each request  [GET, or POST with --body]"),
+    click.option("--body", metavar="TEXT", help="of each request; @FILE: what is in the file"),
+    click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="of each request; again"),
+    click.option("--insecure", is_flag=True, help="take any certificate"),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="same seed, same shots"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options say, as it was typed; an option that was not given is None, empty or False."""
+
+    profile: str | None
+    constant: str | None
+    poisson: bool
+    length: str | None
+    connections: int | None
+    processes: int | None
+    timeout: str
+    ammo: str | None
+    method: str | None
+    body: str | None
+    headers: tuple[str, ...]
+    insecure: bool
+    seed: int
+
+    def firing(self, url: str) -> Firing:
+        """Return what is to be fired at the URL.
+
+        Raises:
+            UsageError: an option cannot be read, or they do not go together.
+        """
+        from forebay.load.firing import Firing
+
+        profile = self._profile()
+        if profile is None and self.connections is None:
+            raise UsageError(
+                "this run has no load", "say --rate 50/s or --profile 'sine(0, 100, 60s)', or -c 10 for a closed loop"
+            )
+        return Firing(
+            url,
+            self._ammo(),
+            self._seconds(profile),
+            profile,
+            connections=self.connections or CONNECTIONS,
+            timeout=duration(self.timeout),
+            headers=dict(_header(text) for text in self.headers),
+            verify=not self.insecure,
+        )
+
+    def enough_processes(self, firing: Firing) -> int:
+        """Return how many processes are to fire: as asked, or else as many as the load needs and there are cores."""
+        if self.processes is not None:
+            return self.processes
+        most = min(len(os.sched_getaffinity(0)), firing.connections)
+        if firing.profile is None:
+            return most
+        return max(1, min(most, math.ceil(min(_peak(firing.profile, firing.seconds), 1e9) / RATE_OF_ONE_PROCESS)))
+
+    def _profile(self) -> Profile | None:
+        from forebay.load.profiles.notation import parse
+        from forebay.load.profiles.shapes import Const
+        from forebay.load.profiles.stages import Poisson
+
+        if self.profile is not None and self.constant is not None:
+            raise UsageError("--rate and --profile are two loads", "say one of them")
+        if self.constant is not None:
+            profile: Profile = Const(rate(self.constant))
+        elif self.profile is not None:
+            profile = parse(self.profile, math.nan if self.length is None else duration(self.length))
+        elif self.poisson:
+            raise UsageError("--poisson is of a load", "say --rate or --profile as well")
+        else:
+            return None
+        return Poisson(profile, self.seed) if self.poisson else profile
+
+    def _seconds(self, profile: Profile | None) -> float:
+        if self.length is not None:
+            return duration(self.length)
+        return profile.span if profile is not None and profile.span < math.inf else RUN_SECONDS
+
+    def _ammo(self) -> Ammo:
+        if self.ammo is None:
+            return self._one_shot()
+        if self.method is not None or self.body is not None:
+            raise UsageError("--ammo says method and body of its shots", "leave --method and --body out")
+        from forebay.load.ammo.orders import orders
+
+        if self.ammo != "forebay:orders":
+            raise UsageError(f"there is no ammunition {self.ammo!r}")
+        return orders(self.seed)
+
+    def _one_shot(self) -> Ammo:
+        """Return ammunition of the same shot again and again."""
+        from forebay.load.shot import Shot
+
+        body = _body(self.body) if self.body is not None else b""
+        shot = Shot(body, method=(self.method or ("GET" if self.body is None else "POST")).upper())
+        return lambda index: shot
+
+
+def firing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command, which is given them as `asked`."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, **options: Any) -> None:
+        asked = Asked(**{name: options.pop(name) for name in Asked.__slots__})
+        command(*args, asked=asked, **options)
+
+    for option in reversed(_OPTIONS):
+        collected = option(collected)
+    return collected
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise UsageError(f"{text!r} is not a header", "write it as 'Authorization: Bearer abc'")
+    return name.strip(), value.strip()
+
+
+def _body(text: str) -> bytes:
+    if not text.startswith("@"):
+        return text.encode()
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{text[1:]} cannot be read: {error.strerror}", "--body @FILE names a file") from error
+
+
+def _peak(profile: Profile, seconds: float) -> float:
+    """Return about the highest rate of a run, shots a second."""
+    return max(profile.rate(seconds * i / 200) for i in range(200))
