@@ -9,9 +9,9 @@ import signal
 import pytest
 
 from forebay.lab.programs import Intake
+from forebay.load.ammo.orders import orders as ammunition
 from forebay.load.cannon import fire
 from forebay.load.firing import Firing
-from forebay.load.orders import orders as ammunition
 from forebay.load.profiles.notation import parse as profile
 
 

@@ -12,9 +12,9 @@ import pytest
 from asking import ask
 from forebay.lab.programs import Intake, Workers
 from forebay.lab.servers.process import free_port
+from forebay.load.ammo.orders import orders as ammunition
 from forebay.load.cannon import fire
 from forebay.load.firing import Firing
-from forebay.load.orders import orders as ammunition
 from forebay.load.profiles.notation import parse as profile
 from forebay.queue.opening import open_driver
 from forebay.stores.opening import open_store

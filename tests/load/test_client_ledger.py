@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
+from forebay.load.ammo.orders import orders
 from forebay.load.ledger import Heard, Judgement, Ledger, Tally, heard, judge, read
-from forebay.load.orders import orders
 from forebay.load.shot import Kind, Outcome
 
 ids = st.sampled_from("abcdef")

@@ -14,9 +14,9 @@ from asking import ask
 from forebay.clock import ManualClock
 from forebay.errors import Dead
 from forebay.intake.admission import Limiter
+from forebay.load.ammo.orders import orders as ammunition
 from forebay.load.cannon import fire
 from forebay.load.firing import Firing
-from forebay.load.orders import orders as ammunition
 from forebay.load.profiles.notation import parse as profile
 from forebay.running import settings_of
 from forebay.services.orders import orders

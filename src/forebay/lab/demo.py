@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from forebay.lab.verdict import Measured, Verdict
+from forebay.load.ammo.orders import orders as ammunition
 from forebay.load.cannon import Cannon
 from forebay.load.firing import Firing
-from forebay.load.orders import orders as ammunition
 from forebay.load.profiles.profile import Profile
 from forebay.load.run import Run
 from forebay.running import Running

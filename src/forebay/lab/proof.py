@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from forebay.lab.programs import Intake, Program, Workers
+from forebay.load.ammo.orders import orders
 from forebay.load.cannon import fire
 from forebay.load.firing import Firing
 from forebay.load.ledger import Judgement, Ledger, Tally, judge, read
-from forebay.load.orders import orders
 from forebay.load.profiles.profile import Profile
 from forebay.load.run import Run
 from forebay.load.shot import Ammo

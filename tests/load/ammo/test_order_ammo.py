@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.load.orders import orders
+from forebay.load.ammo.orders import orders
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))

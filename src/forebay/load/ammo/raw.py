@@ -1,0 +1,96 @@
+r"""Whole requests, byte by byte: the formats `raw` (in Yandex.Tank `phantom`) and `stpd`.
+
+    48 first                       raw: the size, the tag; then so many bytes, with CRLF at the end of each line
+    GET /orders HTTP/1.1\r\nHost: shop.example\r\n\r\n
+
+    48 1500 first                  stpd: the size, the milliseconds since the beginning, the tag; then the bytes
+
+A size of 0 ends the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from forebay.load.ammo.text import Entry, Text, Unreadable
+from forebay.load.shot import Shot
+
+_FIRST = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.[01]\r\n")
+
+
+class Piece(NamedTuple):
+    """The bytes of one request, and what the line before it says."""
+
+    line: int
+    milliseconds: float
+    tag: str
+    request: bytes
+
+
+def raw(text: Text) -> Iterator[Entry]:
+    """Yield the entries of a file of requests."""
+    for line in text.lines():
+        size, _, tag = line.partition(" ")
+        begin, count = text.line, _number(size, line)
+        if not count:
+            return
+        yield _entry(text, Piece(begin, 0.0, tag.strip(), text.piece(count)))
+
+
+def stpd(text: Text) -> Iterator[Entry]:
+    """Yield the entries of a file of requests with their instants, without these."""
+    for piece in pieces(text):
+        yield _entry(text, piece)
+
+
+def pieces(text: Text) -> Iterator[Piece]:
+    """Yield the requests of a stpd file with their instants."""
+    for line in text.lines():
+        size, _, rest = line.partition(" ")
+        milliseconds, _, tag = rest.strip().partition(" ")
+        begin, count = text.line, _number(size, line)
+        if not count:
+            return
+        yield Piece(begin, float(_number(milliseconds, line)), tag.strip(), text.piece(count))
+
+
+def _number(digits: str, line: str) -> int:
+    if not (digits.isascii() and digits.isdigit()):
+        raise Unreadable(
+            f"{line[:60]!r} does not announce a request", "its size in bytes, in stpd milliseconds, then a tag"
+        )
+    return int(digits)
+
+
+def _entry(text: Text, piece: Piece) -> Entry:
+    return Entry(piece.line, piece.tag, partial(_shot, piece.request, text.headers, piece.tag))
+
+
+def _shot(request: bytes, headers: Mapping[str, str], tag: str) -> Shot:
+    """Return the shot of a request that is whole: one byte too few, and the next one would be taken for its body."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    if not (end and _FIRST.match(request)):
+        raise Unreadable(
+            f"{request[:40]!r} is not an HTTP/1.1 request", "a request line, headers, an empty line; CRLF at each end"
+        )
+    names = {name.strip().lower(): value.strip() for name, _, value in _fields(head)}
+    if b"transfer-encoding" not in names:
+        body = _measured(body, names.get(b"content-length", b"0"))
+    added = "".join(f"\r\n{name}: {value}" for name, value in headers.items() if name.lower().encode() not in names)
+    return Shot(raw=head + added.encode("latin-1") + end + body, tag=tag)
+
+
+def _fields(head: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    return (line.partition(b":") for line in head.split(b"\r\n")[1:])
+
+
+def _measured(body: bytes, length: bytes) -> bytes:
+    """Return the body that Content-Length announces; line ends behind it belong to the file."""
+    if not length.isdigit() or int(length) > len(body) or body[int(length) :].strip(b"\r\n"):
+        raise Unreadable(
+            f"a Content-Length of {length.decode('latin-1')} and a body of {len(body)} bytes", "they have to agree"
+        )
+    return body[: int(length)]
