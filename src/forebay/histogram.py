@@ -116,6 +116,11 @@ class Histogram:
         return made
 
     @property
+    def bits(self) -> int:
+        """Each power of two has 2**bits cells."""
+        return self._bits
+
+    @property
     def count(self) -> int:
         """How many durations were recorded."""
         return sum(self._cells.values())

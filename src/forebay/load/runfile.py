@@ -93,13 +93,15 @@ class Record(msgspec.Struct):
 
     Arguments:
         run: its figures, all seconds included.
-        about: what else was written of it.
-        complete: whether its end is there.
+        about: what else was written of it; see `about.about`.
+        complete: whether its end is there; without it, `run.total` is the sum of the seconds, and no tag is known.
+        name: of its file.
     """
 
     run: Run
     about: dict[str, Any]
     complete: bool
+    name: str = ""
 
 
 def read(path: Path) -> Record:
@@ -109,49 +111,72 @@ def read(path: Path) -> Record:
         UsageError: there is no such file, or it is not one of a run; names the line.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        with path.open("rb") as file:
+            record = _begun(path, file.readline())
+            for number, line in enumerate(file, 2):
+                if line.endswith(b"\n"):  # what stands behind the last line break was torn by the death of its writer
+                    _add(record, path, number, line)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", "name the file of --out") from error
-    head = _decoded(path, 1, lines[0])
-    if head.get("forebay") != "run" or head.get("version") != VERSION:
-        raise UsageError(f"{path} is not the file of a run", f"`forebay fire --out` writes them, version {VERSION}")
-    run = Run(head["url"], head["profile"], head["seconds"])
-    run.started_at = head["started_at"]
-    record = Record(run, head["about"], complete=False)
-    whole = lines[1:-1]  # what stands behind the last line break was torn by the death of its writer
-    for number, line in enumerate(whole, 2):
-        _add(record, path, number, line)
     if not record.complete:
         _add_up(record)
     return record
 
 
-def _add(record: Record, path: Path, number: int, line: bytes) -> None:
-    form = _decoded(path, number, line)
-    run = record.run
+def _begun(path: Path, line: bytes) -> Record:
     try:
-        if "second" in form:
-            second = run.series.setdefault(form["second"], read := _second(form))
-            if second is not read:
-                second.merge(read)
-            return
-        run.elapsed_seconds, run.interrupted, run.connections = (
-            form["elapsed_seconds"],
-            form["interrupted"],
-            form["connections"],
+        head = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        head = None
+    if not isinstance(head, dict) or head.get("forebay") != "run":
+        raise UsageError(f"{path} is not the file of a run", "`forebay fire --out` writes them")
+    if head.get("version") != VERSION:
+        raise UsageError(
+            f"{path} is the file of a run in version {head.get('version')} of the form; this forebay reads {VERSION}",
+            "read it with the forebay that has written it",
         )
-        run.total = Figures.from_dict(form["total"])
-        run.tags = {tag: Figures.from_dict(figures) for tag, figures in form["tags"].items()}
-        record.about |= form["about"]
-        record.complete = True
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"line {number} of {path} is not one of a run: {error!r}") from error
+    try:
+        run = Run(head["url"], head["profile"], float(head["seconds"]))
+        run.started_at = float(head["started_at"])
+        return Record(run, dict(head["about"]), complete=False, name=path.name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"line 1 of {path} is not the head of a run: {error!r}") from error
+
+
+def _add(record: Record, path: Path, number: int, line: bytes) -> None:
+    try:
+        form = msgspec.json.decode(line)
+        if record.complete:
+            raise ValueError("it stands behind the end")
+        if "second" in form:
+            _add_second(record.run, int(form["second"]), _second(form))
+        else:
+            _finish(record, form)
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError, msgspec.DecodeError) as error:
+        raise UsageError(f"line {number} of {path} is not one of a run: {error}", "is it the file of --out?") from error
+
+
+def _add_second(run: Run, i: int, second: Second) -> None:
+    if i in run.series:
+        run.series[i].merge(second)
+    else:
+        run.series[i] = second
 
 
 def _second(form: Mapping[str, Any]) -> Second:
     answered = Counter({int(status): count for status, count in form["answered"].items()})
-    counts = (form["sent"], form["refused"], form["unknown"])
-    return Second(Figures.from_dict(form["of_plan"]), *counts, answered)
+    return Second(Figures.from_dict(form["of_plan"]), form["sent"], form["refused"], form["unknown"], answered)
+
+
+def _finish(record: Record, form: Mapping[str, Any]) -> None:
+    run = record.run
+    run.elapsed_seconds = float(form["elapsed_seconds"])
+    run.interrupted = bool(form["interrupted"])
+    run.connections = int(form["connections"])
+    run.total = Figures.from_dict(form["total"])
+    run.tags = {tag: Figures.from_dict(figures) for tag, figures in form["tags"].items()}
+    record.about |= form["about"]
+    record.complete = True
 
 
 def _add_up(record: Record) -> None:
@@ -162,13 +187,3 @@ def _add_up(record: Record) -> None:
         run.total.merge(second.of_plan)
     run.interrupted = True
     run.elapsed_seconds = float(max(run.series, default=-1) + 1)
-
-
-def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        form = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"line {number} of {path} is not JSON: {error}", "is it the file of --out?") from error
-    if not isinstance(form, dict):
-        raise UsageError(f"line {number} of {path} is not one of a run", "is it the file of --out?")
-    return form
