@@ -112,7 +112,8 @@ def error_of(status: int) -> str:
 
 def _wait(batch: Batch) -> NDArray[np.int64]:
     """Return the nanoseconds until the sending; until the end, of what was never sent."""
-    return np.where(batch.sent > 0, batch.sent, batch.done) - batch.planned
+    waited: NDArray[np.int64] = np.where(batch.sent > 0, batch.sent, batch.done) - batch.planned
+    return waited
 
 
 def _net_code(reason: Reason) -> int:
