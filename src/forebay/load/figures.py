@@ -86,6 +86,11 @@ class Figures(msgspec.Struct):
         """How many were answered with 2xx."""
         return sum(count for status, count in self.statuses.items() if 200 <= status < 300)
 
+    @property
+    def failed(self) -> int:
+        """How many were refused, are unknown, or were answered with 400 or more."""
+        return self.planned - sum(count for status, count in self.statuses.items() if status < 400)
+
     def count(self, batch: Batch) -> None:
         """Count the shots of a batch."""
         sent = batch.sent > 0

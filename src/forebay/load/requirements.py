@@ -127,10 +127,6 @@ def _time(time: str, of: str) -> Measure:
     return lambda figures, seconds: getattr(figures, time).percentile(percent)
 
 
-def _failed(figures: Figures) -> int:
-    return figures.planned - sum(count for status, count in figures.statuses.items() if status < 400)
-
-
 def _statuses(figures: Figures, what: str) -> int:
     low, high = (int(what[0]) * 100, int(what[0]) * 100 + 99) if what.endswith("xx") else (int(what), int(what))
     return sum(count for status, count in figures.statuses.items() if low <= status <= high)
@@ -141,7 +137,7 @@ def _share(count: Callable[[Figures], int]) -> Measure:
 
 
 _SHARES: dict[str, Callable[[Figures], int]] = {
-    "failed": _failed,
+    "failed": lambda figures: figures.failed,
     "refused": lambda figures: figures.refused,
     "unknown": lambda figures: figures.unknown,
 }
@@ -184,7 +180,7 @@ def _of_k6(text: str, match: re.Match[str]) -> Requirement:
 
 
 _K6_METRICS: dict[tuple[str, str], tuple[Measure, str]] = {
-    ("http_req_failed", "rate"): (_share(_failed), "share"),
+    ("http_req_failed", "rate"): (_share(_SHARES["failed"]), "share"),
     ("http_reqs", "rate"): (lambda figures, seconds: figures.answered / seconds, "rate"),
     ("http_reqs", "count"): (lambda figures, seconds: float(figures.answered), "count"),
     ("iterations", "rate"): (lambda figures, seconds: figures.answered / seconds, "rate"),
