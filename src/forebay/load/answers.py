@@ -16,9 +16,16 @@ KEPT = 65_536
 LARGEST_HEAD = 262_144
 """Bytes of a head, above which it is not believed to end."""
 
-_PLAIN = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)[ \r]")
+_PLAIN = re.compile(
+    rb"HTTP/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
+    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*"
+)
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
-_SPECIAL = re.compile(rb"\r\n(?:transfer-encoding:|connection:(?![ \t]*keep-alive[ \t]*\r\n))", re.IGNORECASE)
+_SPECIAL = re.compile(
+    rb"\r\n(?:transfer-encoding:|content-length:(?![ \t]*\d{1,18}[ \t]*\r\n)|"
+    rb"(?:proxy-)?connection:(?![ \t]*keep-alive[ \t]*\r\n))",
+    re.IGNORECASE,
+)
 _BODILESS = (204, 304)
 _REMEMBERED = 256
 
@@ -68,7 +75,7 @@ def plain(data: bytes, bodiless: bool) -> Answer | None:
 
 def _learn(head: bytes) -> tuple[int, int] | None:
     """Return what a head says where it is plain, and remember it."""
-    begin, lengths = _PLAIN.match(head), _LENGTH.findall(head)
+    begin, lengths = _PLAIN.fullmatch(head), _LENGTH.findall(head)
     lawful = begin is not None and len(lengths) == 1 and not _SPECIAL.search(head)
     told = (int(begin[1]), int(lengths[0])) if begin is not None and lawful else None
     if told is not None and told[0] in _BODILESS:
@@ -82,6 +89,9 @@ def _learn(head: bytes) -> tuple[int, int] | None:
 class Reader:
     """Reads one answer, in whatever pieces it comes.
 
+    The parser and its reader know each other, so that only `close` frees them: where a run is fired the collector of
+    cycles is off.
+
     Arguments:
         bodiless: as for `plain`.
     """
@@ -90,8 +100,8 @@ class Reader:
         self._bodiless = bodiless
         self._parser = httptools.HttpResponseParser(self)
         self._size = 0
-        self._in_head = True
-        self._whole = 0
+        self._whole = False
+        self._excess = False
         self._begin()
 
     def feed(self, data: bytes) -> Answer | None:
@@ -106,41 +116,49 @@ class Reader:
         except httptools.HttpParserUpgrade:
             raise Garbage("the server changes to another protocol") from None
         except httptools.HttpParserError as error:
-            if not self._whole:  # what follows a whole answer is not ours
+            if not self._whole:
                 raise Garbage(f"the answer is not HTTP: {error}") from None
+            self._excess = True  # what follows a whole answer is not ours
         if self._in_head and self._size > LARGEST_HEAD:
             raise Garbage(f"the head of the answer is larger than {LARGEST_HEAD // 1024} KiB")
-        if not self._whole:
-            return None
-        return self._answer(self._whole == 1 and self._keep)
+        return self._answer(self._keep and not self._excess) if self._whole else None
 
     def end(self) -> Answer | None:
         """Take the end of the connection; return the answer that it completes, None where it cuts one off."""
-        by_end = not self._in_head and not {b"content-length", b"transfer-encoding"} & self._names
-        return self._answer(False) if by_end else None
+        return self._answer(False) if self._by_end and not self._in_head else None
+
+    def close(self) -> None:
+        """Let go of the parser; nothing can be fed any more."""
+        self._parser = None
 
     def _answer(self, keep: bool) -> Answer:
-        return Answer(self._status, b"\r\n".join(self._head), bytes(self._body), self._size, keep)
+        return Answer(self._status, b"\r\n".join([self._line, *self._head, b""]), bytes(self._body), self._size, keep)
 
     def _begin(self) -> None:
+        self._reason = self._line = b""
         self._head: list[bytes] = []
-        self._names: set[bytes] = set()
         self._body = bytearray()
         self._status = 0
-        self._keep = True
+        self._in_head = self._keep = self._by_end = True
 
     # What the parser calls.
 
+    def on_message_begin(self) -> None:
+        """Note that the server says more than one answer."""
+        self._excess = self._whole
+
     def on_status(self, reason: bytes) -> None:
-        """Keep the status line."""
-        if not self._whole:
-            self._head.insert(0, b"HTTP/1.1 %d %s" % (self._parser.get_status_code(), reason))
+        """Keep the reason phrase, of which this is a piece."""
+        self._reason += b"" if self._whole else reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        if not self._whole:
-            self._names.add(name.lower())
-            self._head.append(name + b": " + value)
+        """Keep a header; what follows the body is none of the head."""
+        if self._whole or not self._in_head:
+            return
+        self._head.append(name + b": " + value)
+        what = name.lower()
+        if what == b"content-length" or (what == b"transfer-encoding" and value.lower().endswith(b"chunked")):
+            self._by_end = False
 
     def on_headers_complete(self) -> None:
         """Learn the status; an answer to a HEAD is whole with its head."""
@@ -148,20 +166,26 @@ class Reader:
             return
         self._in_head = False
         self._status = self._parser.get_status_code()
+        version = self._parser.get_http_version().encode()
+        self._line = b"HTTP/%s %d %s" % (version, self._status, self._reason)
         if self._bodiless and self._status >= 200:
-            self._whole, self._keep = 1, self._parser.should_keep_alive()
+            self._end_of_answer()
 
     def on_body(self, data: bytes) -> None:
         """Keep the beginning of the body."""
-        if not self._whole and len(self._body) < KEPT:
+        if self._whole:
+            self._excess = True
+        elif len(self._body) < KEPT:
             self._body += data[: KEPT - len(self._body)]
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole, unless it is only an interim one (1xx)."""
-        if not self._whole and self._status < 200:
-            self._in_head = True
-            self._begin()
+        if self._whole:
             return
-        self._whole += 1
-        if self._whole == 1:
-            self._keep = self._parser.should_keep_alive()
+        if self._status < 200:
+            self._begin()
+        else:
+            self._end_of_answer()
+
+    def _end_of_answer(self) -> None:
+        self._whole, self._keep = True, bool(self._parser.should_keep_alive())

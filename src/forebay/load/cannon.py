@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 
-from forebay.load.engine import OnOutcome
+from forebay.load.book import OnOutcome
 from forebay.load.firing import Firing
 from forebay.load.run import Run
 
@@ -41,17 +42,24 @@ class Cannon:
                 self._engine.stop()
             await asyncio.shield(ended)
         except asyncio.CancelledError:
-            if not ended.cancelled():
-                self.run.interrupted = True
-                self._engine.halt()
-                task = asyncio.current_task()
-                assert task is not None
-                task.uncancel()
-                await ended
+            await self._halted(ended)
         finally:
             stopping.cancel()
             await asyncio.wait({stopping})
         return self.run
+
+    async def _halted(self, ended: asyncio.Future[None]) -> None:
+        """End at once, however often the task is cancelled meanwhile."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.run.interrupted = self.run.interrupted or not ended.done()
+        self._engine.halt()
+        task.uncancel()
+        while True:
+            try:
+                return await asyncio.shield(ended)
+            except asyncio.CancelledError:
+                task.uncancel()
 
     def _fire(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
         error: BaseException | None = None
@@ -59,7 +67,8 @@ class Cannon:
             self._engine.fire()
         except BaseException as raised:
             error = raised
-        loop.call_soon_threadsafe(_settle, ended, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, ended, error)
 
 
 def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:

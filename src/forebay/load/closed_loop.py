@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from forebay.load.book import Fired
 from forebay.load.connection import Connection
-from forebay.load.engine import Engine, Fired
+from forebay.load.engine import NEVER, REST_NANOSECONDS, Engine
 from forebay.load.shot import Kind, UsedUp
-
-_REST_NANOSECONDS = 10_000_000
-"""After a connection could not be opened, before the next attempt."""
 
 _clock = time.perf_counter_ns
 
@@ -20,14 +18,14 @@ class ClosedLoop(Engine):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._not_before = 0
         self._kept: list[Fired] = []
 
     def _shoot(self, now: int) -> int:
         if self._ended(now):
-            return now
+            return NEVER
         while len(self._connections) < self._limit and now >= self._not_before:
-            self._open(now)
+            if not self._open(now):
+                self._not_before = now + REST_NANOSECONDS
         return self._until if len(self._connections) >= self._limit else self._not_before
 
     def _free(self, connection: Connection, now: int) -> None:
@@ -53,18 +51,18 @@ class ClosedLoop(Engine):
         return self._stopping or now >= self._until
 
     def _over(self) -> bool:
-        return not self._busy and self._ended(_clock())
+        return self._ended(_clock()) and not self._busy
 
     def _unopened(self, reason: str) -> None:
         """Count an attempt that found nobody as a shot that was refused."""
         now = _clock()
-        self._not_before = now + _REST_NANOSECONDS
+        self._not_before = now + REST_NANOSECONDS
         try:
             index, loaded = self._magazine.take()
         except UsedUp:
             self._stopping = True
             return
-        self._failed((index, now, now, loaded, 0), Kind.REFUSED, reason)
+        self._book.failed((index, now, now, loaded, 0), Kind.REFUSED, reason)
 
     def _unsent(self) -> list[Fired]:
         unsent, self._kept = self._kept, []

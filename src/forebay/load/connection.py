@@ -10,14 +10,19 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from forebay.load.answers import Answer, Garbage, Reader, plain
 from forebay.load.target import Address, Target
 
 _FIRST = 16_384
 """Bytes asked for at first: what is larger than a small answer costs a page fault each time."""
 _CHUNK = 262_144
+_TURNS = 4
+"""Chunks read at most before other connections get their turn."""
 _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
 _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_CLOSED = "connection closed by the server"
 
 
 class Ended(Exception):
@@ -27,14 +32,16 @@ class Ended(Exception):
 class Connection:
     """A connection that is being opened, is idle, or waits for the answer to one request.
 
-    `fired` is for whoever drives it: what it waits for, None while it is idle. It is watched by `epoll` under its `fd`
-    until it is closed; `open` and `proceed` are called when epoll says so.
+    `fired` and `served` are for whoever drives it: what it waits for, None while it is idle; and whether it has ever
+    brought an answer. It is watched by `epoll` under its `fd` until it is closed; `open` and `proceed` are called when
+    epoll says so.
 
     Arguments:
-        target, address: where to. epoll: who watches. now: the instant, nanoseconds.
+        target: where to. place: which of its addresses. tried: how many addresses have been tried with this one.
+        epoll: who watches. now: the instant, nanoseconds.
 
     Raises:
-        OSError: it cannot even be begun.
+        BlockingIOError: the server of a unix socket is behind with accepting. OSError: it cannot even be begun.
     """
 
     __slots__ = (
@@ -45,14 +52,19 @@ class Connection:
         "_recv",
         "_send",
         "_socket",
+        "_target",
         "fd",
         "fired",
         "opened",
+        "place",
         "ready",
+        "served",
+        "tried",
     )
 
-    def __init__(self, target: Target, address: Address, epoll: select.epoll, now: int) -> None:
-        self._socket = _begun(target, address)
+    def __init__(self, target: Target, place: int, tried: int, epoll: select.epoll, now: int) -> None:
+        self._target = target
+        self._socket = _begun(target.addresses()[place])
         self._recv: Callable[[int], bytes] = self._socket.recv
         self._send: Callable[[bytes | memoryview], int] = self._socket.send
         self._epoll = epoll
@@ -62,7 +74,8 @@ class Connection:
         self.fd = self._socket.fileno()
         self.fired: Any = None
         self.opened = now
-        self.ready = False
+        self.ready = self.served = False
+        self.place, self.tried = place, tried
         epoll.register(self.fd, _READ | _WRITE)
 
     def send(self, request: bytes, bodiless: bool) -> None:
@@ -94,7 +107,7 @@ class Connection:
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise Ended(os.strerror(code))
-        if isinstance(self._socket, ssl.SSLSocket) and not self._shaken(self._socket):
+        if self._target.tls is not None and not self._shaken(self._target.tls):
             return False
         self.ready = True
         self._epoll.modify(self.fd, _READ)
@@ -104,7 +117,7 @@ class Connection:
         """Write and read what is possible; return the answer when it is whole.
 
         Raises:
-            Ended: the connection has ended before the answer did, or what came is not an answer.
+            Ended: the connection has ended before the answer did, or what came is not an answer, or nothing was asked.
         """
         if event != _READ and not self._flushed(event):
             return None
@@ -114,37 +127,45 @@ class Connection:
             return None
         except OSError as error:
             raise Ended(_words(error)) from None
+        if self.fired is None:
+            raise Ended("the server spoke without being asked" if data else _CLOSED)
         if self._reader is None:
             answer = plain(data, self._bodiless)
             if answer is not None:
-                return answer
+                return answer if self._left is None else _early(answer)
         return self._read(data)
 
     def close(self) -> None:
         """End it at once."""
+        if self._reader is not None:
+            self._reader.close()
         self._socket.close()  # which takes it out of epoll as well
 
     def _read(self, data: bytes) -> Answer | None:
-        """Read piece by piece what is not plain, as long as there is something."""
+        """Read piece by piece what is not plain, as long as there is something and it is not too much at once.
+
+        What TLS has taken in is read whole each time, since none of its records is larger than what is asked for:
+        epoll would not tell of it.
+        """
+        reader = self._reader = self._reader or Reader(self._bodiless)
         try:
-            while data:
-                self._reader = self._reader or Reader(self._bodiless)
-                answer = self._reader.feed(data)
+            for turn in range(_TURNS):
+                if turn:
+                    data = self._recv(_CHUNK)
+                answer = reader.feed(data) if data else reader.end()
                 if answer is not None:
+                    reader.close()
                     self._reader = None
-                    return answer
-                data = self._recv(_CHUNK)
+                    return answer if self._left is None else _early(answer)
+                if not data:
+                    raise Ended(_CLOSED)
         except _NOT_YET:
-            return None
+            pass
         except Garbage as error:
             raise Ended(str(error)) from None
         except OSError as error:
             raise Ended(_words(error)) from None
-        reader, self._reader = self._reader, None
-        answer = reader.end() if reader is not None else None
-        if answer is None:
-            raise Ended("connection closed by the server")
-        return answer
+        return None
 
     def _flushed(self, event: int) -> bool:
         """Send more of the request; return whether there is something to be read."""
@@ -159,9 +180,15 @@ class Connection:
             self._epoll.modify(self.fd, _READ)
         return event != _WRITE
 
-    def _shaken(self, secure: ssl.SSLSocket) -> bool:
+    def _shaken(self, context: ssl.SSLContext) -> bool:
+        """Go on with the handshake of TLS, which begins when the connection stands; return whether it is done."""
         try:
-            secure.do_handshake()
+            if not isinstance(self._socket, ssl.SSLSocket):
+                self._socket = context.wrap_socket(
+                    self._socket, server_hostname=self._target.host, do_handshake_on_connect=False
+                )
+                self._recv, self._send = self._socket.recv, self._socket.send
+            self._socket.do_handshake()
         except ssl.SSLWantReadError:
             self._epoll.modify(self.fd, _READ)
             return False
@@ -173,19 +200,27 @@ class Connection:
         return True
 
 
-def _begun(target: Target, address: Address) -> socket.socket:
+def _begun(address: Address) -> socket.socket:
     """Return a socket that is being connected."""
     made = socket.socket(address.family, socket.SOCK_STREAM)
-    made.setblocking(False)
-    if address.family != socket.AF_UNIX:
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    code = made.connect_ex(address.sockaddr)
-    if code not in (0, errno.EINPROGRESS):
+    try:
+        made.setblocking(False)
+        if address.family != socket.AF_UNIX:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.connect(address.sockaddr)
+    except BlockingIOError as error:
+        if error.errno != errno.EINPROGRESS:
+            made.close()
+            raise
+    except OSError:
         made.close()
-        raise OSError(code, os.strerror(code))
-    if target.tls is None:
-        return made
-    return target.tls.wrap_socket(made, server_hostname=target.host, do_handshake_on_connect=False)
+        raise
+    return made
+
+
+def _early(answer: Answer) -> Answer:
+    """Return an answer that came before its request was sent whole: nothing can follow it."""
+    return msgspec.structs.replace(answer, keep=False)
 
 
 def _words(error: OSError) -> str:

@@ -10,29 +10,28 @@ from __future__ import annotations
 import os
 import select
 import time
+import weakref
 from abc import ABC, abstractmethod
-from array import array
 from collections.abc import Callable
 
-import numpy as np
-
 from forebay.load.answers import Answer
+from forebay.load.book import Book, Fired, OnOutcome, OnRows
 from forebay.load.connection import Connection, Ended
-from forebay.load.figures import COLUMNS, NANOSECONDS, Reason
+from forebay.load.figures import NANOSECONDS
 from forebay.load.magazine import Loaded, Magazine
 from forebay.load.run import Run
-from forebay.load.shot import Kind, Outcome
+from forebay.load.shot import Kind
 from forebay.load.target import Target
-
-OnOutcome = Callable[[Outcome], None]
-Fired = tuple[int, int, int, Loaded, int]
-"""Index, planned, taken up, what, sent (0: not yet)."""
 
 LOOK_NANOSECONDS = 100_000_000
 SPIN_NANOSECONDS = 100_000
 """So long before an instant the loop stops sleeping, since a sleep may last that much longer."""
+REST_NANOSECONDS = 10_000_000
+"""After a connection could not be opened, before the next attempt of what is not bound to a plan."""
 NEVER = 2**62
 _EVENTS = 64
+_SELECTABLE = 1024
+"""File numbers below which select can be asked."""
 
 _clock = time.perf_counter_ns
 
@@ -44,7 +43,7 @@ class Engine(ABC):
         target: what is shot at. magazine: with what. run: where it is counted.
         seconds: the length of the run.
         on_outcome: called once with the outcome of each shot; an exception of it ends the run.
-        on_look: called ten times a second, when `run` has been brought up to date.
+        on_look: called ten times a second, when `run` has been brought up to date. on_rows: see `OnRows`.
         connections: open at most at once.
         timeout: seconds after the sending at which an answer is given up: the outcome is unknown, never failed.
     """
@@ -60,6 +59,7 @@ class Engine(ABC):
         timeout: float,
         on_outcome: OnOutcome | None = None,
         on_look: Callable[[], None] | None = None,
+        on_rows: OnRows | None = None,
     ) -> None:
         self._target = target
         self._magazine = magazine
@@ -67,19 +67,19 @@ class Engine(ABC):
         self._seconds = round(seconds * NANOSECONDS)
         self._limit = connections
         self._timeout = round(timeout * NANOSECONDS)
-        self._on_outcome = on_outcome
+        self._book = Book(run, magazine, on_outcome, on_rows)
         self._on_look = on_look
-        self._addresses = target.addresses()
+        self._places = len(target.addresses())
+        self._place = 0
+        """Of the address that worked last."""
         self._epoll = select.epoll()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._wakeup)  # not when the run ends: it may be stopped at that very moment
         self._epoll.register(self._wakeup, select.EPOLLIN)
         self._connections: dict[int, Connection] = {}
         self._opening: dict[int, Connection] = {}
-        self._rows = array("q")
-        self._numbers: dict[Reason, int] = {}
-        self._reasons: list[Reason] = []
         self._stopping = self._halting = False
-        self._counted = 0
+        self._not_before = 0
         self._until = NEVER
 
     # What others call, from any thread.
@@ -116,7 +116,7 @@ class Engine(ABC):
                         self._on_look()
                 self._listen(min(due, looked + LOOK_NANOSECONDS))
         except BaseException:
-            self._on_outcome = None  # it has said that it wants no more
+            self._book.on_outcome = None  # it has said that it wants no more
             raise
         finally:
             self._end()
@@ -163,7 +163,14 @@ class Engine(ABC):
             return
         ahead = until - _clock() - SPIN_NANOSECONDS
         if ahead > 0:
-            select.select([self._epoll], [], [], ahead / NANOSECONDS)  # epoll itself sleeps in whole milliseconds
+            self._sleep(ahead / NANOSECONDS)
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep until something comes; epoll itself sleeps in whole milliseconds."""
+        if self._epoll.fileno() < _SELECTABLE:
+            select.select([self._epoll], [], [], seconds)
+        else:
+            self._epoll.poll(seconds, 1)
 
     def _hear(self, fd: int, event: int) -> None:
         connection = self._connections.get(fd)
@@ -183,15 +190,10 @@ class Engine(ABC):
 
     def _answered(self, connection: Connection, answer: Answer) -> None:
         done = _clock()
-        if connection.fired is None:  # the server spoke without being asked
-            self._drop(connection)
-            return
-        index, planned, taken, loaded, sent = connection.fired
-        connection.fired = None
-        self._rows.extend((index, planned, taken, sent, done, answer.status, loaded.tag, loaded.size, answer.size))
-        if self._on_outcome is not None:
-            self._tell((index, planned, taken, loaded, sent), Kind.ANSWERED, done, answer)
+        fired, connection.fired = connection.fired, None
+        self._book.answered(fired, done, answer)
         if answer.keep:
+            connection.served = True
             self._free(connection, done)
         else:
             self._drop(connection)
@@ -201,24 +203,42 @@ class Engine(ABC):
         connection.fired = (index, planned, taken, loaded, _clock())
         try:
             connection.send(loaded.request, loaded.bodiless)
-        except Ended:
+        except Ended as ended:
             connection.fired = None
             self._drop(connection)
-            self._again((index, planned, taken, loaded, 0))
+            self._unsendable((index, planned, taken, loaded, 0), connection.served, str(ended))
 
-    def _open(self, now: int) -> None:
-        """Begin to open one more connection."""
-        address = self._addresses[0]
+    def _unsendable(self, fired: Fired, served: bool, reason: str) -> None:
+        """Send it again where the server had ended an idle connection; one that ends new ones would do so for ever."""
+        if served:
+            self._again(fired)
+        else:
+            self._book.failed(fired, Kind.REFUSED, f"no connection: {reason}")
+
+    def _open(self, now: int) -> bool:
+        """Begin to open one more connection; return whether there is one more now."""
+        return self._begin(now, self._place, 1)
+
+    def _begin(self, now: int, place: int, tried: int) -> bool:
         try:
-            connection = Connection(self._target, address, self._epoll, now)
+            connection = Connection(self._target, place, tried, self._epoll, now)
+        except BlockingIOError:
+            return False
         except OSError as error:
-            self._elsewhere()
-            self._unopened(f"no connection: {error.strerror}")
-            return
+            return self._elsewhere(now, place, tried, error.strerror or str(error))
         self._connections[connection.fd] = self._opening[connection.fd] = connection
+        return True
+
+    def _elsewhere(self, now: int, place: int, tried: int, reason: str) -> bool:
+        """Try the next address of the host; a shot is refused only when all of them were tried."""
+        if tried < self._places:
+            return self._begin(now, (place + 1) % self._places, tried + 1)
+        self._unopened(f"no connection: {reason}")
+        return False
 
     def _opened(self, connection: Connection) -> None:
         del self._opening[connection.fd]
+        self._place = connection.place
         self._run.connections += 1
         self._free(connection, _clock())
 
@@ -227,39 +247,14 @@ class Engine(ABC):
         was_opening = connection.fd in self._opening
         self._drop(connection)
         if fired is not None:
-            self._failed(fired, Kind.UNKNOWN, reason)
+            self._book.failed(fired, Kind.UNKNOWN, reason)
         elif was_opening:
-            self._elsewhere()
-            self._unopened(f"no connection: {reason}")
+            self._elsewhere(_clock(), connection.place, connection.tried, reason)
 
     def _drop(self, connection: Connection) -> None:
         self._connections.pop(connection.fd, None)
         self._opening.pop(connection.fd, None)
         connection.close()
-
-    def _elsewhere(self) -> None:
-        """Try the next address of the host from now on."""
-        self._addresses.append(self._addresses.pop(0))
-
-    def _failed(self, fired: Fired, kind: Kind, reason: str) -> None:
-        index, planned, taken, loaded, sent = fired
-        done, number = _clock(), self._number(kind, reason)
-        size = loaded.size if sent else 0
-        self._rows.extend((index, planned, taken, sent, done, -1 - number, loaded.tag, size, 0))
-        if self._on_outcome is not None:
-            self._tell(fired, kind, done, None, reason)
-
-    def _tell(self, fired: Fired, kind: Kind, done: int, answer: Answer | None, reason: str = "") -> None:
-        index, planned, _, loaded, sent = fired
-        status, head, body = (answer.status, answer.head, answer.body) if answer else (0, b"", b"")
-        assert self._on_outcome is not None
-        self._on_outcome(Outcome(index, loaded.shot.id, kind, status, planned, sent, done, head, body, reason))
-
-    def _number(self, kind: Kind, reason: str) -> int:
-        number = self._numbers.setdefault((kind, reason), len(self._reasons))
-        if number == len(self._reasons):
-            self._reasons.append((kind, reason))
-        return number
 
     def _look(self, now: int) -> None:
         """Give up what took too long, and count what has ended."""
@@ -268,24 +263,19 @@ class Engine(ABC):
             since = connection.fired[4] if connection.fired else now if connection.ready else connection.opened
             if since < too_old:
                 self._lost(connection, "no answer in time")
-        self._count()
-
-    def _count(self) -> None:
-        rows, self._rows = self._rows, array("q")
-        ended = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
-        self._run.absorb(ended, self._reasons, self._magazine.tags)
-        self._counted += len(ended)
-        self._run.in_flight = self._magazine.taken - self._counted
+        self._book.count()
 
     def _end(self) -> None:
-        for fired in self._unsent():
-            self._failed(fired, Kind.REFUSED, "interrupted before it was sent")
-        for connection in self._connections.values():
-            if connection.fired is not None:
-                self._failed(connection.fired, Kind.UNKNOWN, "interrupted before the answer")
-            connection.close()
-        self._connections.clear()
-        self._count()
-        self._epoll.close()
-        os.close(self._wakeup)
-        self._run.elapsed_seconds = (_clock() - self._run.zero) / NANOSECONDS
+        try:
+            for fired in self._unsent():
+                self._book.failed(fired, Kind.REFUSED, "the run ended before it was sent")
+            for connection in self._connections.values():
+                if connection.fired is not None:
+                    self._book.failed(connection.fired, Kind.UNKNOWN, "the run ended before the answer")
+        finally:
+            for connection in self._connections.values():
+                connection.close()
+            self._connections.clear()
+            self._book.count()
+            self._epoll.close()
+            self._run.elapsed_seconds = (_clock() - self._run.zero) / NANOSECONDS

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from forebay.errors import UsageError
+from forebay.load.book import OnOutcome, OnRows
 from forebay.load.closed_loop import ClosedLoop
-from forebay.load.engine import Engine, OnOutcome
+from forebay.load.engine import Engine
 from forebay.load.magazine import Magazine
 from forebay.load.open_loop import OpenLoop
 from forebay.load.profiles.profile import Profile
@@ -43,15 +44,13 @@ class Firing:
     timeout: float = 10.0
     headers: dict[str, str] = field(default_factory=dict)
     verify: bool = True
+    target: Target = field(init=False, repr=False, compare=False)
+    """What is shot at; read and looked up once for all engines."""
 
     def __post_init__(self) -> None:
-        if not (self.connections >= 1 and self.timeout > 0 and 0 < self.seconds < math.inf):
-            raise UsageError("a run needs a duration, a timeout and a connection", "all three are above 0")
-        self.target()
-
-    def target(self) -> Target:
-        """Return what is shot at."""
-        return Target(self.url, self.headers, verify=self.verify)
+        if not (self.connections >= 1 and 0 < self.timeout < math.inf and 0 < self.seconds < math.inf):
+            raise UsageError("a run needs a duration, a timeout and a connection", "all three are above 0 and finite")
+        object.__setattr__(self, "target", Target(self.url, self.headers, verify=self.verify))
 
     def run(self) -> Run:
         """Return the run before its first shot."""
@@ -64,17 +63,21 @@ class Firing:
         parts: int = 1,
         on_outcome: OnOutcome | None = None,
         on_look: Callable[[], None] | None = None,
+        on_rows: OnRows | None = None,
     ) -> Engine:
         """Return the engine that fires one of several equal parts: every `parts`-th shot, from number `part` on.
+
+        Arguments:
+            on_outcome, on_look, on_rows: see `Engine`.
 
         Raises:
             Unavailable: the host is not known.
         """
-        target = self.target()
-        magazine = Magazine(self.ammo, target, part, parts)
+        target = self.target
+        magazine = Magazine(self.ammo, target.encode, part, parts)
         connections = max(1, self.connections // parts + (part < self.connections % parts))
         options = {"seconds": self.seconds, "connections": connections, "timeout": self.timeout}
-        listeners = {"on_outcome": on_outcome, "on_look": on_look}
+        listeners = {"on_outcome": on_outcome, "on_look": on_look, "on_rows": on_rows}
         if self.profile is None:
             return ClosedLoop(target, magazine, run, **options, **listeners)
         plan = self.profile.plan(self.seconds, part, parts)

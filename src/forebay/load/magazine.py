@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from forebay.load.shot import Ammo, Shot
-from forebay.load.target import Target
 
 _REMEMBERED = 65_536
 """Shots whose encoding is kept, for ammunition that gives the same ones again."""
@@ -26,13 +26,13 @@ class Magazine:
     """Gives one shot after the other, ready to be sent.
 
     Arguments:
-        ammo: see `Ammo`. target: for which it is encoded.
+        ammo: see `Ammo`. encode: says how a shot goes over the wire.
         first, step: which shots are its own, where several processes share the ammunition.
     """
 
-    def __init__(self, ammo: Ammo, target: Target, first: int = 0, step: int = 1) -> None:
+    def __init__(self, ammo: Ammo, encode: Callable[[Shot], bytes], first: int = 0, step: int = 1) -> None:
         self._ammo = ammo
-        self._target = target
+        self._encode = encode
         self._first = first
         self._step = step
         self.taken = 0
@@ -50,10 +50,10 @@ class Magazine:
         """
         index = self._first + self.taken * self._step
         shot = self._ammo(index)
-        self.taken += 1
         ready = self._ready.get(id(shot))
         if ready is None or ready.shot is not shot:
             ready = self._load(shot)
+        self.taken += 1
         return index, ready
 
     def _load(self, shot: Shot) -> Loaded:
@@ -61,7 +61,7 @@ class Magazine:
         if number == len(self.tags):
             self.tags.append(shot.tag)
         bodiless = shot.raw.startswith(b"HEAD ") if shot.raw else shot.method == "HEAD"
-        request = self._target.encode(shot)
+        request = self._encode(shot)
         loaded = Loaded(shot, request, len(request), number, bodiless)
         if len(self._ready) >= _REMEMBERED:
             self._ready.clear()

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from forebay.load.book import Fired
 from forebay.load.connection import Connection
-from forebay.load.engine import NEVER, Engine, Fired
+from forebay.load.engine import NEVER, REST_NANOSECONDS, Engine
 from forebay.load.figures import NANOSECONDS
 from forebay.load.profiles.profile import Rush
 from forebay.load.shot import Kind, UsedUp
@@ -35,7 +36,8 @@ class OpenLoop(Engine):
         """In nanoseconds, as all instants here."""
         self._ended = False
         self._waiting: deque[Fired] = deque()
-        self._idle: list[Connection] = []
+        self._idle: dict[int, Connection] = {}
+        """By file number; the one used last stands last, and is used next."""
 
     def _shoot(self, now: int) -> int:
         if self._stopping:
@@ -57,11 +59,11 @@ class OpenLoop(Engine):
         if now >= rush.end:
             self._rush = None
             return now
-        openable = self._limit - len(self._connections) + len(self._opening)
+        openable = self._limit - len(self._connections) + len(self._opening) if now >= self._not_before else 0
         while (self._idle or len(self._waiting) < openable) and not self._ended:
             self._take(now)
         self._open_more()
-        return NEVER if self._ended else int(rush.end)
+        return NEVER if self._ended else int(min(rush.end, max(now, self._not_before) + REST_NANOSECONDS))
 
     def _due_at(self) -> int:
         """Return the instant of what is next, a shot or a rush; after the last never."""
@@ -87,11 +89,11 @@ class OpenLoop(Engine):
         try:
             index, loaded = self._magazine.take()
         except UsedUp:
-            self._ended = True
+            self._ended = self._stopping = True
             return
         self._waiting.append((index, due, _clock(), loaded, 0))
-        if self._idle:
-            self._use(self._idle.pop())
+        while self._idle and self._waiting:
+            self._use(self._idle.popitem()[1])
 
     def _use(self, connection: Connection) -> None:
         index, planned, taken, loaded, _ = self._waiting.popleft()
@@ -103,20 +105,17 @@ class OpenLoop(Engine):
     def _open_more(self) -> None:
         """Open as many connections as shots wait for one, within the limit."""
         while len(self._opening) < len(self._waiting) and len(self._connections) < self._limit:
-            before = len(self._waiting)
-            self._open(_clock())
-            if len(self._waiting) < before:
-                return  # it could not be begun, and cost a shot
+            if not self._open(_clock()):
+                return
 
     def _free(self, connection: Connection, now: int) -> None:
         if self._waiting:
             self._use(connection)
         else:
-            self._idle.append(connection)
+            self._idle[connection.fd] = connection
 
     def _drop(self, connection: Connection) -> None:
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection.fd, None)
         super()._drop(connection)
 
     def _over(self) -> bool:
@@ -125,8 +124,9 @@ class OpenLoop(Engine):
         return self._stopping or _clock() >= self._until
 
     def _unopened(self, reason: str) -> None:
+        self._not_before = _clock() + REST_NANOSECONDS
         if self._waiting:
-            self._failed(self._waiting.popleft(), Kind.REFUSED, reason)
+            self._book.failed(self._waiting.popleft(), Kind.REFUSED, reason)
 
     def _unsent(self) -> list[Fired]:
         unsent = list(self._waiting)
@@ -136,5 +136,5 @@ class OpenLoop(Engine):
     def _look(self, now: int) -> None:
         too_old = now - self._timeout
         while self._waiting and self._waiting[0][1] < too_old:
-            self._failed(self._waiting.popleft(), Kind.REFUSED, "no connection was free in time")
+            self._book.failed(self._waiting.popleft(), Kind.REFUSED, "no connection was free in time")
         super()._look(now)
