@@ -3,6 +3,8 @@
 VENV ?= .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin/
+VENDOR := src/forebay/web/vendor
+AS_ROOT := $$([ "$$(id -u)" = 0 ] || echo sudo)
 ARGS ?=
 # Tests mostly wait for brokers. Each of these processes has servers of its own.
 AT_ONCE ?= 3
@@ -10,7 +12,7 @@ AT_ONCE ?= 3
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/.ready: pyproject.toml requirements.lock
+$(VENV)/.ready: pyproject.toml requirements.lock | $(VENDOR)/node_modules/.ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh -c '$(AS_ROOT) apt-get install -y -q python3-venv'
 	$(PYTHON) -m venv $(VENV)
@@ -18,9 +20,12 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	$(RUN)pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-AS_ROOT := $$([ "$$(id -u)" = 0 ] || echo sudo)
+$(VENDOR)/node_modules/.ready: $(VENDOR)/package-lock.json
+	@command -v npm >/dev/null || sh -c '$(AS_ROOT) apt-get install -y -q --no-install-recommends npm' || { echo "npm is needed, which comes with Node.js: it fetches what reports are drawn with"; exit 1; }
+	npm ci --prefix $(VENDOR) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
-setup: $(VENV)/.ready ## make the virtual environment, with all that development needs
+setup: $(VENDOR)/node_modules/.ready $(VENV)/.ready ## make the virtual environment, with all that development needs
 
 demo: setup ## the whole story in one process: a wave, a queue, a pool, a verdict (ARGS='--for 10s')
 	@$(RUN)forebay demo $(ARGS)
@@ -64,6 +69,6 @@ lock: setup ## pin the development set anew
 	$(RUN)uv pip compile -q --no-header --all-extras --group dev --group docs pyproject.toml -o requirements.lock
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache docs/_build build dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache docs/_build build dist $(VENDOR)/node_modules
 
 .PHONY: help setup demo servers test check format format-check lint types layers docs soak bench lock clean

@@ -1,0 +1,30 @@
+"""What pyproject.toml cannot say: a build contains uPlot, which npm fetches as src/forebay/web/vendor pins it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+VENDOR = Path("src/forebay/web/vendor")
+UPLOT = VENDOR / "node_modules/uplot/dist/uPlot.iife.min.js"
+
+
+class BuildWithUPlot(build_py):
+    def finalize_options(self) -> None:
+        if not UPLOT.exists():
+            fetch()
+        super().finalize_options()
+
+
+def fetch() -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("a build of forebay needs npm, which comes with Node.js, to fetch uPlot")
+    subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=VENDOR, check=True)
+    if not UPLOT.exists():
+        raise SystemExit(f"npm has not brought {UPLOT}")
+
+
+setup(cmdclass={"build_py": BuildWithUPlot})
