@@ -2,14 +2,19 @@
 
 A shot that the engine takes up late was late by its own fault: the process had no core, or could not keep up
 with the plan. A shot that waits for a free connection was not: there the target was slow, or `connections` too few. So
-validity is judged by `late` alone, and by whether the whole plan was fired. The response time contains what was late in
-any case; a run that is not valid is too slow, never too fast.
+validity is judged by `late` alone. The response time contains what was late in any case; a run that is not valid is too
+slow, never too fast. A plan that was not fired whole, because the ammunition was used up, is a caution: what was fired
+was measured.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from forebay.errors import UsageError
+from forebay.histogram import Histogram
+from forebay.load.profiles.notation import parse
 from forebay.load.run import Run
 from forebay.quantity import show_seconds
 
@@ -17,6 +22,8 @@ LATE_SECONDS = 0.010
 """A generator whose p99 is later than this ..."""
 LATE_SHARE = 0.25
 """... and than this share of the p99 of the response, has measured itself."""
+STILL_SHARE = 0.001
+"""A smaller share of shots that were late by `LATE_SECONDS` is not worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +44,69 @@ class Validity:
 
 def validity(run: Run) -> Validity:
     """Judge a run that has ended."""
-    return Validity(tuple(_reasons(run)), tuple(_cautions(run)))
+    reasons = tuple(_reasons(run))
+    cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run)]
+    return Validity(reasons, tuple(cautions))
 
 
 def _reasons(run: Run) -> list[str]:
     if not run.total.planned:
         return [] if run.interrupted else ["not one shot was fired"]
-    late, response = run.late.percentile(99), run.response.percentile(99)
-    if late > LATE_SECONDS and (not run.response.count or late > LATE_SHARE * response):
+    late = run.late.percentile(99)
+    if late <= LATE_SECONDS:
+        return []
+    said = f"the generator was the limit: 1 of 100 shots was {show_seconds(late)} late or more"
+    if run.response.count:
+        response = run.response.percentile(99)
+        if late <= LATE_SHARE * response:
+            return []
+        said += f", of a response time of {show_seconds(response)}"
+    return [f"{said}; give it --processes, a core of its own, or a lower rate"]
+
+
+def _lateness(run: Run) -> list[str]:
+    """Tell of shots that were late, where they are not so many that the run is not valid."""
+    if not run.late.count:
+        return []
+    share = _share_above(run.late, LATE_SECONDS)
+    if share > STILL_SHARE:
         return [
-            f"the generator was the limit: 1 of 100 shots was {show_seconds(late)} late or more, of a response "
-            f"time of {show_seconds(response)}; give it --processes, a core of its own, or a lower rate"
+            f"{share * 100:.2g}% of the shots were more than {show_seconds(LATE_SECONDS)} late, up to "
+            f"{show_seconds(run.late.max)}, by the generator's own fault: that is in the response time"
+        ]
+    late, response = run.late.percentile(99), run.response.percentile(99)
+    if late > max(LATE_SECONDS / 10, LATE_SHARE * response):
+        return [
+            f"of the p99 of the response time, {show_seconds(response)}, up to {show_seconds(late)} are the "
+            "generator's own"
         ]
     return []
 
 
-def _cautions(run: Run) -> list[str]:
+def _waiting(run: Run) -> list[str]:
     if not run.lag.count:
         return []
     waited = run.lag.percentile(99) - run.late.percentile(99)
-    if waited > LATE_SECONDS:
-        return [
-            f"1 of 100 shots waited {show_seconds(waited)} or more for a free connection: that is in the response time"
-        ]
-    return []
+    if waited <= LATE_SECONDS:
+        return []
+    return [f"1 of 100 shots waited {show_seconds(waited)} or more for a free connection: that is in the response time"]
+
+
+def _shortage(run: Run) -> list[str]:
+    expected = _expected(run)
+    slack = 1.0 if "poisson" not in run.profile else 1 + 5 * math.sqrt(expected)
+    if run.interrupted or run.planned >= expected - slack:
+        return []
+    return [f"{run.planned:,} of the {expected:,.0f} shots of the plan were fired: was the ammunition used up?"]
+
+
+def _expected(run: Run) -> float:
+    """Return how many shots the plan has; 0 where that is not known before: a closed loop, as fast as possible."""
+    try:
+        return parse(run.profile, run.seconds).cumulative(run.seconds)
+    except (UsageError, OSError):
+        return 0.0
+
+
+def _share_above(histogram: Histogram, seconds: float) -> float:
+    return sum(count for value, count in histogram.steps() if value > seconds) / histogram.count
