@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shlex
 import signal
+import socket
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from forebay.cli.firings import Asked, firing_options
-from forebay.cli.output import Exit, json_line
+from forebay.cli.output import json_line
 from forebay.version import __version__
 
 if TYPE_CHECKING:
     from forebay.load.battery import Battery
     from forebay.load.run import Run
+    from forebay.load.runfile import Writer
 
 
 @click.command()
@@ -31,53 +35,89 @@ if TYPE_CHECKING:
 def fire(url: str, requirements: tuple[str, ...], out: Path | None, as_json: bool, asked: Asked) -> None:
     """Fire at URL by a plan, and say how long each user would have waited.
 
+    The plan does not wait for answers (an open loop): a server that stalls is measured as its users would feel it. The
+    response time counts from the plan, the service time from the sending. Every shot ends as answered, refused
+    (certainly not sent) or unknown. A run whose generator was the limit is not valid, and ends with 5; a requirement
+    that is missed, with 4; a target that nobody can reach, with 3. Ctrl-C ends the firing and waits for what is in
+    flight; a second time, at once.
+
     \b
     forebay fire http://127.0.0.1:8080/orders --profile 'sine(0, 100, 60s)' --for 2m --ammo forebay:orders
     forebay fire http://127.0.0.1:8080/status --rate 50/s --require 'p99<200ms' --require 'failed<1%' --out run
     forebay fire http://127.0.0.1:8080/status -c 400 -t 2 -d 30s
     """
-    from forebay.cli.results import Judgement
+    from forebay.cli.results import exit_code, show
     from forebay.load.battery import Battery
     from forebay.load.requirements import requirement
-    from forebay.load.runfile import Writer
+    from forebay.load.verdict import judge
 
-    required = [requirement(text) for text in requirements]
+    for text in requirements:
+        requirement(text)
     firing = asked.firing(url)
     battery = Battery(firing, asked.enough_processes(firing))
-    writer = None
-    if out is not None:
-        writer = Writer(out, battery.run, _about(battery, asked, requirements), firing.timeout + 1)
+    about = _about(battery, asked.seed, requirements)
+    run = _fired(battery, about, out)
+    verdict = judge(run, requirements)
+    if as_json:
+        json_line(run.as_dict() | {"about": about} | verdict.as_dict())
+    else:
+        show(run, verdict)
+    if code := exit_code(run, verdict):
+        raise click.exceptions.Exit(code)
+
+
+def _fired(battery: Battery, about: dict[str, Any], out: Path | None) -> Run:
+    """Fire, show how it goes, and write the file."""
+    from forebay.cli.firing_view import FiringView
+    from forebay.load.runfile import Writer
+
+    writer = None if out is None else Writer(out, battery.run, about, battery.firing.timeout + 1)
 
     def look(run: Run) -> None:
+        now = time.time() - run.started_at
+        view.tick(now, run)
         if writer is not None:
-            writer.look(time.time() - run.started_at)
+            writer.look(now)
 
-    with _interruptible(battery):
-        run = battery.fire(look)
+    with _interruptible(battery), FiringView(battery.firing.seconds) as view:
+        try:
+            battery.fire(look)
+        finally:
+            _end(battery, about, writer)
+    return battery.run
+
+
+def _end(battery: Battery, about: dict[str, Any], writer: Writer | None) -> None:
+    about["busy"] = battery.busy
     if writer is not None:
         writer.close({"busy": battery.busy})
-    judgement = Judgement(run, required)
-    json_line(run.as_dict() | judgement.as_dict()) if as_json else judgement.show()
-    if judgement.exit_code is not Exit.DONE:
-        raise click.exceptions.Exit(judgement.exit_code)
 
 
-def _about(battery: Battery, asked: Asked, requirements: tuple[str, ...]) -> dict[str, Any]:
-    """Return what else is to be known of a run; no headers, which may hold a password."""
+def _about(battery: Battery, seed: int, requirements: Sequence[str]) -> dict[str, Any]:
+    """Return what is to be known of a run besides its figures, so that its file can be read without who has made it."""
     firing = battery.firing
     return {
-        "forebay": __version__,
-        "python": platform.python_version(),
-        "host": platform.node(),
-        "cores": os.cpu_count(),
-        "processes": battery.processes,
-        "connections": firing.connections,
-        "open_loop": firing.profile is not None,
-        "timeout": firing.timeout,
-        "ammo": asked.ammo or "",
-        "seed": asked.seed,
         "requirements": list(requirements),
+        "expected": None if firing.profile is None else firing.profile.cumulative(firing.seconds),
+        "connections": firing.connections,
+        "timeout_seconds": firing.timeout,
+        "processes": battery.processes,
+        "seed": seed,
+        "command": shlex.join(_discreet(sys.argv[1:])),
+        "host": socket.gethostname(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "versions": {"forebay": __version__, "python": platform.python_version()},
     }
+
+
+def _discreet(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line without the values of headers, which may be passwords."""
+    shown: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        header = before in ("-H", "--header") or word.startswith(("-H", "--header="))
+        shown.append(f"{word.partition(':')[0]}: ..." if header and ":" in word else word)
+    return shown
 
 
 @contextlib.contextmanager

@@ -83,7 +83,7 @@ class Asked:
             )
         return Firing(
             url,
-            self._ammo(),
+            self._ammo(url),
             self._seconds(profile),
             profile,
             connections=self.connections or CONNECTIONS,
@@ -123,16 +123,14 @@ class Asked:
             return duration(self.length)
         return profile.span if profile is not None and profile.span < math.inf else RUN_SECONDS
 
-    def _ammo(self) -> Ammo:
+    def _ammo(self, url: str) -> Ammo:
         if self.ammo is None:
             return self._one_shot()
         if self.method is not None or self.body is not None:
             raise UsageError("--ammo says method and body of its shots", "leave --method and --body out")
-        from forebay.load.ammo.orders import orders
+        from forebay.load.ammo.notation import ammo_of
 
-        if self.ammo != "forebay:orders":
-            raise UsageError(f"there is no ammunition {self.ammo!r}")
-        return orders(self.seed)
+        return ammo_of(_seeded(self.ammo, self.seed), url)
 
     def _one_shot(self) -> Ammo:
         """Return ammunition of the same shot again and again."""
@@ -154,6 +152,13 @@ def firing_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         collected = option(collected)
     return collected
+
+
+def _seeded(text: str, seed: int) -> str:
+    """Return ammunition that is built in with its seed, unless it names one."""
+    if not seed or not text.startswith("forebay:") or "seed=" in text:
+        return text
+    return f"{text}{'&' if '?' in text else '?'}seed={seed}"
 
 
 def _header(text: str) -> tuple[str, str]:

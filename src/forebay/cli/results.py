@@ -1,68 +1,37 @@
-"""What a run of the cannon comes to: its report, its verdict, and the exit code that says it."""
+"""What a run of the cannon comes to: its report, and the exit code that says it in a word."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import click
 
 from forebay.cli.output import Exit
-from forebay.load.requirements import Requirement
 from forebay.load.run import Run
-from forebay.load.validity import Validity, validity
+from forebay.load.verdict import Verdict
 from forebay.quantity import show_seconds
 
 PERCENTILES = (50, 90, 99, 99.9)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A run that has ended, and what is to be held of it."""
+def exit_code(run: Run, verdict: Verdict) -> Exit:
+    """Return the gravest of what there is to say: nobody was there, not valid, a requirement missed, interrupted."""
+    if run.refused and not run.sent and not run.interrupted:
+        return Exit.UNREACHABLE
+    if not verdict.validity.valid:
+        return Exit.NOT_VALID
+    if not verdict.kept:
+        return Exit.PROMISE_BROKEN
+    return Exit.INTERRUPTED if run.interrupted else Exit.DONE
 
-    run: Run
-    requirements: Sequence[Requirement]
 
-    @property
-    def validity(self) -> Validity:
-        """Whether it measured its target."""
-        return validity(self.run)
-
-    @property
-    def exit_code(self) -> Exit:
-        """The gravest of what there is to say."""
-        if not self.run.sent and self.run.refused and not self.run.interrupted:
-            return Exit.UNREACHABLE
-        if not self.validity.valid:
-            return Exit.NOT_VALID
-        if not all(one.kept(self.run) for one in self.requirements):
-            return Exit.PROMISE_BROKEN
-        return Exit.INTERRUPTED if self.run.interrupted else Exit.DONE
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all of it in a form that JSON can hold."""
-        found = self.validity
-        return {
-            "valid": found.valid,
-            "reasons": list(found.reasons),
-            "cautions": list(found.cautions),
-            "requirements": [
-                {"text": one.text, "value": one.value(self.run), "limit": one.limit, "kept": one.kept(self.run)}
-                for one in self.requirements
-            ],
-        }
-
-    def show(self) -> None:
-        """Print it for people: the figures, whether they are valid, and what was required."""
-        for line in _figures(self.run):
-            click.echo(line)
-        click.echo(f"\n{'✓' if self.validity.valid else '✗'} {self.validity}")
-        for caution in self.validity.cautions:
-            click.echo(f"  {caution}")
-        for one in self.requirements:
-            mark = "✓" if one.kept(self.run) else "✗"
-            click.echo(f"{mark} {one.text}: {one.show(one.value(self.run))}")
+def show(run: Run, verdict: Verdict) -> None:
+    """Print it for people: the figures, whether they are valid, and what was required."""
+    for line in _figures(run):
+        click.echo(line)
+    click.echo(f"\n{'✓' if verdict.validity.valid else '✗'} {verdict.validity}")
+    for caution in verdict.validity.cautions:
+        click.echo(f"  {caution}")
+    for one in verdict.requirements:
+        click.echo(f"{'✓' if one.kept else '✗'} {one.text}: {one.shown}")
 
 
 def _figures(run: Run) -> list[str]:

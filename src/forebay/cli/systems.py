@@ -178,10 +178,13 @@ def _load(text: str, seconds: float) -> Coming:
     from forebay.load.profiles.notation import parse
     from forebay.load.profiles.shapes import Const
     from forebay.load.profiles.stages import Poisson
+    from forebay.load.profiles.trace import Trace as Measured
     from forebay.theory.laws import Exponential
-    from forebay.theory.system import Varying
+    from forebay.theory.system import Trace, Varying
 
     load = parse(text, seconds)
+    if isinstance(load, Measured):
+        return Trace(tuple(instant / load.speed for instant in load.instants), load.name)
     if isinstance(load, Const):
         return load.R
     if not isinstance(load, Poisson):

@@ -17,8 +17,8 @@ from rich.text import Text
 
 from forebay.telemetry.ring import Second, Snapshot
 
-_BARS = " ▁▂▃▄▅▆▇█"
-_PLAIN_BARS = " .:-=+*#%"
+BARS = " ▁▂▃▄▅▆▇█"
+PLAIN_BARS = " .:-=+*#%"
 _ROWS = (
     ("accepted", "accepted", "green", "a second"),
     ("waiting", "waiting", "yellow", "now"),
@@ -28,7 +28,7 @@ _ROWS = (
 )
 
 
-def bars(values: Sequence[float], width: int, signs: str = _BARS) -> str:
+def bars(values: Sequence[float], width: int, signs: str = BARS) -> str:
     """Return one sign a value, the last `width` of them, as high as the value is to the largest shown.
 
     A value above 0 never looks like 0.
@@ -110,7 +110,7 @@ class LiveView:
             print(line(elapsed, snapshot) + (f"  {note}" if note else ""), file=self._out, flush=True)
 
     def _picture(self, elapsed: float, snapshot: Snapshot, note: str, console: Console) -> Group:
-        signs = _BARS if console.encoding.startswith("utf") else _PLAIN_BARS
+        signs = BARS if console.encoding.startswith("utf") else PLAIN_BARS
         width = max(10, min(60, console.width - 36))
         table = Table.grid(padding=(0, 1))
         for name, part, colour, unit in _ROWS:
