@@ -1,16 +1,19 @@
 """Requirements: what a run is held to; the words of promises, and those of k6.
 
-    p99<200ms              the response time, from the plan to the answer; also mean, max, p50, p99.9
+    p99<200ms              the response time, from the plan to the answer; also mean, min, median, max, p50, p99.9
     service p99<150ms      from the sending to the answer;  lag p99<1ms, late p99<1ms: the generator's own
     failed<1%              refused, unknown, or answered with 400 or more
     5xx<0.1%               answered so;  503<1%, 4xx<5%;  refused<1%, unknown<0.1%
-    rate>100/s             answered a second;  planned>100/s
+    rate>100/s             answered a second;  accepted>100/s with 2xx;  planned>100/s
     p99{orders}<200ms      of the shots of one tag
 
     http_req_duration: p(95)<200          k6: milliseconds; avg, min, med, max, p(N)
     http_req_failed: rate<0.01            http_reqs: rate>100, count>1000; dropped_iterations: count<1
+    http_req_duration{name:orders}: max<500
 
-A requirement is judged over the whole run. nan, the percentile of nothing, fulfils none.
+The signs are < <= > >= == and !=. k6 counts a duration from the sending; here it counts from the plan, which is never
+less. A requirement is judged over the whole run, at its end: k6's abortOnFail has no meaning here. nan, the percentile
+of nothing, fulfils none.
 """
 
 from __future__ import annotations
@@ -31,14 +34,17 @@ _SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+    "==": operator.eq,
+    "===": operator.eq,
+    "!=": operator.ne,
 }
-_FORM = re.compile(
-    r"\s*(?P<what>[a-z0-9_. ]*?)\s*(?:\{\s*(?:tag:)?(?P<tag>[^{}]*)\})?\s*(?P<sign><=|>=|<|>)\s*(?P<limit>[^\s<>=]+)\s*"
-)
+_SIGN = r"\s*(?P<sign><=|>=|<|>|===?|!=)\s*"
+_FORM = re.compile(rf"\s*(?P<what>[a-z0-9_. ]*?)\s*(?:\{{(?P<tag>[^{{}}]*)\}})?{_SIGN}(?P<limit>[^<>=!]+)")
 _K6 = re.compile(
-    r"\s*(?P<metric>[a-z_]+)\s*(?:\{\s*(?:tag:)?(?P<tag>[^{}]*)\})?\s*:\s*(?P<of>[a-z]+|p\([0-9.]+\))"
-    r"\s*(?P<sign><=|>=|<|>)\s*(?P<limit>[0-9.]+)\s*"
+    r"\s*(?P<metric>[a-z][a-z_0-9]+)\s*(?:\{\s*(?P<key>[^{}:]*):\s*(?P<tag>[^{}]*?)\s*\})?\s*:\s*"
+    rf"(?P<of>[a-z]+|p\(\d+(?:\.\d+)?\)){_SIGN}(?P<limit>\d+(?:\.\d+)?)\s*"
 )
+_K6_KEYS = ("tag", "name")
 EXAMPLES = "write 'p99<200ms', 'service p95<150ms', 'failed<1%', '5xx<0.1%' or 'rate>100/s'"
 
 Measure = Callable[[Figures, float], float]
@@ -88,6 +94,8 @@ def requirement(text: str) -> Requirement:
     Raises:
         UsageError: names what cannot be read, and shows how it is written.
     """
+    if "abortOnFail" in text:
+        raise UsageError(f"{text!r}: a requirement is judged at the end of a run", "--autostop ends a run before")
     if (k6 := _K6.fullmatch(text)) is not None:
         return _of_k6(text, k6)
     match = _FORM.fullmatch(text)
@@ -95,10 +103,11 @@ def requirement(text: str) -> Requirement:
         raise UsageError(f"{text!r} is not a requirement", EXAMPLES)
     measure, unit = _measure(text, match["what"].strip())
     try:
-        limit = _UNITS[unit][0](match["limit"])
+        limit = _UNITS[unit][0](match["limit"].strip())
     except (UsageError, ValueError) as error:
         raise UsageError(f"{text!r}: {error}", EXAMPLES) from error
-    return Requirement(text.strip(), measure, match["sign"], limit, _UNITS[unit][1], match["tag"])
+    tag = match["tag"].strip() if match["tag"] is not None else None
+    return Requirement(text.strip(), measure, match["sign"], limit, _UNITS[unit][1], tag)
 
 
 def _measure(text: str, what: str) -> tuple[Measure, str]:
@@ -149,10 +158,12 @@ _RATES: dict[str, Callable[[Figures], int]] = {
 
 
 def _read_share(text: str) -> float:
-    share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    if not 0 <= share <= 1:
-        raise ValueError(f"{text!r} is not a share")
-    return share
+    """Return the share of ``1%`` or ``0.01``; a bare 1 may mean one shot, and is refused."""
+    bare = text.removesuffix("%")
+    number = float(bare) if re.fullmatch(r"\d*\.?\d+", bare, re.ASCII) else math.nan
+    if not number <= 100 or (number >= 1 and bare == text):
+        raise ValueError(f"{text} is not a share of all shots: write 1% or 0.01")
+    return number if bare == text else number / 100
 
 
 _UNITS: dict[str, tuple[Callable[[str], float], Callable[[float], str]]] = {
@@ -166,16 +177,17 @@ _UNITS: dict[str, tuple[Callable[[str], float], Callable[[float], str]]] = {
 def _of_k6(text: str, match: re.Match[str]) -> Requirement:
     """Return what a threshold of k6 requires; its times are milliseconds."""
     metric, of, limit = match["metric"], match["of"], float(match["limit"])
-    word = {"avg": "mean", "med": "median"}.get(of, of.replace("(", "").replace(")", ""))
-    if metric in ("http_req_duration", "http_req_waiting", "iteration_duration"):
+    if match["key"] is not None and match["key"].strip() not in _K6_KEYS:
+        raise UsageError(f"{text!r}: shots are told apart by their tag alone", f"write {metric}{{name:TAG}}")
+    if metric in ("http_req_duration", "iteration_duration"):
+        word = {"avg": "mean", "med": "median"}.get(of, of.replace("(", "").replace(")", ""))
         measure, unit = _measure(text, f"response {word}")
-        return Requirement(text.strip(), measure, match["sign"], limit / 1000, _UNITS[unit][1], match["tag"])
-    kind = (metric, of)
-    if kind not in _K6_METRICS:
-        raise UsageError(
-            f"{text!r}: {metric} {of} is not known", "http_req_duration, http_req_failed: rate, http_reqs: rate"
-        )
-    measure, unit = _K6_METRICS[kind]
+        limit /= 1000
+    elif (metric, of) in _K6_METRICS:
+        measure, unit = _K6_METRICS[metric, of]
+    else:
+        known = ", ".join(dict.fromkeys(f"{name}: {kind}" for name, kind in _K6_METRICS))
+        raise UsageError(f"{text!r}: {metric}: {of} is not measured", f"http_req_duration: p(95), {known}")
     return Requirement(text.strip(), measure, match["sign"], limit, _UNITS[unit][1], match["tag"])
 
 
