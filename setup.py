@@ -12,13 +12,17 @@ UPLOT = VENDOR / "node_modules/uplot/dist/uPlot.iife.min.js"
 
 
 class BuildWithUPlot(build_py):
+    """Fetches uPlot before the files of the package are listed."""
+
     def finalize_options(self) -> None:
+        """Fetch it where it is missing, and go on."""
         if not UPLOT.exists():
             fetch()
         super().finalize_options()
 
 
 def fetch() -> None:
+    """Fetch it with npm, which proves that it is what the lock file names; or end, and say what is missing."""
     npm = shutil.which("npm")
     if npm is None:
         raise SystemExit("a build of forebay needs npm, which comes with Node.js, to fetch uPlot")

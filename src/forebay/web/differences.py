@@ -63,5 +63,5 @@ def _change(measure: _Measure, first: float, value: float) -> Child:
         return None
     more = value > first
     kind = ("", "good", "bad")[measure.better if more else -measure.better]
-    by = f"{(value / first - 1) * 100:+,.3g} %" if first else "from none"
+    by = f"{(value / first - 1) * 100:+,.3g}%" if first else "from none"
     return element("span", f"{'▲' if more else '▼'} {by}", class_=f"change {kind}".strip())

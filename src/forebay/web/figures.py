@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from forebay.web.markup import Child, Markup, element
+from collections.abc import Sequence
+
+from forebay.web.markup import Markup, element
 
 _FIGURES = (
     (
@@ -19,7 +21,7 @@ _FIGURES = (
     (
         "latency",
         "Latency over time",
-        "The darker a cell, the more shots. They stand where they were planned: a stall shows when its users came.",
+        "The stronger the colour of a cell, the more shots. They stand where they were planned: a stall shows when its users came.",
     ),
     (
         "curve",
@@ -28,14 +30,14 @@ _FIGURES = (
         "Response is from the plan, service from the sending.",
     ),
     (
-        "unfinished",
-        "In flight",
-        "Shots that were due and had no end, at the end of each second: not sent yet, and sent without an answer.",
-    ),
-    (
         "against",
         "Rate against latency",
         "Each column of time is a mark at its planned rate. Where they turn upward, the target has no more to give.",
+    ),
+    (
+        "unfinished",
+        "In flight",
+        "Shots that were due and had no end, at the end of each second: not sent yet, and sent without an answer.",
     ),
     (
         "generator",
@@ -59,21 +61,26 @@ def figures(several: bool) -> Markup:
     return element("section", heading, element("p", hint, class_="note"), missing, made, class_="charts")
 
 
+def choice(name: str, legend: str, choices: Sequence[tuple[str, str]]) -> Markup:
+    """Return buttons of which one is pressed, the first to begin with.
+
+    Arguments:
+        name: of what is chosen. legend: to be read before it. choices: (value, text) of each button.
+    """
+    buttons = [
+        element("label", element("input", type="radio", name=name, value=value, checked=i == 0), f" {text}")
+        for i, (value, text) in enumerate(choices)
+    ]
+    return element("fieldset", element("legend", legend), buttons, class_="chooser")
+
+
 def _figure(name: str, title: str, text: str) -> Markup:
     label = f"{title}. {text} The arrow keys move through it; the values are told below."
-    options = {"tabindex": "0", "role": "application", "aria_label": label}
-    caption = element("figcaption", element("h3", title), element("p", text), _choice() if name == "latency" else None)
+    times = choice("time", "Time", [("response", "response"), ("service", "service")]) if name == "latency" else None
+    caption = element("figcaption", element("h3", title), element("p", text), times)
+    plot = element("div", class_="plot", tabindex="0", role="application", aria_label=label)
     keys = element("div", class_="keys", role="group", aria_label=f"What is shown: {title}")
     told = element("p", class_="told", aria_live="polite")
-    numbers = element("details", element("summary", "As a table"), element("div", class_="scroll", tabindex="0"))
-    return element("figure", caption, element("div", class_="plot", **options), keys, told, numbers, id=name)
-
-
-def _choice() -> Child:
-    labels = [
-        element(
-            "label", element("input", type="radio", name="time", value=value, checked=value == "response"), f" {value}"
-        )
-        for value in ("response", "service")
-    ]
-    return element("fieldset", element("legend", "Time"), labels, class_="chooser")
+    scroll = element("div", class_="scroll", tabindex="0", role="region", aria_label=f"{title}, as a table")
+    foot = element("div", keys, told, element("details", element("summary", "as a table"), scroll), class_="foot")
+    return element("figure", caption, plot, foot, id=name)

@@ -10,7 +10,7 @@ from forebay.load.runfile import Record
 from forebay.version import __version__
 from forebay.web import assets, showing
 from forebay.web.differences import differences
-from forebay.web.figures import figures
+from forebay.web.figures import choice, figures
 from forebay.web.markup import Child, Markup, element, embedded
 from forebay.web.material import material
 from forebay.web.sections import about, opening, results
@@ -87,14 +87,8 @@ def _section(heading: str, *children: Child) -> Markup:
 
 
 def _chooser(names: Sequence[str]) -> Markup:
-    buttons = [
-        element("label", _radio("run", str(i), checked=i == 0), " ", showing.short(name)) for i, name in enumerate(names)
-    ]
-    return element("fieldset", element("legend", "Charts over time show"), buttons, class_="chooser")
-
-
-def _radio(name: str, value: str, checked: bool) -> Markup:
-    return element("input", type="radio", name=name, value=value, checked=checked)
+    choices = [(str(i), showing.short(name)) for i, name in enumerate(names)]
+    return choice("run", "Charts over time show", choices)
 
 
 def _data(named: Named, at_most: int) -> Markup:

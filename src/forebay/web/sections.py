@@ -26,7 +26,7 @@ def opening(name: str, record: Record, verdict: Verdict, several: bool) -> Marku
     """
     sign = {"good": "✓", "bad": "✗", "unsure": "•"}[verdict.kind]
     label = element("p", showing.short(name), class_="name") if several else None
-    heading = element("h2", element("span", sign, class_="sign", aria_hidden="true"), " ", str(verdict))
+    heading = element("h2", element("span", sign, class_="sign", aria_hidden="true"), str(verdict))
     plan = element("p", "Profile ", element("code", showing.short(record.run.profile)), _when(record), class_="plan")
     parts = [label, heading, plan, _requirements(verdict), _health(record.run, verdict), _tiles(record.run)]
     return element("section", *parts, class_=f"verdict {verdict.kind}", aria_label=f"Verdict on {showing.short(name)}")
@@ -116,5 +116,7 @@ def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]
             yield from _flat(fact, f"{full} ")
         elif isinstance(fact, list) and all(isinstance(part, str) for part in fact):
             yield full, ", ".join(fact)
+        elif isinstance(fact, float):
+            yield full, f"{fact:.4g}"
         else:
             yield full, fact if isinstance(fact, str) else json.dumps(fact)

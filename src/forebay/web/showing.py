@@ -22,7 +22,7 @@ def time(seconds: float) -> str:
 
 def share(part: float) -> str:
     """Return a part of 1 in percent."""
-    return "–" if math.isnan(part) else f"{part * 100:.3g} %"
+    return "–" if math.isnan(part) else f"{part * 100:.3g}%"
 
 
 def rate(rate: float) -> str:

@@ -23,7 +23,9 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Child]], no
         caption: what it is. head: of its columns. rows: of cells. note: to be said below.
     """
     heads = element("tr", [element("th", name, scope="col") for name in head])
-    body = [element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]]) for row in rows]
+    body = [
+        element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]]) for row in rows
+    ]
     made = element("table", element("caption", caption), element("thead", heads), element("tbody", body))
     frame = element("div", made, class_="scroll", tabindex="0", role="region", aria_label=caption)
     return element("div", frame, element("p", note, class_="note") if note else None)

@@ -1,7 +1,7 @@
 // One chart in its frame: drawn by uPlot, with keys that show and hide its lines, a reading at the cursor, and a table.
 //
 // A specification has `x` (shared by all lines), `lines` ({name, colour, values, and how to draw}), `across` and `up`
-// (the axes: {range, show, marks, log}), and where it applies `stacked`, `stepped`, `overTime`, `paint`.
+// (the axes: {range, show, marks, log}), and where it applies `stacked`, `stepped`, `overTime`, `paint`, and `most`, what the strongest colour stands for.
 
 const hidden = new Set();
 const overTime = new Set();
@@ -56,7 +56,7 @@ class Chart {
       padding: [12, 16, 0, 0],
       legend: { show: false },
       scales: { x: { time: false, distr: across.log ? 3 : 1, range: (plot, ...seen) => this.range(seen) }, y: scale(up) },
-      axes: [axis(across, 40, 90), axis(up, 76, 32)],
+      axes: [axis(across, 32, 90), axis(up, 64, 32)],
       series: [{}, ...this.drawn().map((line) => series(line, stepped, this.isShown(line)))],
       cursor: this.cursor(),
       hooks: {
@@ -105,7 +105,8 @@ class Chart {
       key.addEventListener("click", () => this.toggle(line, key));
       return key;
     });
-    this.frame.querySelector(".keys").replaceChildren(...keys);
+    const ramp = this.specification.most ? [make("span", "ramp"), make("span", "note", `1 to ${showCount(this.specification.most)} shots in a cell`)] : [];
+    this.frame.querySelector(".keys").replaceChildren(...keys, ...ramp);
     this.values = keys.map((key) => key.querySelector("output"));
   }
 
@@ -169,13 +170,16 @@ function valueAt(line, at) {
   return line.values[at];
 }
 
+const WHOLE = Array.from({ length: 40 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
+
 const scale = (up) => ({ distr: up.log ? 3 : 1, range: up.range ?? ((plot, low, high) => [0, high > 0 ? high * 1.06 : 1]) });
 
-function axis({ show, marks, name }, size, space) {
+function axis({ show, marks, whole }, size, space) {
   const own = marks ? { splits: (plot, i, low, high) => marks(low, high), filter: (plot, splits) => splits } : {};
   return {
     ...own,
-    ...(size === 40 ? {} : { size }),
+    ...(whole ? { incrs: WHOLE } : {}),
+    size,
     space,
     stroke: colour("muted"),
     font: "12px system-ui, sans-serif",
@@ -183,6 +187,13 @@ function axis({ show, marks, name }, size, space) {
     ticks: { stroke: colour("grid"), width: 1, size: 5, ...(own.filter ? { filter: own.filter } : {}) },
     values: (plot, splits) => splits.map((split) => (split == null ? "" : show(split))),
   };
+}
+
+// The numbers of the values that no line would show: those without neighbours, and all where there are few.
+function lonely(plot, at) {
+  const values = plot.data[at];
+  const numbers = values.map((_, i) => i).filter((i) => values[i] != null);
+  return values.length <= 12 ? numbers : numbers.filter((i) => values[i - 1] == null && values[i + 1] == null);
 }
 
 function series(line, stepped, show) {
@@ -195,6 +206,7 @@ function series(line, stepped, show) {
     spanGaps: Boolean(line.carried),
     ...(stepped ? { paths: uPlot.paths.stepped({ align: 1, extend: true }), points: { show: false } } : {}),
     ...(line.marks ? { paths: () => null, points: { show: true, size: line.marks, fill: line.colour, width: 0 } } : {}),
+    ...(line.carried || line.marks || stepped ? {} : { points: { show: true, filter: lonely, size: 5, fill: line.colour } }),
     ...(line.carried && !line.marks ? { points: { show: false } } : {}),
   };
 }

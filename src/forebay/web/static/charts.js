@@ -14,6 +14,8 @@ const middles = (run) => run.seconds.map((seconds, i) => i * run.width + seconds
 
 const length = (run) => run.seconds.reduce((sum, seconds) => sum + seconds, 0);
 
+const thin = (run, width) => (run.seconds.length > 240 ? width * 0.6 : width);
+
 const perSecond = (run, counts) => counts.map((count, i) => count / run.seconds[i]);
 
 function clockAxis(run) {
@@ -28,16 +30,16 @@ function clockAxis(run) {
 
 const timeAxis = (range) => ({ log: true, range, marks: logMarks, show: showTime });
 
-const rateAxis = { show: showCount };
+const countAxis = { show: showCount, whole: true };
 
 function rateChart(run) {
   const line = (name, counts, look) => ({ name, values: perSecond(run, counts), show: showRate, ...look });
   return {
-    x: starts(run), across: clockAxis(run), up: rateAxis, stepped: true, overTime: true,
+    x: starts(run), across: clockAxis(run), up: countAxis, stepped: true, overTime: true,
     lines: [
       line("planned", run.planned, { colour: colour("slate"), fill: colour("slate-soft"), width: 1 }),
-      line("sent", run.sent, { colour: colour("work-soft"), width: 5 }),
-      line("answered", run.answered, { colour: colour("work"), width: 1.75 }),
+      line("sent", run.sent, { colour: colour("work-soft"), width: thin(run, 5) }),
+      line("answered", run.answered, { colour: colour("work"), width: thin(run, 1.75) }),
       line("failed", run.failed, { colour: colour("lost"), fill: colour("lost-soft"), width: 1.75 }),
     ],
   };
@@ -57,7 +59,7 @@ function statusChart(run) {
     return { name, values: perSecond(run, counts), show: showRate, colour: fill, fill, width: 1 };
   };
   return {
-    x: starts(run), across: clockAxis(run), up: rateAxis, stepped: true, overTime: true, stacked: true,
+    x: starts(run), across: clockAxis(run), up: countAxis, stepped: true, overTime: true, stacked: true,
     lines: run.statuses.map(line),
   };
 }
@@ -65,12 +67,13 @@ function statusChart(run) {
 function latencyChart(run, time) {
   const chosen = run[time];
   const line = (name, i) => ({
-    name, values: chosen.percentiles[i], show: showTime, colour: colour(SHARE_COLOURS[i]), width: 1.75,
+    name, values: chosen.percentiles[i], show: showTime, colour: colour(SHARE_COLOURS[i]), width: thin(run, 1.75),
     dash: name === "max" ? [3, 3] : undefined,
   });
   return {
     x: middles(run), across: clockAxis(run), up: timeAxis(heatRange([run.response, run.service], run.bits)), overTime: true,
     lines: SHARES.map(line), paint: (plot) => paintHeat(plot, run, chosen),
+    most: mostInACell(chosen),
   };
 }
 
@@ -91,7 +94,8 @@ function curveChart(run, time, runs) {
   const lines = runs.flatMap((each, i) => ["response", "service"].map((name) => ({
     name: runs.length > 1 ? `${each.name} ${name}` : name,
     points: each.curve[name][0].map((x, j) => [x, each.curve[name][1][j]]),
-    show: showTime, carried: true, colour: colour(RUN_COLOURS[i % RUN_COLOURS.length]), width: 2,
+    show: showTime, carried: true, width: 2,
+    colour: colour(runs.length === 1 && name === "service" ? "wait" : RUN_COLOURS[i % RUN_COLOURS.length]),
     dash: name === "service" ? [6, 4] : undefined,
   })));
   const most = Math.max(10, ...lines.flatMap((line) => line.points.map(([x]) => x)));
@@ -105,7 +109,7 @@ function curveChart(run, time, runs) {
 function unfinishedChart(run) {
   const line = (name, values, look) => ({ name, values, show: showCount, colour: colour(look), fill: colour(look), width: 1 });
   return {
-    x: starts(run), across: clockAxis(run), up: { show: showCount }, stepped: true, overTime: true, stacked: true,
+    x: starts(run), across: clockAxis(run), up: countAxis, stepped: true, overTime: true, stacked: true,
     lines: [line("sent, no answer yet", run.awaited, "work"), line("not sent yet", run.waiting, "wait")],
   };
 }
@@ -114,8 +118,8 @@ function againstChart(run) {
   const rates = perSecond(run, run.planned);
   const points = (i) => run.response.percentiles[i].map((y, j) => [rates[j], y]).filter(([, y]) => y != null);
   const lines = [
-    { name: "p50", points: points(0), show: showTime, colour: colour("work"), marks: 6 },
-    { name: "p99", points: points(2), show: showTime, colour: colour("wait"), marks: 6 },
+    { name: "p50", points: points(0), show: showTime, colour: colour("work"), marks: thin(run, 6) },
+    { name: "p99", points: points(2), show: showTime, colour: colour("wait"), marks: thin(run, 6) },
   ];
   return {
     ...together(lines), up: timeAxis(spread(lines)),
@@ -124,7 +128,7 @@ function againstChart(run) {
 }
 
 function generatorChart(run) {
-  const line = (name, values, look, dash) => ({ name, values, show: showTime, colour: colour(look), width: 1.75, dash });
+  const line = (name, values, look, dash) => ({ name, values, show: showTime, colour: colour(look), width: thin(run, 1.75), dash });
   const lines = [
     line("late p50", run.late[0], "green"), line("late p99", run.late[1], "green", [6, 4]),
     line("lag p50", run.lag[0], "wait"), line("lag p99", run.lag[1], "wait", [6, 4]),
