@@ -7,9 +7,9 @@
     rate>100/s             answered a second;  accepted>100/s with 2xx;  planned>100/s
     p99{orders}<200ms      of the shots of one tag
 
-    http_req_duration: p(95)<200          k6: milliseconds; avg, min, med, max, p(N)
+    http_req_duration: p(95)<200          k6: milliseconds; avg, min, med, max, p(N); _waiting is the service time
     http_req_failed: rate<0.01            http_reqs: rate>100, count>1000; dropped_iterations: count<1
-    http_req_duration{name:orders}: max<500
+    http_req_duration{tag:orders}: max<500
 
 The signs are < <= > >= == and !=. k6 counts a duration from the sending; here it counts from the plan, which is never
 less. A requirement is judged over the whole run, at its end: k6's abortOnFail has no meaning here. nan, the percentile
@@ -179,9 +179,9 @@ def _of_k6(text: str, match: re.Match[str]) -> Requirement:
     metric, of, limit = match["metric"], match["of"], float(match["limit"])
     if match["key"] is not None and match["key"].strip() not in _K6_KEYS:
         raise UsageError(f"{text!r}: shots are told apart by their tag alone", f"write {metric}{{name:TAG}}")
-    if metric in ("http_req_duration", "iteration_duration"):
+    if metric in _K6_TIMES:
         word = {"avg": "mean", "med": "median"}.get(of, of.replace("(", "").replace(")", ""))
-        measure, unit = _measure(text, f"response {word}")
+        measure, unit = _measure(text, f"{_K6_TIMES[metric]} {word}")
         limit /= 1000
     elif (metric, of) in _K6_METRICS:
         measure, unit = _K6_METRICS[metric, of]
@@ -191,6 +191,12 @@ def _of_k6(text: str, match: re.Match[str]) -> Requirement:
     return Requirement(text.strip(), measure, match["sign"], limit, _UNITS[unit][1], match["tag"])
 
 
+_K6_TIMES = {
+    "http_req_duration": "response",
+    "iteration_duration": "response",
+    "http_req_waiting": "service",
+    "http_req_blocked": "lag",
+}
 _K6_METRICS: dict[tuple[str, str], tuple[Measure, str]] = {
     ("http_req_failed", "rate"): (_share(_SHARES["failed"]), "share"),
     ("http_reqs", "rate"): (lambda figures, seconds: figures.answered / seconds, "rate"),
@@ -198,4 +204,6 @@ _K6_METRICS: dict[tuple[str, str], tuple[Measure, str]] = {
     ("iterations", "rate"): (lambda figures, seconds: figures.answered / seconds, "rate"),
     ("iterations", "count"): (lambda figures, seconds: float(figures.answered), "count"),
     ("dropped_iterations", "count"): (lambda figures, seconds: float(figures.refused), "count"),
+    ("data_sent", "count"): (lambda figures, seconds: float(figures.bytes_out), "count"),
+    ("data_received", "count"): (lambda figures, seconds: float(figures.bytes_in), "count"),
 }

@@ -33,7 +33,7 @@ _TRENDS = {
 _NO_GROUPS = {"name": "", "path": "", "id": "d41d8cd98f00b204e9800998ecf8427e", "groups": [], "checks": []}
 """k6's root group; its id is the MD5 of its empty path."""
 _METRIC = re.compile(r"\s*([a-z0-9_]+)\s*(\{[^{}]*\})?\s*:")
-_TAG = re.compile(r"\{\s*(?:tag:)?([^{}]*)\}")
+_TAG = re.compile(r"\{\s*(?:(?:tag|name):)?([^{}]*)\}")
 
 
 def k6(record: Record) -> dict[str, Any]:
