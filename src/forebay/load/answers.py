@@ -7,6 +7,7 @@ the end of the connection, several pieces) goes through the parser of Node.js (h
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httptools
 import msgspec
@@ -98,7 +99,7 @@ class Reader:
 
     def __init__(self, bodiless: bool) -> None:
         self._bodiless = bodiless
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._size = 0
         self._whole = False
         self._excess = False
