@@ -18,6 +18,7 @@ from forebay.load.ammo.text import Entry, Origin, Text, Unreadable
 from forebay.load.shot import Shot, UsedUp
 
 Format = Callable[[Text], Iterator[Entry]]
+Change = Callable[[Shot], Shot]
 
 HELD_SHOTS = 65_536
 HELD_BYTES = 64 * 2**20
@@ -69,6 +70,7 @@ class AmmoFile:
         headers: of every shot, below those of the file.
         limit: shots; 0: without end. passes: through the file; 0: without end.
         cases: the tags of the shots that are fired; empty: all.
+        change: what is done to each shot when it is made; None: nothing.
 
     Raises:
         UsageError: it cannot be read, names the line; or holds no shot. Of a file too large to be held, what comes
@@ -82,6 +84,7 @@ class AmmoFile:
     limit: int = 0
     passes: int = 0
     cases: frozenset[str] = frozenset()
+    change: Change | None = None
     shots: list[Shot] | None = field(init=False, default=None, repr=False)
     """All of them, where the file is small enough."""
     origin: Origin = field(init=False, repr=False)
@@ -138,7 +141,8 @@ class AmmoFile:
 
     def _made(self, entry: Entry) -> Shot:
         try:
-            return entry.make()
+            shot = entry.make()
+            return self.change(shot) if self.change else shot
         except Unreadable as error:
             raise self._wrong(entry.line, error) from error
 

@@ -1,0 +1,1 @@
+"""The configuration of Pandora, accepted as it is; `pools.read` makes of each pool what is fired."""
