@@ -22,8 +22,12 @@ BITS = 10
 _NANOSECONDS = 1_000_000_000
 
 
-def _edges(cell: int, bits: int) -> tuple[int, int]:
-    """Return the lowest and the highest value of a cell in nanoseconds."""
+def edges(cell: int, bits: int) -> tuple[int, int]:
+    """Return the lowest and the highest value of a cell in nanoseconds.
+
+    Arguments:
+        cell: its number. bits: of the histogram.
+    """
     shift = max((cell >> bits) - 1, 0)
     lowest = (cell - (shift << bits)) << shift
     return lowest, lowest + (1 << shift) - 1
@@ -111,7 +115,7 @@ class Histogram:
         made = Histogram(bits)
         made._total, made._max = self._total, self._max
         for cell, count in self._cells.items():
-            wider = _cell(_edges(cell, self._bits)[0], bits)
+            wider = _cell(edges(cell, self._bits)[0], bits)
             made._cells[wider] = made._cells.get(wider, 0) + count
         return made
 
@@ -156,7 +160,7 @@ class Histogram:
         for cell in sorted(self._cells):
             seen += self._cells[cell]
             while position < len(ranks) and ranks[position][0] <= seen:
-                found[ranks[position][1]] = min(sum(_edges(cell, self._bits)) / 2, self._max) / _NANOSECONDS
+                found[ranks[position][1]] = min(sum(edges(cell, self._bits)) / 2, self._max) / _NANOSECONDS
                 position += 1
         if 100 in found:
             found[100] = self.max
@@ -170,7 +174,7 @@ class Histogram:
     def steps(self) -> list[tuple[float, int]]:
         """Return (seconds, count) of each cell that holds something, rising; its middle stands for a cell."""
         return [
-            (min(sum(_edges(cell, self._bits)) / 2, self._max) / _NANOSECONDS, self._cells[cell])
+            (min(sum(edges(cell, self._bits)) / 2, self._max) / _NANOSECONDS, self._cells[cell])
             for cell in sorted(self._cells)
         ]
 

@@ -37,7 +37,10 @@ def _head(record: Record) -> Iterator[str]:
     lasted = f"{show_seconds(run.elapsed_seconds)} of {show_seconds(run.seconds)}"
     facts = [f"{about[name]} {word}" for name, word in _COUNTED.items() if about.get(name) is not None]
     rows = [("target", run.url), ("profile", run.profile), ("began", f"{began}, lasted {lasted}")]
-    rows += [("generator", ", ".join([*_host(about), *facts]))] if about else []
+    if generator := [*_host(about), *facts]:
+        rows.append(("generator", ", ".join(generator)))
+    if about.get("command"):
+        rows.append(("command", f"forebay {about['command']}"))
     yield from (f"{name:9}  {value}" for name, value in rows)
     if not record.complete:
         yield "The file has no end: the run was killed, and this is what its seconds tell."
@@ -49,8 +52,8 @@ _COUNTED = {"cores": "cores", "processes": "processes", "connections": "connecti
 def _host(about: Mapping[str, Any]) -> Iterator[str]:
     if about.get("host"):
         yield str(about["host"])
-    if about.get("forebay"):
-        yield f"forebay {about['forebay']}"
+    for name, version in (about.get("versions") or {}).items():
+        yield f"{name} {version}"
     if about.get("seed") is not None:
         yield f"seed {about['seed']}"
 

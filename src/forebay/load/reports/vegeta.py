@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -73,17 +74,20 @@ def vegeta_text(record: Record) -> str:
 
 
 def go_duration(nanoseconds: int) -> str:
-    """Return a duration as Go writes it, cut to three decimals of its largest unit: 1.234ms, 59.9s, 1m0.5s, 2h0m0s."""
+    """Return a duration as Vegeta writes it, to the unit below its largest: 761.088µs, 29.973s, 1m30s, 2h5m0s."""
+    sizes = (3600 * NANOSECONDS, 60 * NANOSECONDS, NANOSECONDS, 10**6, 10**3, 1)
+    for size, below in pairwise(sizes):
+        if nanoseconds >= size:
+            nanoseconds = (nanoseconds + below // 2) // below * below
+            break
     for unit, size in (("ns", 1), ("µs", 10**3), ("ms", 10**6)):
         if nanoseconds < size * 1000:
             return f"{_trimmed(nanoseconds / size)}{unit}" if nanoseconds else "0s"
-    largest = next(size for size in (3600, 60, 1) if nanoseconds >= size * NANOSECONDS)
-    seconds = round(nanoseconds / NANOSECONDS / largest, 3) * largest
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
+    minutes, rest = divmod(nanoseconds, 60 * NANOSECONDS)
+    hours, minutes = divmod(minutes, 60)
     written = f"{hours}h" if hours else ""
     written += f"{minutes}m" if hours or minutes else ""
-    return f"{written}{_trimmed(rest)}s"
+    return f"{written}{_trimmed(rest / NANOSECONDS)}s"
 
 
 def _trimmed(value: float) -> str:

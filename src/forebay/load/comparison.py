@@ -1,0 +1,222 @@
+"""Two or more runs side by side: the difference of every figure, and how much of it may be chance.
+
+The interval of a difference is that of the block bootstrap over seconds (`resampling`); of the share that failed it is
+the wider one of that and Newcombe's for two binomial shares (R. G. Newcombe, "Interval estimation for the difference
+between independent proportions", 1998, method 10), which tells something even where nothing failed. Both know only what
+varied within the runs: what varies from run to run, another neighbour on the machine, shows when each is repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from forebay.errors import UsageError
+from forebay.load.reports.summary import failed, per_second, share
+from forebay.load.resampling import (
+    CONFIDENCE,
+    FEWEST_BLOCKS,
+    Blocks,
+    Statistic,
+    blocks,
+    difference_interval,
+    mean_of,
+    percentile_of,
+    rate_of,
+    share_of,
+)
+from forebay.load.run import Run
+from forebay.load.runfile import Record
+from forebay.load.validity import validity
+
+_PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What runs are compared by.
+
+    Arguments:
+        name: of it. kind: rate (a second), share or time (seconds).
+        of: takes it from a run. statistic: from draws of its seconds.
+        more: the words for more and less of it.
+    """
+
+    name: str
+    kind: str
+    of: Callable[[Run], float]
+    statistic: Statistic
+    more: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure of two runs: other − first, and the interval of the difference; nan where there is none."""
+
+    figure: Figure
+    first: float
+    other: float
+    low: float
+    high: float
+
+    @property
+    def difference(self) -> float:
+        """other − first."""
+        return self.other - self.first
+
+    @property
+    def certain(self) -> bool:
+        """Whether chance alone would seldom make such a difference."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        """Return what it means, in words."""
+        if math.isnan(self.difference):
+            return "not measured in both"
+        if math.isnan(self.low):
+            return "too short to tell it from chance"
+        if self.low == self.high == 0:
+            return "the same"
+        more, less = self.figure.more
+        low, high, unit = self._size(self.low), self._size(self.high), self._unit
+        if self.low > 0:
+            return f"{low} to {high}{unit} {more}"
+        if self.high < 0:
+            return f"{high} to {low}{unit} {less}"
+        return f"no difference beyond chance: {low}{unit} {less} to {high}{unit} {more}"
+
+    @property
+    def _unit(self) -> str:
+        """Of how much a change is: of a share in points, of everything else in parts of the first run's."""
+        return " points" if self.figure.kind == "share" else "%" if self.first else ""
+
+    def _size(self, change: float) -> str:
+        whole = 1.0 if self.figure.kind == "share" else self.first
+        return f"{abs(change) / whole * 100:.2g}" if whole else f"{abs(change):.2g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it in a form that JSON can hold."""
+        numbers = {"first": self.first, "other": self.other, "difference": self.difference}
+        numbers |= {"low": self.low, "high": self.high}
+        known = {name: None if math.isnan(value) else value for name, value in numbers.items()}
+        return {"figure": self.figure.name, "kind": self.figure.kind, **known, "words": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A run beside the first one.
+
+    Arguments:
+        first, other: their names.
+        paired: whether they had the same plan, and were compared second for second.
+        cautions: why the figures may not be comparable.
+    """
+
+    first: str
+    other: str
+    differences: tuple[Difference, ...]
+    paired: bool
+    cautions: tuple[str, ...]
+
+    @property
+    def method(self) -> str:
+        """How the intervals were made."""
+        drawn = "both runs drawn together" if self.paired else "each run drawn for itself"
+        return f"{CONFIDENCE:.0%} intervals, block bootstrap over seconds, {drawn}; failed: at least Newcombe's"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it in a form that JSON can hold."""
+        return {
+            "first": self.first,
+            "other": self.other,
+            "method": self.method,
+            "paired": self.paired,
+            "cautions": list(self.cautions),
+            "differences": [difference.as_dict() for difference in self.differences],
+        }
+
+
+def compared(records: Sequence[Record]) -> list[Comparison]:
+    """Return every run but the first beside the first.
+
+    Raises:
+        UsageError: there are fewer than two.
+    """
+    if len(records) < 2:
+        raise UsageError("to compare needs two runs or more", "forebay report BEFORE AFTER")
+    first, *others = records
+    of_first = blocks(first.run)
+    return [_comparison(first, of_first, other) for other in others]
+
+
+def _comparison(first: Record, of_first: Blocks, other: Record) -> Comparison:
+    of_other = blocks(other.run)
+    paired = first.run.profile == other.run.profile and len(of_first) == len(of_other)
+    differences = []
+    for figure in FIGURES:
+        before, after = figure.of(first.run), figure.of(other.run)
+        low, high = difference_interval(of_first, of_other, figure.statistic, paired)
+        low, high = after - before + low, after - before + high
+        if figure.name == "failed" and not math.isnan(low):
+            low, high = _wider((low, high), _newcombe(first.run, other.run))
+        differences.append(Difference(figure, before, after, low, high))
+    return Comparison(first.name, other.name, tuple(differences), paired, tuple(_cautions(first, other)))
+
+
+def _cautions(first: Record, other: Record) -> list[str]:
+    said = [f"{one.name} is not valid" for one in (first, other) if not validity(one.run).valid]
+    said += [f"{one.name} was interrupted" for one in (first, other) if one.run.interrupted]
+    for name in ("url", "profile", "seconds"):
+        a, b = getattr(first.run, name), getattr(other.run, name)
+        if a != b:
+            said.append(f"they differ in {name}: {a} and {b}")
+    if min(len(blocks(one.run)) for one in (first, other)) < FEWEST_BLOCKS:
+        said.append("a run of so few seconds has no intervals")
+    return said
+
+
+def _newcombe(first: Run, other: Run) -> tuple[float, float]:
+    """Return the interval of the difference of two binomial shares, from Wilson's of each."""
+    (p, p_low, p_high), (q, q_low, q_high) = (_wilson(failed(run.total), run.total.planned) for run in (first, other))
+    return (
+        q - p - math.hypot(q - q_low, p_high - p),
+        q - p + math.hypot(q_high - q, p - p_low),
+    )
+
+
+def _wilson(count: int, whole: int) -> tuple[float, float, float]:
+    """Return a binomial share with its interval."""
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    p = count / whole
+    middle = (p + z * z / (2 * whole)) / (1 + z * z / whole)
+    half = z * math.sqrt(p * (1 - p) / whole + (z / (2 * whole)) ** 2) / (1 + z * z / whole)
+    return p, max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _wider(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def _of_time(time: str) -> list[Figure]:
+    longer = ("longer", "shorter")
+    mean = Figure(f"{time} mean", "time", lambda run: float(getattr(run, time).mean), mean_of(time), longer)
+    return [mean, *(_percentile(time, q, longer) for q in _PERCENTILES)]
+
+
+def _percentile(time: str, q: float, words: tuple[str, str]) -> Figure:
+    of = percentile_of(time, q)
+    return Figure(f"{time} p{q:g}", "time", lambda run: float(getattr(run, time).percentile(q)), of, words)
+
+
+FIGURES = (
+    Figure("planned", "rate", lambda run: per_second(run, run.total.planned), rate_of("planned"), ("more", "fewer")),
+    Figure("answered", "rate", lambda run: per_second(run, run.answered), rate_of("answered"), ("more", "fewer")),
+    Figure("failed", "share", lambda run: share(failed(run.total), run.planned), share_of("failed"), ("more", "fewer")),
+    *_of_time("response"),
+    *_of_time("service"),
+    _percentile("lag", 99.0, ("longer", "shorter")),
+    _percentile("late", 99.0, ("longer", "shorter")),
+)
