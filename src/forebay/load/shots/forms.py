@@ -43,7 +43,7 @@ def phout(reader: ShotsReader) -> Iterator[str]:
         response, wait = (batch.done - batch.planned) // 1000, _wait(batch) // 1000
         service = response - wait  # so that the columns add up to the whole
         tags = [tag.translate(_GAPS) or NO_TAG for tag in block.tags]
-        net = [_net_code(reason) for reason in block.reasons]
+        net = [net_code(reason) for reason in block.reasons]
         columns = (planned, batch.tag, response, wait, service, batch.bytes_out, batch.bytes_in, batch.status)
         for at, tag, whole, waited, served, out, back, status in _rows(columns):
             code = f"0\t{status}" if status > 0 else f"{net[-1 - status]}\t0"
@@ -116,7 +116,7 @@ def _wait(batch: Batch) -> NDArray[np.int64]:
     return waited
 
 
-def _net_code(reason: Reason) -> int:
+def net_code(reason: Reason) -> int:
     """Return what Tank calls the network error of a shot without a status: the number of the system's error."""
     kind, words = reason
     if words == "no answer in time":
