@@ -19,6 +19,10 @@ COMMANDS = {
     "serve": ("forebay.cli.serve", "intake and workers of a shipped service, or of module:app"),
     "work": ("forebay.cli.serve", "workers only"),
     "fire": ("forebay.cli.fire", "a load test that tells the truth: by a plan, each shot on record"),
+    "report": (
+        "forebay.cli.report",
+        "what a run of fire was: for people, programs, the browser; and compared with others",
+    ),
     "solve": ("forebay.cli.solve", "a queueing system by formula: loss, waits, percentiles, and the source"),
     "simulate": ("forebay.cli.simulate", "any queueing system, with intervals, until its numbers are precise"),
     "fit": ("forebay.cli.fit", "what model a service is, from the log of a run"),

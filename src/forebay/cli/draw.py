@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from forebay.cli.output import json_line
+from forebay.cli.points import measured_points
 from forebay.cli.systems import RUN_SECONDS, Asked, system_options
 from forebay.errors import ForebayError, UsageError
 from forebay.quantity import duration
@@ -28,10 +29,12 @@ _PAGE = 80
 @system_options
 @click.option("--as", "kind", type=click.Choice(KINDS), help="which picture  [the one that shows most of SPEC]")
 @click.option("--for", "seconds", metavar="TIME", help="how long it is: 4ms  [as long as shows something]")
+@click.option("--from", "begin", metavar="TIME", help="from when on: 20s  [the beginning]")
 @click.option("--promise", metavar="TIME|SHARE", help="a line: 300ms, or a share that may be lost: 0.1%")
 @click.option("--log", type=click.Path(exists=True, dir_okay=False), help="the log of a run: draw it, beside SPEC")
 @click.option("--simulate", is_flag=True, help="draw a simulation beside the theory")
 @click.option("--seed", type=click.IntRange(0), default=1, help="of what is simulated  [1]")
+@click.option("--points", metavar="N:X,...|FILE", help="usl: measured throughput X with N workers or clients")
 @click.option("--svg", "--out", "file", type=click.Path(dir_okay=False), help="write this file: .svg, .txt or .json")
 @click.option("--ascii", "ascii", is_flag=True, help="plain ASCII, without blocks and Braille")
 @click.option("--width", type=click.IntRange(40), help="columns of text  [those of the terminal]")
@@ -40,17 +43,19 @@ def draw(
     spec: str | None,
     kind: str | None,
     seconds: str | None,
+    begin: str | None,
     promise: str | None,
     log: str | None,
     simulate: bool,
     seed: int,
+    points: str | None,
     file: str | None,
     ascii: bool,
     width: int | None,
     as_json: bool,
     asked: Asked,
 ) -> None:
-    r"""Draw a queueing system: SPEC is A/B/n or A/B/n/q, as M/M/3 or D/D/1/1.
+    r"""Draw a queueing system: SPEC is A/B/n or A/B/n/q, as M/M/3 or D/D/1/1, or usl.
 
     As text in the terminal, or as SVG in a file. What is random is simulated; the same seed draws the same picture.
 
@@ -58,9 +63,15 @@ def draw(
     forebay draw D/D/1/1 --in 2/ms --service 0.5ms
     forebay draw M/M/1 --in 9/s --service 100ms --as tail --svg tail.svg
     forebay draw M/M/6 --in 'sine(0, 100, 60s)' --service 100ms
-    forebay draw --log run.csv --as cumulative
+    forebay draw --log run.csv --as cumulative --from 20s --for 5s
+    forebay draw usl --points '1:600, 20:2500, 140:2750'
     """
-    picture = _picture(spec, kind, seconds, promise, log, simulate, seed, asked)
+    if spec is not None and spec.lower() == "usl":
+        picture = _scalability(points)
+    elif points is not None:
+        raise UsageError("--points are for usl", "forebay draw usl --points '1:600, 20:2500, 140:2750'")
+    else:
+        picture = _picture(spec, kind, seconds, begin, promise, log, simulate, seed, asked)
     if as_json:
         json_line(picture.as_dict())
     if file is not None:
@@ -73,6 +84,7 @@ def _picture(
     spec: str | None,
     kind: str | None,
     seconds: str | None,
+    begin: str | None,
     promise: str | None,
     log: str | None,
     simulate: bool,
@@ -83,17 +95,26 @@ def _picture(
 
     if spec is None and log is None and kind != "erlang":
         raise UsageError("there is nothing to draw", "name a system: forebay draw M/M/3 --in 6/s --service 80ms")
-    length = _length(seconds)
-    system = None if spec is None else asked.system(spec, length or RUN_SECONDS)
+    length, first = _length(seconds), None if begin is None else duration(begin)
+    system = None if spec is None else asked.system(spec, (first or 0.0) + (length or RUN_SECONDS))
     run = None
     if log is not None:
         from forebay.theory.fit.reading import read
 
         run = read(log, system.n if system is not None else 0)
     return drawn(
-        kind, system, seconds=length, seed=seed, promise=_promise(promise), run=run, simulate=simulate,
-        name=spec or (Path(log).name if log else ""),
+        kind, system, seconds=length, begin=first, seed=seed, promise=_promise(promise), run=run,
+        simulate=simulate, name=spec or (Path(log).name if log else ""),
     )  # fmt: skip
+
+
+def _scalability(points: str | None) -> Picture:
+    from forebay.theory.pictures.scalability import draw_scalability
+    from forebay.theory.scalability import fit_usl
+
+    measured = measured_points(points)
+    law = fit_usl(measured)
+    return draw_scalability(measured, law.alpha, law.beta, law.gamma)
 
 
 def _length(text: str | None) -> float | None:

@@ -101,6 +101,14 @@ class Asked:
             return most
         return max(1, min(most, math.ceil(min(_peak(firing.profile, firing.seconds), 1e9) / RATE_OF_ONE_PROCESS)))
 
+    def check_only_processes(self) -> None:
+        """Raise UsageError where more is asked than what a configuration of Pandora leaves open."""
+        said = ("profile", "constant", "length", "connections", "ammo", "method", "body", "headers")
+        if self.poisson or self.insecure or any(getattr(self, name) for name in said):
+            raise UsageError(
+                "the file says what is fired", "besides it: --processes, --require, --out, --shots, --json"
+            )
+
     def _profile(self) -> Profile | None:
         from forebay.load.profiles.notation import parse
         from forebay.load.profiles.shapes import Const

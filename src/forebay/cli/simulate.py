@@ -95,9 +95,8 @@ def _system(asked: Asked, spec: str, works: Samples | None, seconds: float | Non
     if "->" in spec or "→" in spec:
         raise UsageError("simulate takes one station", "forebay solve takes a tandem")
     if works is not None:
-        asked = dataclasses.replace(asked, services=("1s",))
-    system = asked.system(spec, seconds or RUN_SECONDS)
-    return system if works is None else dataclasses.replace(system, service=works)
+        asked = dataclasses.replace(asked, services=(works,))
+    return asked.system(spec, seconds or RUN_SECONDS)
 
 
 def _share(text: str) -> float:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from forebay.cli.output import json_line, table
+from forebay.cli.points import measured_points
 from forebay.cli.systems import Asked, system_options
 from forebay.errors import UsageError
 
 if TYPE_CHECKING:
     from forebay.theory.result import Result
     from forebay.theory.solution import Solution
-
-_POINT = re.compile(r"\s*([0-9.]+)\s*[:,;\s]\s*([0-9.]+)\s*(?:/s)?\s*")
-_POINTS_HINT = "write '1:600, 20:2500, 140:2750': how many, and what they did a second; or a file with two columns"
 
 
 @click.command()
@@ -115,28 +111,7 @@ def _part(name: str, part: Solution, percent: float) -> dict[str, Any]:
 def _usl(points: str | None) -> Result:
     from forebay.theory.scalability import fit_usl
 
-    if points is None:
-        raise UsageError("usl needs what was measured", f"--points: {_POINTS_HINT}")
-    return fit_usl(_measured(points))
-
-
-def _measured(points: str) -> list[tuple[float, float]]:
-    """Return (N, X) of '1:600, 20:2500', or of the lines of a file, whose heading is passed over."""
-    if Path(points).is_file():
-        parts = [line for line in Path(points).read_text(encoding="utf-8").splitlines() if line.strip()]
-        parts = parts[1:] if parts and not _POINT.fullmatch(parts[0]) else parts
-    else:
-        parts = points.split(",")
-    found = []
-    for part in parts:
-        match = _POINT.fullmatch(part)
-        try:
-            found.append((float(match[1]), float(match[2])) if match else None)
-        except ValueError:
-            found.append(None)
-        if found[-1] is None:
-            raise UsageError(f"{part.strip()!r} is not a point", _POINTS_HINT)
-    return [point for point in found if point is not None]
+    return fit_usl(measured_points(points))
 
 
 def _print(result: Result, as_json: bool) -> None:

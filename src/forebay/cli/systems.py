@@ -16,7 +16,7 @@ from forebay.errors import UsageError
 from forebay.quantity import duration
 
 if TYPE_CHECKING:
-    from forebay.theory.notation import Coming
+    from forebay.theory.notation import Coming, Time
     from forebay.theory.system import Breaking, Retrying, System
 
 RUN_SECONDS = 60.0
@@ -60,7 +60,7 @@ class Asked:
     """What the shared options say, as it was typed; an option that was not given is None, empty or False."""
 
     coming: str | None
-    services: tuple[str, ...]
+    services: tuple[Time, ...]
     apart: bool
     think: str | None
     patience: str | None
