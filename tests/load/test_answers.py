@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 
 import pytest
@@ -47,17 +48,19 @@ def mangled(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-def read(data: bytes, cuts: list[int], bodiless: bool = False) -> Answer | str:
+def read(data: bytes, cuts: list[int], bodiless: bool = False, told: bool = False) -> Answer | str:
     """Return what a reader makes of data in pieces, the end of the connection behind them."""
     reader = Reader(bodiless)
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     try:
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in itertools.pairwise(edges):
             answer = reader.feed(data[begin:end])
             if answer is not None:
                 return answer
         return reader.end() or "cut off"
     except Garbage as error:
+        if told:
+            raise
         return str(error)
     finally:
         reader.close()
@@ -161,22 +164,18 @@ def test_what_two_servers_could_read_differently_is_garbage(data: bytes) -> None
     assert isinstance(read(data, []), str)
 
 
-@pytest.mark.parametrize("line", [b"X-Pad: " + b"a" * 1000 + b"\r\n", b"a" * 1000])
-def test_a_head_that_does_not_end_is_given_up(line: bytes) -> None:
-    reader = Reader(False)
-    reader.feed(b"HTTP/1.1 200 OK\r\nX: ")
-    with pytest.raises(Garbage, match="larger than 256 KiB|not HTTP"):
-        for _ in range(LARGEST_HEAD // 1000 + 2):
-            assert reader.feed(line) is None
-    reader.close()
+@pytest.mark.parametrize("piece", [b"X-Pad: " + b"a" * 1000 + b"\r\n", b"X: " + b"a" * 100_000 + b"\r\n"])
+def test_a_head_that_does_not_end_is_given_up(piece: bytes) -> None:
+    with pytest.raises(Garbage, match="larger than 256 KiB"):
+        read(
+            b"HTTP/1.1 200 OK\r\n" + piece * (LARGEST_HEAD // len(piece) + 2), list(range(0, 400_000, 1000)), told=True
+        )
 
 
 def test_interim_answers_without_end_are_given_up() -> None:
-    reader = Reader(False)
-    with pytest.raises(Garbage, match="larger"):
-        for _ in range(20_000):
-            assert reader.feed(b"HTTP/1.1 100 Continue\r\n\r\n") is None
-    reader.close()
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with pytest.raises(Garbage, match="larger than 256 KiB"):
+        read(interim * (LARGEST_HEAD // len(interim) + 2), list(range(0, 400_000, 1000)), told=True)
 
 
 def test_only_the_beginning_of_a_body_is_kept() -> None:

@@ -35,6 +35,8 @@ Sink = Callable[[int], AbstractContextManager[OnRows]]
 """Opened in each process with its number: takes every single shot of it; see `OnRows`."""
 
 _EVERY_NANOSECONDS = NANOSECONDS
+_LATEST_NANOSECONDS = 2 * NANOSECONDS
+"""After which it is looked all the same, when a process says nothing."""
 _LEAD_NANOSECONDS = 20_000_000
 """Between the last process's being ready and the first shot."""
 _GRACE_SECONDS = 5.0
@@ -54,6 +56,8 @@ class _Part:
     start: Connection
     in_flight: int = 0
     ready: bool = False
+    said: bool = False
+    """Something, since it was last looked."""
     ended: bool = False
     busy: float = math.nan
     """The share of its core that it has used, at the end."""
@@ -138,7 +142,7 @@ class Battery:
             os.kill(part.pid, self._asked)
 
     def _heard(self) -> Iterator[None]:
-        """Add up what the processes say until all have ended; yield about once a second, and at the end."""
+        """Add up what the processes say until all have ended; yield when each has said something, and at the end."""
         shown = time.perf_counter_ns()
         while open_parts := [part for part in self._parts if not part.ended]:
             ready = wait([part.pipe for part in open_parts], timeout=1.0)
@@ -147,8 +151,10 @@ class Battery:
                     self._take(part)
             self.run.in_flight = sum(part.in_flight for part in self._parts)
             now = time.perf_counter_ns()
-            if now - shown >= _EVERY_NANOSECONDS:
+            if all(part.said for part in open_parts) or now - shown >= _LATEST_NANOSECONDS:
                 shown = now
+                for part in open_parts:
+                    part.said = False
                 yield
         yield
 
@@ -161,7 +167,7 @@ class Battery:
             ) from None
         if isinstance(said, Delta):
             self.run.merge(said)
-            part.in_flight = said.in_flight
+            part.said, part.in_flight = True, said.in_flight
         elif isinstance(said, BaseException):
             raise said
         elif said is None:
