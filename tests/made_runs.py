@@ -36,7 +36,7 @@ def made_run(
         tags, reasons, url, about: as they would be told.
     """
     path = folder / "made.run"
-    run = Run(url, f"sine(0, {2 * rate:g}, 60s)", seconds)
+    run = Run(url, f"sine(0, {2 * rate:g}, 60s, phase=15s)", seconds)
     run.started_at = 1_795_000_000.0
     writer = Writer(path, run, about or {}, settled_seconds=60.0)
     draw = np.random.default_rng(7)
@@ -59,7 +59,7 @@ def _shots(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return rows of shots planned within some seconds, of which the busy ones take longer."""
     at = begin + np.sort(draw.random(max(1, round(rate * seconds)))) * seconds
-    wave = 1 - np.cos(2 * np.pi * at / 60)
+    wave = 1 + np.sin(2 * np.pi * at / 60)
     at, wave = at[keep := draw.random(len(at)) * 2 < wave], wave[keep]
     planned = (at * NANOSECONDS).astype(np.int64)
     sent = planned + draw.integers(8_000, 60_000, len(at))

@@ -72,6 +72,6 @@ def _unfinished(run: Run, length: int) -> Iterator[tuple[int, int, int]]:
     for i in range(length):
         second = run.series.get(i)
         if second is not None:
-            waiting += second.planned - second.refused - second.sent
-            awaited += second.sent - second.unknown - second.answered.total()
-        yield i, max(waiting, 0), max(awaited, 0)
+            waiting = max(waiting + second.planned - second.refused - second.sent, 0)
+            awaited = max(awaited + second.sent - second.unknown - second.answered.total(), 0)
+        yield i, waiting, awaited

@@ -1,67 +1,58 @@
-"""Several runs side by side, each with its difference to the first."""
+"""Several runs side by side: each with its difference to the first, and what of it may be chance."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from forebay.load.run import Run
+from forebay.load.comparison import Comparison, Difference, compared
+from forebay.load.runfile import Record
 from forebay.web import showing
 from forebay.web.markup import Child, Markup, element
-from forebay.web.tables import SHARES, table
+from forebay.web.tables import table
+
+_BETTER_WHERE_MORE = {"answered": True, "planned": None, "lag p99": None, "late p99": None}
+"""Of all other figures less is better; None: neither."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    """What runs are compared by; `better` is 1 where more is better, −1 where less is, 0 where neither."""
-
-    name: str
-    of: Callable[[Run], float]
-    show: Callable[[float], str]
-    better: int
-
-
-def _percentile(time: str, share: float) -> _Measure:
-    return _Measure(f"{time} p{share:g}", lambda run: float(getattr(run, time).percentile(share)), showing.time, -1)
-
-
-def _failed(run: Run) -> float:
-    return showing.failed(run.total) / run.total.planned if run.total.planned else math.nan
-
-
-_MEASURES = (
-    _Measure("planned", lambda run: run.total.planned, showing.count, 0),
-    _Measure("answered", lambda run: run.answered / max(run.elapsed_seconds, 1e-9), showing.rate, 1),
-    _Measure("failed", _failed, showing.share, -1),
-    _Measure("response mean", lambda run: run.response.mean, showing.time, -1),
-    *(_percentile("response", share) for share in SHARES),
-    _Measure("response max", lambda run: run.response.max, showing.time, -1),
-    *(_percentile("service", share) for share in SHARES),
-    _Measure("generator late p99", lambda run: run.late.percentile(99), showing.time, 0),
-)
-
-
-def differences(runs: Sequence[tuple[str, Run]]) -> Markup:
-    """Return the table of several runs.
+def differences(named: Sequence[tuple[str, Record]]) -> list[Markup]:
+    """Return a table for each run but the first.
 
     Arguments:
-        runs: (name, run) of each; the first is what the others are compared with.
+        named: (name, record) of each; the first is what the others are compared with.
     """
-    rows: list[list[Child]] = []
-    for measure in _MEASURES:
-        first, *others = (measure.of(run) for _, run in runs)
-        shown = [[measure.show(value), _change(measure, first, value)] for value in others]
-        rows.append([measure.name, measure.show(first), *shown])
-    head = ["measure", *(showing.short(name) for name, _ in runs)]
-    note = "Differences are to the first run. A single run of each does not say what is chance: repeat them."
-    return table("The runs side by side", head, rows, note)
+    first, *others = (name for name, _ in named)
+    found = compared([record for _, record in named])
+    return [_beside(first, other, comparison) for other, comparison in zip(others, found, strict=True)]
 
 
-def _change(measure: _Measure, first: float, value: float) -> Child:
-    if math.isnan(first) or math.isnan(value) or first == value:
-        return None
-    more = value > first
-    kind = ("", "good", "bad")[measure.better if more else -measure.better]
-    by = f"{(value / first - 1) * 100:+,.3g}%" if first else "from none"
-    return element("span", f"{'▲' if more else '▼'} {by}", class_=f"change {kind}".strip())
+def _beside(first: str, other: str, comparison: Comparison) -> Markup:
+    names = [showing.short(first), showing.short(other)]
+    rows = [_row(difference) for difference in comparison.differences]
+    cautions = [element("p", f"Caution: {showing.short(caution)}", class_="caution") for caution in comparison.cautions]
+    note = f"{comparison.method}. What varies from one run to the next shows when each is repeated."
+    made = table(f"{names[1]} beside {names[0]}", ["figure", *names, "change", "beyond chance"], rows, note)
+    return element("div", cautions, made, class_="beside")
+
+
+def _row(found: Difference) -> list[Child]:
+    return [found.figure.name, _show(found, found.first), _show(found, found.other), _change(found), str(found)]
+
+
+def _show(found: Difference, value: float) -> str:
+    return {"time": showing.time, "share": showing.share, "rate": showing.rate}[found.figure.kind](value)
+
+
+def _change(found: Difference) -> Child:
+    """Return the difference in percent of the first, of shares in points; coloured where it is more than chance."""
+    points = found.figure.kind == "share"
+    if math.isnan(found.difference) or not found.difference or not (points or found.first):
+        return "–"
+    more = found.difference > 0
+    better = _BETTER_WHERE_MORE.get(found.figure.name, False)
+    kind = "" if better is None or not found.certain else "good" if better is more else "bad"
+    by = found.difference / (1.0 if points else found.first) * 100
+    size = f"{by:+,.0f}" if abs(by) >= 100 else f"{by:+.3g}"
+    return element(
+        "span", f"{'▲' if more else '▼'} {size}{' points' if points else '%'}", class_=f"change {kind}".strip()
+    )

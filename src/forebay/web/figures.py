@@ -21,7 +21,8 @@ _FIGURES = (
     (
         "latency",
         "Latency over time",
-        "The stronger the colour of a cell, the more shots. They stand where they were planned: a stall shows when its users came.",
+        "The stronger the colour of a cell, the more shots. They stand where they were planned: a stall shows when its "
+        "users came.",
     ),
     (
         "curve",

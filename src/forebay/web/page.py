@@ -14,7 +14,6 @@ from forebay.web.figures import choice, figures
 from forebay.web.markup import Child, Markup, element, embedded
 from forebay.web.material import material
 from forebay.web.sections import about, opening, results
-from forebay.web.verdict import verdict
 
 LARGEST = 500_000
 """Bytes of a page of one run, however long it was."""
@@ -27,14 +26,14 @@ def page(records: Sequence[Record], names: Sequence[str] = ()) -> str:
 
     Arguments:
         records: as `runfile.read` returns them; the first is what the others are compared with.
-        names: of the runs, one each; () numbers them.
+        names: of the runs, one each; (): those of their files.
 
     Raises:
         UsageError: there is no record, or not one name for each. Missing: the charts' library was not fetched.
     """
     if not records or (names and len(names) != len(records)):
         raise UsageError("a page needs one run or more, and a name for each", "forebay report RUN --html page.html")
-    named = list(zip(names or [f"run {i}" for i in range(1, len(records) + 1)], records, strict=True))
+    named = list(zip(names or [record.name or f"run {i}" for i, record in enumerate(records, 1)], records, strict=True))
     made = ""
     for at_most in _COLUMNS:
         made = _document(named, max(at_most // len(named), _COLUMNS[-1]))
@@ -68,8 +67,15 @@ def _content(named: Named, title: str) -> list[Child]:
     header = element("header", element("h1", title), theme)
     main = element(
         "main",
-        element("div", [opening(name, record, verdict(record), several) for name, record in named], class_="verdicts"),
-        _section("Differences", differences([(name, record.run) for name, record in named])) if several else None,
+        element("div", [opening(name, record, several) for name, record in named], class_="verdicts"),
+        element(
+            "section",
+            element("h2", "Differences"),
+            differences(named),
+            class_="differences",
+        )
+        if several
+        else None,
         _chooser([name for name, _ in named]) if several else None,
         figures(several),
         [_of_run(i, name, record, several) for i, (name, record) in enumerate(named)],
@@ -80,10 +86,6 @@ def _content(named: Named, title: str) -> list[Child]:
 def _of_run(number: int, name: str, record: Record, several: bool) -> Markup:
     heading = element("h2", f"Run: {showing.short(name)}") if several else None
     return element("div", heading, results(record.run), about(record), class_="run", data_run=str(number))
-
-
-def _section(heading: str, *children: Child) -> Markup:
-    return element("section", element("h2", heading), *children)
 
 
 def _chooser(names: Sequence[str]) -> Markup:

@@ -9,27 +9,32 @@ from typing import Any
 
 from forebay.load.run import Run
 from forebay.load.runfile import Record
+from forebay.load.verdict import Judged, Verdict, verdict
 from forebay.web import showing
 from forebay.web.markup import Child, Markup, element
 from forebay.web.tables import errors, tags
-from forebay.web.verdict import Judged, Verdict
 
 _FACTS = 60
 
 
-def opening(name: str, record: Record, verdict: Verdict, several: bool) -> Markup:
+def opening(name: str, record: Record, several: bool) -> Markup:
     """Return what is to be read first: the verdict, what it rests on, and six figures.
 
     Arguments:
-        name: of the run. record: of the run. verdict: on it.
+        name: of the run. record: of the run.
         several: whether the page has other runs.
+
+    Raises:
+        UsageError: what its file says was required cannot be read.
     """
-    sign = {"good": "✓", "bad": "✗", "unsure": "•"}[verdict.kind]
+    found = verdict(record)
+    kind = _kind(found)
+    sign = {"good": "✓", "bad": "✗", "unsure": "•"}[kind]
     label = element("p", showing.short(name), class_="name") if several else None
-    heading = element("h2", element("span", sign, class_="sign", aria_hidden="true"), str(verdict))
+    heading = element("h2", element("span", sign, class_="sign", aria_hidden="true"), _said(found))
     plan = element("p", "Profile ", element("code", showing.short(record.run.profile)), _when(record), class_="plan")
-    parts = [label, heading, plan, _requirements(verdict), _health(record.run, verdict), _tiles(record.run)]
-    return element("section", *parts, class_=f"verdict {verdict.kind}", aria_label=f"Verdict on {showing.short(name)}")
+    parts = [label, heading, plan, _requirements(found), _health(record.run, found), _tiles(record.run)]
+    return element("section", *parts, class_=f"verdict {kind}", aria_label=f"Verdict on {showing.short(name)}")
 
 
 def results(run: Run) -> list[Child]:
@@ -59,6 +64,17 @@ def about(record: Record) -> Markup:
     return element("section", element("h2", "The run"), element("dl", pairs))
 
 
+def _kind(found: Verdict) -> str:
+    """Return ``bad``, ``good``, or ``unsure`` where nothing was required or the run did not end by itself."""
+    if not (found.validity.valid and found.kept):
+        return "bad"
+    return "good" if found.requirements and not found.interrupted else "unsure"
+
+
+def _said(found: Verdict) -> str:
+    return ("Valid: " if found.validity.valid else "Not valid: the generator was the limit; ") + str(found)
+
+
 def _when(record: Record) -> str:
     run = record.run
     cut = "" if record.complete else "; its file has no end: it was killed"
@@ -74,7 +90,7 @@ def _requirements(verdict: Verdict) -> Markup | None:
 def _requirement(judged: Judged) -> Markup:
     sign, word, kind = ("✓", "kept", "good") if judged.kept else ("✗", "missed", "bad")
     told = [element("span", sign, class_="sign", aria_hidden="true"), element("code", showing.short(judged.text)), " "]
-    return element("li", told, f"{word}: {judged.measured}", class_=kind)
+    return element("li", told, f"{word}: {judged.shown}", class_=kind)
 
 
 def _health(run: Run, verdict: Verdict) -> Markup:
@@ -91,11 +107,10 @@ def _health(run: Run, verdict: Verdict) -> Markup:
 def _tiles(run: Run) -> Markup:
     seconds = max(run.elapsed_seconds, 1e-9)
     p50, p99 = run.response.percentiles([50, 99])
-    failed = showing.failed(run.total)
     figures = {
         "planned": showing.count(run.total.planned),
         "answered": showing.rate(run.answered / seconds),
-        "failed": showing.share(failed / run.total.planned if run.total.planned else 0.0),
+        "failed": showing.share(run.total.failed / max(run.total.planned, 1)),
         "response p50": showing.time(p50),
         "response p99": showing.time(p99),
         "response max": showing.time(run.response.max),

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import math
 
-from forebay.load.figures import Figures
 from forebay.quantity import show_seconds
 
 _LONGEST = 300
-
-
-def failed(figures: Figures) -> int:
-    """Return how many were refused, are unknown, or were answered with 400 or more."""
-    return figures.planned - sum(count for status, count in figures.statuses.items() if status < 400)
 
 
 def time(seconds: float) -> str:

@@ -12,8 +12,7 @@ from forebay.web.markup import Child, Markup, element
 _TAGS = 60
 """So many rows a page has; the tags with the fewest shots are left out, and it is said."""
 _ERRORS = 40
-SHARES = (50.0, 90.0, 99.0, 99.9)
-"""The percentiles that tables have."""
+_SHARES = (50.0, 90.0, 99.0, 99.9)
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Child]], note: Child = None) -> Markup:
@@ -38,16 +37,16 @@ def tags(run: Run) -> Markup:
     rows = [_row("all", run.total, seconds)]
     if run.tags.keys() - {""}:
         rows += [_row(showing.short(tag or "(no tag)"), figures, seconds) for tag, figures in named[:_TAGS]]
-    head = ["tag", "planned", "answered", "failed", "rate", "mean", *(f"p{share:g}" for share in SHARES), "max"]
+    head = ["tag", "planned", "answered", "failed", "rate", "mean", *(f"p{share:g}" for share in _SHARES), "max"]
     head += ["service p50", "service p99", "received"]
     caption = "By tag: the response time from the plan, and the service time from the sending"
     return table(caption, head, rows, _left(len(named) - _TAGS, "tags with fewer shots"))
 
 
 def _row(name: str, figures: Figures, seconds: float) -> list[Child]:
-    response = [figures.response.mean, *figures.response.percentiles(SHARES), figures.response.max]
+    response = [figures.response.mean, *figures.response.percentiles(_SHARES), figures.response.max]
     times = [*response, *figures.service.percentiles([50, 99])]
-    failed = showing.failed(figures) / figures.planned if figures.planned else 0.0
+    failed = figures.failed / max(figures.planned, 1)
     counts = [showing.count(figures.planned), showing.count(figures.answered), showing.share(failed)]
     rate = showing.rate(figures.answered / seconds)
     return [name, *counts, rate, *map(showing.time, times), showing.size(figures.bytes_in)]

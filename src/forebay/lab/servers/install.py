@@ -1,4 +1,4 @@
-"""Bring the servers onto this machine: Debian's packages with apt-get, Kafka with Maven; what is there stays."""
+"""Bring the servers and the tests' browser onto this machine, by apt-get and Maven; what is there stays."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from forebay.errors import Missing, Unavailable
 from forebay.lab.servers import SERVERS, Kafka
 from forebay.lab.servers.kafka import VERSION, fetch_jars, jar_folder
+from forebay.lab.servers.process import find_program
+
+BROWSER = "chromium"
+"""No server, and needed beside them: it opens the pages that the tests make. Its package has the same name."""
 
 # Packages must not start services of their own: ours run on other ports with other data. A policy that stands stays.
 _INSTALL = """set -e
@@ -44,11 +49,11 @@ def install(say: Callable[[str], None] = print) -> None:
 
 
 def status() -> list[str]:
-    """Return a line for each server: where it is, or that it is missing."""
+    """Return a line for each server, and for the browser: where it is, or that it is missing."""
     lines = []
-    for name, server in SERVERS.items():
+    for name, program in _programs().items():
         try:
-            lines.append(f"{name:<12}{server.program()}")
+            lines.append(f"{name:<12}{program()}")
         except Missing as error:
             lines.append(f"{name:<12}missing: {error}")
     return lines
@@ -63,7 +68,20 @@ def missing_packages() -> list[str]:
             packages += [] if shutil.which("mvn") or jar_folder().is_dir() else ["maven"]
         elif not _is_there(server.program):
             packages += server.packages
-    return packages
+    return packages if _is_there(browser) else [*packages, BROWSER]
+
+
+def browser() -> Path:
+    """Return the program of the browser.
+
+    Raises:
+        Missing: it is not installed.
+    """
+    return find_program(BROWSER)
+
+
+def _programs() -> dict[str, Callable[[], Path]]:
+    return {name: server.program for name, server in SERVERS.items()} | {BROWSER: browser}
 
 
 def _is_there(program: Callable[[], object]) -> bool:
