@@ -37,15 +37,19 @@ class Recording:
         self._writer = Writer(path or Path(os.devnull), battery.run, about, battery.firing.timeout + 1)
         self.error: ForebayError | None = None
 
-    def look(self) -> None:
-        """Write the seconds of which nothing more is expected."""
-        elapsed = (time.perf_counter_ns() - self._battery.run.zero) / 1e9
+    def look(self, elapsed: float) -> None:
+        """Write the seconds of which nothing more is expected, so many after the first shot."""
         self._try(lambda: self._writer.look(elapsed))
 
-    def close(self) -> Record:
-        """Write the end, and return the run as the file has it; without a file it has no seconds."""
-        self._about["busy"] = self._battery.busy
-        self._try(lambda: self._writer.close({"busy": self._battery.busy}))
+    def close(self, stopped: str = "") -> Record:
+        """Write the end, and return the run as the file has it; without a file it has no seconds.
+
+        Arguments:
+            stopped: why it had to end before its time.
+        """
+        known = {"busy": self._battery.busy} | ({"stopped": stopped} if stopped else {})
+        self._about |= known
+        self._try(lambda: self._writer.close(known))
         if self._path is None or self.error is not None:
             return Record(self._battery.run, self._about, True)
         return read(self._path)

@@ -133,9 +133,7 @@ def _tell_shots(files: Sequence[Path], form: str, whole: bool) -> None:
 
 def _end_as(records: Sequence[Record]) -> None:
     from forebay.cli.results import exit_code
-    from forebay.load.verdict import verdict
 
-    codes = [exit_code(record.run, verdict(record)) for record in records]
-    for code in codes:
+    for code in map(exit_code, records):
         if code not in (Exit.DONE, Exit.INTERRUPTED):
             raise click.exceptions.Exit(code)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from forebay.cli.output import Exit
-from forebay.load.run import Run
-from forebay.load.verdict import Verdict
+from forebay.load.runfile import Record
+from forebay.load.verdict import verdict
 
 
-def exit_code(run: Run, verdict: Verdict) -> Exit:
+def exit_code(record: Record) -> Exit:
     """Return the gravest of what there is to say: nobody was there, not valid, a requirement missed, interrupted."""
-    if run.refused and not run.sent and not run.interrupted:
+    run, found, stopped = record.run, verdict(record), bool(record.about.get("stopped"))
+    if run.refused and not run.sent and (stopped or not run.interrupted):
         return Exit.UNREACHABLE
-    if not verdict.validity.valid:
+    if not found.validity.valid:
         return Exit.NOT_VALID
-    if not verdict.kept:
+    if stopped or not found.kept:
         return Exit.PROMISE_BROKEN
     return Exit.INTERRUPTED if run.interrupted else Exit.DONE
