@@ -66,10 +66,12 @@ def _about(records: Sequence[Record]) -> dict[str, Any]:
     requirements = dict.fromkeys(text for about in abouts for text in about.get("requirements", ()))
     made: dict[str, Any] = dict(abouts[0]) | {"merged": len(records), "requirements": list(requirements)}
     reduced: dict[str, Callable[[list[Any]], Any]] = {"host": _all_of, "command": _all_of, "busy": max}
-    reduced |= dict.fromkeys(("expected", "connections", "processes", "cores"), sum)
+    reduced |= dict.fromkeys(("expected", "connections", "processes"), sum)
     for name, reduce in reduced.items():
         values = [about.get(name) for about in abouts]
         made[name] = None if None in values else reduce(values)
+    cores = {about.get("host"): about.get("cores") for about in abouts}  # several runs of one machine share its cores
+    made["cores"] = None if None in cores.values() else sum(cores.values())
     return made
 
 

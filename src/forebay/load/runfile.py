@@ -15,7 +15,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -43,7 +43,7 @@ class Writer:
 
     def __init__(self, path: Path, run: Run, about: Mapping[str, Any], settled_seconds: float) -> None:
         try:
-            self._file: BinaryIO = path.open("wb")
+            self._file = path.open("wb", buffering=0)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}", "name a file: --out run") from error
         self._path = path
@@ -81,10 +81,12 @@ class Writer:
         self._file.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
+        data = memoryview(msgspec.json.encode(record) + b"\n")
         try:
-            self._file.write(msgspec.json.encode(record) + b"\n")
-            self._file.flush()
+            while data:
+                data = data[self._file.write(data) :]
         except OSError as error:
+            self._file.close()
             raise ForebayError(f"{self._path} cannot be written: {os.strerror(error.errno or 0)}") from error
 
 

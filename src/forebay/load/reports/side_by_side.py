@@ -48,11 +48,12 @@ def _lines(comparison: Comparison) -> Iterator[str]:
 
 
 def _shown(one: Difference) -> tuple[str, str, str]:
+    values = (_value(one, one.first), _value(one, one.other))
     change = abs(one.difference)
     if math.isnan(change):
-        return _value(one, one.first), _value(one, one.other), "-"
+        return *values, "-"
     sign = "+" if one.difference > 0 else "−" if one.difference < 0 else ""
-    return _value(one, one.first), _value(one, one.other), sign + _value(one, change)
+    return *values, sign + (f"{change * 100:.3g} points" if one.figure.kind == "share" else _value(one, change))
 
 
 def _value(one: Difference, value: float) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -43,7 +43,7 @@ class ShotsWriter:
 
     def __init__(self, path: Path, url: str, zero: int, started_at: float) -> None:
         try:
-            self._file: BinaryIO = path.open("wb")
+            self._file = path.open("wb", buffering=0)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}", "name a file: --shots shots") from error
         self._path = path
@@ -75,10 +75,12 @@ class ShotsWriter:
         self._file.close()
 
     def _write(self, data: bytes) -> None:
+        left = memoryview(data)
         try:
-            self._file.write(data)
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
+            self._file.close()
             raise ForebayError(f"{self._path} cannot be written: {os.strerror(error.errno or 0)}") from error
 
 
