@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +14,8 @@ from forebay.cli.firings import Asked, firing_options
 from forebay.errors import UsageError
 
 if TYPE_CHECKING:
-    from forebay.cli.firing_view import FiringView
     from forebay.cli.pools import Pooled
-    from forebay.cli.recording import Recording
     from forebay.load.autostop import Autostop
-    from forebay.load.runfile import Record
-    from forebay.load.salvo import Salvo
 
 
 @click.command()
@@ -58,12 +50,13 @@ def fire(
     forebay fire http://127.0.0.1:8080/status -c 400 -t 2 -d 30s --latency
     forebay fire load.yaml
 
-    It ends with 3 where nobody could be reached, with 5 where the generator was the limit (the run is not valid), with 4
-    where a requirement is missed or --autostop came true. Ctrl-C ends the firing and waits for what is in flight; a
+    It ends with 3 where nobody could be reached, with 5 where the generator was the limit (the run is not valid), with
+    4 where a requirement is missed or --autostop came true. Ctrl-C ends the firing and waits for what is in flight; a
     second time, at once; the report comes all the same.
     """
+    from forebay.cli.lookout import fired
     from forebay.cli.pools import pools
-    from forebay.cli.recording import together
+    from forebay.cli.recording import Recording, together
     from forebay.cli.results import exit_code
     from forebay.load.reports.formats import FORMATS
     from forebay.load.requirements import requirement
@@ -80,10 +73,16 @@ def fire(
         stop = _autostop(autostop, pooled)
         alone, needed = len(pooled) == 1, bool(out or latency or as_json)
         paths = [out if alone and out else folder / f"{i}" if needed else None for i, _ in enumerate(pooled)]
-        abouts = [pool.about(requirements, asked.seed) for pool in pooled]
-        records = _fired(pooled, abouts, stop, paths)
+        recordings = [
+            Recording(pool.battery, pool.about(requirements, asked.seed), path)
+            for pool, path in zip(pooled, paths, strict=True)
+        ]
+        records = fired(pooled, recordings, stop)
         record = records[0] if alone else together(records, [pool.name for pool in pooled], out)
     sys.stdout.write(FORMATS["json" if as_json else "wrk" if latency else "text"].write(record))
+    for recording in recordings:
+        if recording.error is not None:
+            raise recording.error
     if code := exit_code(record):
         raise click.exceptions.Exit(code)
 
@@ -92,78 +91,3 @@ def _autostop(text: str | None, pooled: Sequence[Pooled]) -> Autostop | None:
     from forebay.load.autostop import autostop
 
     return None if text is None else autostop(text, sum(pool.battery.firing.connections for pool in pooled))
-
-
-@dataclass(slots=True)
-class _Lookout:
-    """Looks at what is fired about once a second: shows it, writes it down, and has it stopped where it went wrong."""
-
-    salvo: Salvo
-    view: FiringView
-    recordings: Sequence[Recording]
-    autostop: Autostop | None
-    looked: float = 0.0
-    stopped: str = ""
-    """Why it had to end before its time."""
-
-    def __call__(self) -> None:
-        run = self.salvo.run
-        elapsed = max(0.0, (time.perf_counter_ns() - run.zero) / 1e9)
-        self.view.tick(elapsed, run)
-        for recording in self.recordings:
-            recording.look(elapsed)
-        if self.autostop is not None and not self.stopped and not run.interrupted:
-            self.stopped = self.autostop(run, elapsed - self.looked) or ""
-            if self.stopped:
-                self.salvo.stop()
-        self.looked = elapsed
-
-
-def _fired(
-    pooled: Sequence[Pooled],
-    asked: Asked,
-    requirements: Sequence[str],
-    stop: Autostop | None,
-    paths: Sequence[Path | None],
-) -> list[Record]:
-    """Fire, show how it goes, and return what became of each pool.
-
-    Arguments:
-        abouts: what is to be known of each run. paths: of its file; None: it needs none.
-        stop: says whether all have to end before their time.
-    """
-    from forebay.cli.firing_view import FiringView
-    from forebay.cli.recording import Recording
-    from forebay.load.salvo import Salvo
-
-    salvo = Salvo([pool.battery for pool in pooled])
-    recordings = [Recording(pool.battery, about, path) for pool, about, path in zip(pooled, abouts, paths, strict=True)]
-    with _interruptible(salvo), FiringView(salvo.run.seconds) as view:
-        lookout = _Lookout(salvo, view, recordings, stop)
-        salvo.fire(lookout)
-    if lookout.stopped:
-        click.echo(f"stopped: {lookout.stopped}", err=True)
-    records = [recording.close(lookout.stopped) for recording in recordings]
-    for pool, recording in zip(pooled, recordings, strict=True):
-        pool.finish()
-        if recording.error is not None:
-            raise recording.error
-    return records
-
-
-@contextlib.contextmanager
-def _interruptible(salvo: Salvo) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the firing, and the second what is in flight."""
-    heard = 0
-
-    def hear(number: int, frame: object) -> None:
-        nonlocal heard
-        heard += 1
-        salvo.stop() if heard == 1 else salvo.halt()
-
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

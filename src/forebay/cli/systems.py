@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,12 +149,19 @@ def system_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_asked(*args: Any, **options: Any) -> Any:
+        _one_thread()
         asked = Asked(**{name: options.pop(name) for name in Asked.__slots__})
         return command(*args, asked=asked, **options)
 
     for option in reversed(_OPTIONS):
         with_asked = option(with_asked)
     return with_asked
+
+
+def _one_thread() -> None:
+    """Let numpy, which is not imported yet, keep to one thread: on matrices as small as ours several only wait."""
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 def arrivals(text: str, seconds: float = RUN_SECONDS) -> Coming:
