@@ -59,6 +59,20 @@ def test_a_run_is_drawn_from_its_log(forebay, tmp_path):
     assert json.loads(beside.stdout)["measured"]
 
 
+def test_a_peak_late_in_a_long_log_is_looked_at_alone(forebay, tmp_path):
+    rows = ["accepted,started,ended", *(f"{k},{k + 0.25},{k + 0.75}" for k in range(1000))]
+    (tmp_path / "run.csv").write_text("\n".join(rows))
+    data = json.loads(forebay("draw", "--log", "run.csv", "--from", "500s", "--for", "2s", "--json").stdout)
+    assert (data["t"][0], max(data["total"])) == (500.0, 1)
+    assert data["t"][-1] < 502
+
+
+def test_a_scalability_law_is_drawn_through_its_points(forebay):
+    data = json.loads(forebay("draw", "usl", "--points", "1:600, 20:2500, 140:2750", "--json").stdout)
+    assert data["points"] == [[1, 600], [20, 2500], [140, 2750]]
+    assert data["best"] == pytest.approx(87.5, abs=0.1)
+
+
 def test_a_promise_is_a_time_or_a_share(forebay):
     shown = forebay("draw", "M/M/10/0", "--in", "6/s", "--service", "1s", "--as", "erlang", "--promise", "0.2%")
     assert "promise 0.2 %" in shown.stdout.decode()
@@ -76,6 +90,10 @@ def test_a_promise_is_a_time_or_a_share(forebay):
         ("M/M/1", "--in", "6/s", "--service", "100ms", "--promise", "x%"),
         ("M/M/1", "--in", "6/s", "--service", "100ms", "--svg", "a.png"),
         ("--as", "tail"),
+        ("usl",),
+        ("usl", "--points", "1"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--points", "1:2"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--as", "tail", "--from", "3s"),
     ],
 )
 def test_wrong_words_are_told_in_two_lines(forebay, arguments):

@@ -74,11 +74,11 @@ def follow(
     return Timeline(name, _placed(visits, end), lanes, q, end, note=note)
 
 
-def follow_system(system: System, seconds: Time | None = None, name: str = "") -> Timeline:
+def follow_system(system: System, seconds: Time | None = None, name: str = "", *, begin: Time = 0) -> Timeline:
     """Return the timeline of D/D/n/q: `batch` come together at 0 and then every period.
 
     Arguments:
-        seconds: how long it is; None: four periods, or four times the work where that is longer.
+        seconds: how long it is; None: four periods, or four times the work where that is longer. begin: from when on.
 
     Raises:
         UsageError: arrivals or work are not of the law D, or there is more than a timeline shows.
@@ -86,7 +86,9 @@ def follow_system(system: System, seconds: Time | None = None, name: str = "") -
     if not (isinstance(system.arrivals, Deterministic) and isinstance(system.service, Deterministic)):
         raise UsageError("only D/D/n/q has a timeline that follows from its name", "simulate another one and draw that")
     period, work = rational(system.arrivals.mean), rational(system.service.mean)
-    end = rational(seconds) if seconds is not None else period * max(PERIODS, math.ceil(PERIODS * work / period))
+    long = rational(seconds) if seconds is not None else period * max(PERIODS, math.ceil(PERIODS * work / period))
+    first = rational(begin)
+    end = first + long
     times = math.ceil(end / period)
     if times * system.batch + system.backlog > MOST:
         raise UsageError(f"a timeline of {times * system.batch:,} requests shows nothing", "draw less: --for 4ms")
@@ -94,9 +96,11 @@ def follow_system(system: System, seconds: Time | None = None, name: str = "") -
     came = [*backlog, *(i * period for i in range(times) for _ in range(system.batch))]
     note = f"{system.batch} together every {{}}" if system.batch > 1 else "one every {}"
     note = f"{note.format(show(period))}, {show(work)} of work each"
-    return follow(
+    whole = follow(
         came, work, system.n, system.q, until=end, discipline=system.discipline, name=name or "D/D", note=note
     )
+    there = tuple(v for v in whole.visits if v.arrived >= first or (v.ended is not None and v.ended > first))
+    return replace(whole, visits=there, begin=first)
 
 
 def follow_path(

@@ -48,6 +48,10 @@ class _Form:
     patience: str
 
 
+_GENERAL = "G"
+"""Without c² or a file it says nothing but that the law is given otherwise."""
+
+
 def read(
     text: str, arrivals: Coming | None = None, service: Time | None = None, *, apart: bool = False, **given: Any
 ) -> System:
@@ -147,7 +151,9 @@ def _coming(form: _Form, arrivals: Coming | None, apart: bool) -> tuple[Arrivals
             raise UsageError(f"{form.arrivals} has its rates already", "leave --in out")
         return letters.modulated(match[1]), 1
     letter, together = letters.batch(form.arrivals)
-    letters.law(letter, 1.0)  # an unknown letter is told first
+    given = isinstance(arrivals, Law | Varying | Markovian | Trace)
+    if not (given and letter == _GENERAL):
+        letters.law(letter, 1.0)  # an unknown letter is told first
     if isinstance(arrivals, Law | Varying | Markovian | Trace):
         return arrivals, together
     if math.isfinite(form.population):
@@ -185,6 +191,8 @@ def _apart(arrivals: float | str | None, together: int, letter: str) -> float | 
 
 def _law(letter: str, time: Any, of: str, hint: str) -> Law:
     """Return the law of a time: its letter as written, its mean as given; a law that is given is taken as it is."""
+    if isinstance(time, Law) and letter == _GENERAL:
+        return time
     named = letters.law(letter, 1.0)
     if isinstance(time, Law):
         return time
@@ -218,6 +226,8 @@ def _class(given: Class | str, letter: str) -> Class:
 def _together(classes: Sequence[Class], arrivals: Coming | None, service: Time | None) -> tuple[Coming, Time]:
     """Return the arrivals and the service of all classes together, where they are not given."""
     total = math.fsum(one.arrival_rate for one in classes)
+    if not all(0 < one.arrival_rate < math.inf for one in classes):
+        raise UsageError("a class of which nobody comes", "each class has a rate above 0: '1/s 250ms'")
     shares = [(one.arrival_rate / total, one.service) for one in classes]
     if arrivals is None:
         arrivals = Exponential(1 / total)

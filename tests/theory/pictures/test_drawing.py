@@ -191,7 +191,6 @@ def test_a_run_of_the_lost_only_is_refused_or_drawn_but_never_crashes():
         ("number", ()),
         ("wave", ("M/M/inf", SINE, "100ms")),
         ("hockey-stick", ("M/M/2//10", "5s", "100ms")),
-        ("number", ("M/M/2//10", "5s", "100ms")),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_a_hint(kind, system):
@@ -254,3 +253,39 @@ def box(element):
 
 def clash(a, b):
     return a[1] < b[2] and b[1] < a[2] and a[3] < b[4] and b[3] < a[4]
+
+
+def test_a_finite_population_comes_again_and_again_to_the_end_of_the_picture():
+    few = read("M/M/2//4", "1s", "500ms")
+    path = simulated(few, 200.0)
+    assert path.in_system()[1].max() <= 4
+    assert 199 < path.arrived[-1] < 200
+    assert len(path) / 200 == pytest.approx(solve(few).throughput, rel=0.1)
+    shorter = simulated(few, 50.0)
+    assert path.arrived[: len(shorter)].tolist() == shorter.arrived.tolist()
+    assert draw("number", few).data["mean"] < 4
+
+
+def test_a_picture_begins_later_with_those_who_are_there():
+    run = Path(
+        arrived=np.array([0.0, 1.0, 2.0, 2.5, 8.0]),
+        started=np.array([0.0, 4.0, np.nan, 5.0, 8.0]),
+        ended=np.array([4.0, 5.0, 2.0, 7.0, 9.0]),
+        worker=np.array([0, 0, -1, 0, 0], dtype=np.int32),
+        fate=np.array([0, 0, 1, 0, 0], dtype=np.int8),
+        workers=1,
+    )
+    number = draw("number", run, begin=3.0, seconds=3.0).data
+    assert (number["t"][0], number["total"], number["lost"]) == (3.0, [3, 2, 1], [])
+    assert draw("cumulative", run, begin=4.5, seconds=2.0).data["backlog"] == 2
+    assert [one["number"] for one in draw("timeline", run, begin=6.0, seconds=3.0).data["requests"]] == [1, 2]
+    for kind, begin in (("number", 20.0), ("tail", 1.0), ("number", -1.0)):
+        with pytest.raises(UsageError):
+            draw(kind, run, begin=begin, seconds=1.0)
+
+
+def test_a_timeline_of_clocks_that_begins_later_is_the_same_with_other_numbers_on_its_axis():
+    whole = draw("timeline", "D/D/1/1", "2/ms", "0.5ms", seconds=0.004).data
+    later = draw("timeline", "D/D/1/1", "2/ms", "0.5ms", seconds=0.002, begin=0.002).data
+    assert later["requests"] == whole["requests"][4:]
+    assert (later["utilization"], later["loss"], later["begin"]) == (1, 0, 0.002)

@@ -77,9 +77,11 @@ def rising(label: str, high: float, kind: Kind = "number", room: float = 0.08) -
     return Axis(label, 0.0, high * (1 + room) if high > 0 else 1.0, kind)
 
 
-def over_time(instants: Seconds) -> Axis:
-    """Return the axis of rising instants: from 0, unless they begin long after it."""
+def over_time(instants: Seconds, begin: float | None = None) -> Axis:
+    """Return the axis of rising instants: from `begin`, or from 0, unless they begin long after it."""
     first, last = float(instants[0]), float(instants[-1])
+    if begin is not None:
+        return Axis("time", begin, max(last, begin), "time")
     return Axis("time", 0.0 if 0 <= first < last / 2 else first, last, "time")
 
 

@@ -18,8 +18,11 @@ from forebay.theory.pictures.picture import Picture, charted
 from forebay.theory.pictures.steps import COLUMNS, shown
 
 
-def draw_cumulative(path: Path, name: str = "", note: str = "") -> Picture:
+def draw_cumulative(path: Path, name: str = "", note: str = "", *, begin: float | None = None) -> Picture:
     """Return the picture of the accepted arrivals and of those who have left.
+
+    Arguments:
+        begin: of the axis of time, seconds; None: 0.
 
     Raises:
         UsageError: nobody was accepted.
@@ -37,7 +40,7 @@ def draw_cumulative(path: Path, name: str = "", note: str = "") -> Picture:
     drawn = shown(t, arrived - gone)
     t, arrived, gone = t[drawn], arrived[drawn], gone[drawn]
     marks = [*_stairs(t, arrived, gone), *gaps, _lost(path.arrived[~inside])]
-    panel = Panel(over_time(t), rising("customers", float(len(came))), marks)
+    panel = Panel(over_time(t, begin), rising("customers", float(len(came))), marks)
     about = f"At most {backlog} at once; the time between the curves is {seconds(area)} in all."
     title = f"{name}: who has come and who has left" if name else "who has come and who has left"
     data: dict[str, object] = {"t": t.tolist(), "arrived": arrived.tolist(), "left": gone.tolist()}

@@ -35,6 +35,8 @@ _ARRIVALS = {"timeline": 16, "number": 100, "cumulative": 100}
 """How many come in a picture whose length is not given."""
 _CUSTOMERS = {"tail": 400_000, "disciplines": 100_000}
 """Of each simulation whose tail is drawn."""
+_BEGIN = ("timeline", "number", "cumulative")
+"""What can begin later."""
 _RUNS = (20, 200, 40_000)
 """Simulated runs of a band: at least, at most, and how many customers they are to have in all."""
 _WAVE_SECONDS = 60.0
@@ -48,6 +50,7 @@ class _Asked:
     system: System | None
     name: str
     seconds: Instant | None
+    begin: Instant | None
     seed: int
     promise: float | None
     run: Path | None
@@ -61,7 +64,7 @@ class _Asked:
 
     @property
     def note(self) -> str:
-        return material.told(self.system) if self.system else f"{len(self.run or ())} customers"
+        return material.told(self.system) if self.system else f"{len(self.run or ()):,} customers"
 
     def length(self, kind: str) -> float:
         """Return how many seconds are drawn."""
@@ -69,11 +72,29 @@ class _Asked:
             return float(self.seconds)
         return _ARRIVALS[kind] * self.model.batch / material.arrival_rate(self.model)
 
-    def path(self, kind: str) -> Path:
-        """Return the run, or a simulated one."""
+    @property
+    def begins(self) -> float | None:
+        """When the picture begins, seconds; None: with the first customer."""
+        return None if self.begin is None else float(self.begin)
+
+    def whole(self, kind: str) -> Path:
+        """Return the run, or a simulated one: those who come before the end of the picture."""
+        begin = self.begins or 0.0
         if self.run is None:
-            return material.simulated(self.model, self.length(kind), self.seed)
-        return material.before(self.run, float(self.seconds)) if self.seconds is not None else self.run
+            return material.simulated(self.model, begin + self.length(kind), self.seed)
+        return material.before(self.run, begin + float(self.seconds)) if self.seconds is not None else self.run
+
+    def path(self, kind: str) -> Path:
+        """Return the same, as one sees it who only watches from the beginning of the picture to its end."""
+        path = self.whole(kind)
+        if self.begins is None:
+            return path
+        return material.watched(path, self.begins, self.begins + self.length(kind) if self.ends else math.inf)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the picture ends before the run does."""
+        return self.run is None or self.seconds is not None
 
 
 def draw(
@@ -83,6 +104,7 @@ def draw(
     service: Time | None = None,
     *,
     seconds: Instant | None = None,
+    begin: Instant | None = None,
     seed: int = 1,
     promise: float | None = None,
     run: Path | None = None,
@@ -97,7 +119,8 @@ def draw(
             customers.
         system: a `System`; its notation, with `arrivals`, `service` and what else `notation.read` takes; or a `Path`,
             which is then the `run`.
-        seconds: how long; None: as long as shows something. seed: of what is simulated.
+        seconds: how long; None: as long as shows something. begin: from when on, seconds; None: from the beginning.
+        seed: of what is simulated.
         promise: a line: seconds, or the share that may be lost in erlang.
         run: what was measured. Where a picture shows one path it is this one, else it is drawn beside the theory.
         simulate: draw a simulation beside the theory too.
@@ -112,10 +135,12 @@ def draw(
         name, system = name or system, notation.read(system, arrivals, service, **given)
     if system is not None and not name:
         name = material.written(system)
-    asked = _Asked(system, name, seconds, seed, promise, run, simulate)
+    asked = _Asked(system, name, seconds, begin, seed, promise, run, simulate)
     kind = kind or default_kind(system, run)
     if kind not in KINDS:
         raise UsageError(f"there is no picture {kind!r}", f"one of {', '.join(KINDS)}")
+    if begin is not None and (kind not in _BEGIN or begin < 0):
+        raise UsageError(f"{kind} does not begin at {float(begin):g} s", f"0 or later, of {', '.join(_BEGIN)}")
     return KINDS[kind](asked)
 
 
@@ -131,12 +156,13 @@ def default_kind(system: System | None, run: Path | None = None) -> str:
 
 def _timeline(asked: _Asked) -> Picture:
     if asked.run is None and default_kind(asked.system) == "timeline":
-        return draw_timeline(follow_system(asked.model, asked.seconds, asked.name))
+        return draw_timeline(follow_system(asked.model, asked.seconds, asked.name, begin=asked.begin or 0))
     q = asked.system.q if asked.system else math.inf
-    path = asked.path("timeline")
+    path = asked.whole("timeline")
     note = asked.note if asked.run is not None else f"{asked.note}; simulated"
-    end = asked.length("timeline") if asked.seconds is not None or asked.run is None else None
-    return draw_timeline(follow_path(path, 0, end, asked.name or "a run", q, note))
+    begin = asked.begin or 0
+    end = begin + asked.length("timeline") if asked.ends else None
+    return draw_timeline(follow_path(path, begin, end, asked.name or "a run", q, note))
 
 
 def _number(asked: _Asked) -> Picture:
@@ -145,7 +171,7 @@ def _number(asked: _Asked) -> Picture:
     expected = None
     if asked.system is not None and (asked.simulate or asked.run is not None):
         expected = _expected(asked.system, path, asked.seed)
-    return draw_number(path, asked.name, asked.note, places=places, expected=expected)
+    return draw_number(path, asked.name, asked.note, places=places, expected=expected, begin=asked.begins)
 
 
 def _expected(system: System, path: Path, seed: int) -> Band:
@@ -154,7 +180,7 @@ def _expected(system: System, path: Path, seed: int) -> Band:
 
 
 def _cumulative(asked: _Asked) -> Picture:
-    return draw_cumulative(asked.path("cumulative"), asked.name, asked.note)
+    return draw_cumulative(asked.path("cumulative"), asked.name, asked.note, begin=asked.begins)
 
 
 def _tail(asked: _Asked) -> Picture:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory import notation
 from forebay.theory.exact import rational, show
 from forebay.theory.laws import Law
-from forebay.theory.path import Path, Seconds
+from forebay.theory.path import Fate, Path, Seconds
 from forebay.theory.pictures.lettering import plain
 from forebay.theory.pictures.tails import Curve
 from forebay.theory.simulation.draws import QUANTUM, Seed
@@ -57,13 +60,9 @@ def arrival_rate(system: System) -> float:
 
 
 def simulated(system: System, until: float, seed: int = 1, replication: int = 0) -> Path:
-    """Return what becomes of all that come before an instant.
-
-    Raises:
-        UsageError: a finite population, which comes again without end.
-    """
+    """Return what becomes of all that come before an instant."""
     if math.isfinite(system.population):
-        raise UsageError("a finite population comes again without end", "draw the log of a run: --log run.csv")
+        return _of_population(system, until, Seed(seed, replication))
     expected = arrival_rate(system) * until + system.backlog
     run = Run(system, Rules.of(system), Seed(seed, replication), compiled=False if expected < MANY else None)
     size = math.ceil(expected + 6 * math.sqrt(expected) + 10)
@@ -72,11 +71,46 @@ def simulated(system: System, until: float, seed: int = 1, replication: int = 0)
     return before(run.first(size), until)  # of a load no instant is computed in vain
 
 
+def _of_population(system: System, until: float, seed: Seed) -> Path:
+    """Return the same of a finite population, each of which thinks anew when it has left."""
+    first = int(system.population)
+    size = first + math.ceil(1.2 * arrival_rate(system) * until) + 10
+    while True:
+        path = Run(system, Rules.of(system), seed, compiled=False if size < MANY else None).first(size)
+        if np.sort(path.ended)[size - first] >= until:  # from then on one would think that was not drawn
+            return before(path, until)
+        size *= 2
+
+
 def before(path: Path, until: float) -> Path:
     """Return those who came before an instant."""
+    return _chosen(path, path.arrived < until)
+
+
+def _chosen(path: Path, there: NDArray[np.bool_]) -> Path:
     columns = ("arrived", "started", "ended", "worker", "fate", "attempts", "priority")
-    there, given = path.arrived < until, {name: getattr(path, name) for name in columns}
+    given = {name: getattr(path, name) for name in columns}
     return replace(path, **{name: column[there] for name, column in given.items() if column is not None})
+
+
+def watched(path: Path, begin: float, end: float) -> Path:
+    """Return what is seen between two instants: who is there at the first comes then, who stays longer is unfinished.
+
+    Raises:
+        UsageError: nobody is there in that time.
+    """
+    there = (path.arrived < end) & ~(path.ended < begin) & ((path.arrived >= begin) | (path.fate != Fate.LOST))
+    if not there.any():
+        raise UsageError("there is nothing to draw: nobody was there", "draw another time: --from 0s")
+    path = _chosen(path, there)
+    cut = path.ended > end
+    return replace(
+        path,
+        arrived=np.maximum(path.arrived, begin),
+        started=np.where(path.started > end, np.nan, np.maximum(path.started, begin)),
+        ended=np.where(cut, np.nan, path.ended),
+        fate=np.where(cut, np.int8(Fate.UNFINISHED), path.fate),
+    )
 
 
 def solved(system: System) -> Solution | None:

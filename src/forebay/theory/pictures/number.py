@@ -17,12 +17,19 @@ from forebay.theory.pictures.steps import COLUMNS, level_at, shown
 
 
 def draw_number(
-    path: Path, name: str = "", note: str = "", *, places: float = math.inf, expected: Band | None = None
+    path: Path,
+    name: str = "",
+    note: str = "",
+    *,
+    places: float = math.inf,
+    expected: Band | None = None,
+    begin: float | None = None,
 ) -> Picture:
     """Return the picture of N(t) of a path.
 
     Arguments:
         places: K = n + q, a line where it is finite. expected: a band below what was.
+        begin: of the axis of time, seconds; None: 0.
 
     Raises:
         UsageError: nobody came.
@@ -37,7 +44,7 @@ def draw_number(
     marks += [Level(places, f"places {plain(places)}", "lost")] if math.isfinite(places) else []
     highest = max([float(total.max()), 1.0, *([places] if math.isfinite(places) else []), *_top(expected)])
     marks.append(_crosses(lost, highest * 1.04))
-    panel = Panel(over_time(t), rising("in the system", highest, room=0.1), marks)
+    panel = Panel(over_time(t, begin), rising("in the system", highest, room=0.1), marks)
     title = f"{name}: how many are there" if name else "how many are there"
     about = f"The number in the system over time: at most {plain(float(total.max()))}, {plain(mean, 3)} on the average."
     data = {"t": t.tolist(), "working": working.tolist(), "total": total.tolist(), "lost": lost.tolist(), "mean": mean}
