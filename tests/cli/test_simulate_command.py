@@ -54,6 +54,17 @@ def test_a_wave_tells_its_peak(forebay):
     assert float(found["peak backlog"].split()[0]) == pytest.approx(130, rel=0.2)
 
 
+def test_what_was_measured_may_be_named_g_and_given_as_a_load(forebay, tmp_path):
+    (tmp_path / "came.csv").write_text("0\n1\n1.5\n7\n")
+    (tmp_path / "work.csv").write_text("2\n1\n1\n0.5\n")
+    given = ("--services", "work.csv", "--json")
+    named = json.loads(forebay("simulate", "G/G/1", "--in", "trace(came.csv)", *given).stdout)
+    assert (named["system"], named["Wq"]["value"]) == ("G(came.csv)/G(work.csv)/1", 0.625)
+    twice = json.loads(forebay("simulate", "G/G/1", "--in", "trace(came.csv, speed=2)", *given).stdout)
+    assert twice["Wq"]["value"] == (1.5 + 2.25 + 0.5) / 4
+    assert forebay("simulate", "G/G/1", "--in", "1/s", "--service", "1s").returncode == 2
+
+
 def test_a_trace_is_replayed_with_its_work(forebay, tmp_path):
     (tmp_path / "came.csv").write_text("0\n1\n1.5\n7\n")
     (tmp_path / "work.csv").write_text("2\n1\n1\n0.5\n")

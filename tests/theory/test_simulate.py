@@ -28,6 +28,7 @@ from forebay.theory import (
 )
 from forebay.theory.simulation.audit import Broken, audit
 from forebay.theory.simulation.comparison import Comparison
+from forebay.theory.simulation.effort import Effort
 from forebay.theory.simulation.engine import run
 from forebay.theory.simulation.rules import Rules
 from forebay.theory.simulation.stability import offered_rate, overloaded
@@ -134,6 +135,23 @@ def test_a_run_that_is_not_precise_enough_says_so():
     assert not found.reached
     assert "not reached" in str(found)
     assert found.customers + found.warmup <= 200_000
+
+
+def test_those_who_will_give_up_are_in_the_system_as_well():
+    """E[N] of the chain of those inside and of those who stay away, some of whom will not come again."""
+    system = System(rate(18.0), Exponential(0.15), 2, 3, retrying=Retrying(SECOND, share=0.5))
+    found, known = simulate(system, **MILLION), solve(system)
+    assert found.loss.value == pytest.approx(known.loss, rel=0.02)
+    assert found.L.value == pytest.approx(known.L, rel=0.02)
+    assert found.Lq.value == pytest.approx(known.Lq, rel=0.02)
+
+
+def test_the_time_to_compile_is_no_part_of_the_timeout():
+    effort = Effort(0.01, None, 60.0)
+    effort._began -= 100
+    assert effort.out(1)
+    effort.begin()
+    assert not effort.out(1)
 
 
 def test_a_run_too_short_for_a_steady_state_says_nothing_of_it():

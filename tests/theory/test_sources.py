@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.load.profiles.shapes import Line, Sine, Step
+from forebay.load.profiles.trace import Trace as Instants
 from forebay.theory import (
     Class,
     Deterministic,
@@ -136,10 +137,18 @@ LOADS = st.one_of(
 @given(load=LOADS, upto=st.floats(1, 5000))
 @settings(deadline=None, max_examples=60)
 def test_the_inverse_of_a_load_is_exact_to_a_millionth_of_a_customer(load, upto):
-    x = np.linspace(0, upto, 500)
+    brought = load.cumulative(load.span) if math.isfinite(load.span) else math.inf
+    x = np.linspace(0, min(upto, brought * (1 - 1e-9)), 500)
     t = Inverse(load)(x)
     assert (np.diff(t) >= 0).all()
     assert np.array([load.cumulative(float(one)) for one in t]) == pytest.approx(x, rel=1e-9, abs=1e-6)
+
+
+def test_a_load_that_jumps_at_every_customer_is_refused_and_not_followed_for_hours():
+    jumping = Instants(tuple(np.cumsum(np.random.default_rng(1).exponential(size=4000))))
+    with pytest.raises(UsageError, match="jumps too often") as caught:
+        Inverse(jumping)
+    assert "--in FILE" in caught.value.hint
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class Effort:
         if self.precision is None and self.customers is None:
             raise UsageError("nothing says when the run ends", "give a precision, or a number of customers")
 
+    def begin(self) -> None:
+        """Let the timeout run from now: what was compiled before is no part of it."""
+        self._began = time.monotonic()
+
     @property
     def most(self) -> int:
         """The largest number of customers."""

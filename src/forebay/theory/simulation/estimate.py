@@ -43,7 +43,9 @@ class Estimate:
         return self.low <= true <= self.high
 
     def within(self, low: float, high: float) -> Estimate:
-        """Return the estimate with its interval cut to what is possible."""
+        """Return the estimate with its interval cut to what is possible; where there is none, there is none after."""
+        if math.isinf(self.half):
+            return self
         return Estimate(self.value, max(low, self.low), min(high, self.high))
 
     def times(self, factor: float) -> Estimate:

@@ -30,6 +30,8 @@ _HALVINGS = 48
 _SETTLED = 1e-6
 """After a Newton step of this share of a cell the error is its square."""
 _STEPS = 60
+_NODES = 1 << 18
+"""More than these no smooth load needs: it jumps at every customer."""
 _LONGEST = 1e12
 """Seconds after which nobody comes any more."""
 
@@ -44,7 +46,7 @@ class Inverse:
         load: whatever has rate(t) and cumulative(t); with an attribute `period`, in seconds, it repeats itself.
 
     Raises:
-        UsageError: a rate is negative, or nobody comes within a period.
+        UsageError: a rate is negative, nobody comes within a period, or it jumps at every customer, as instants do.
     """
 
     def __init__(self, load: Load) -> None:
@@ -78,6 +80,8 @@ class Inverse:
         start = self._nodes[-1][0]
         for i in range(1, _CELLS + 1):
             _refine(self._load, self._nodes, _node(self._load, start + (end - start) * i / _CELLS), _HALVINGS)
+            if len(self._nodes) > _NODES:
+                raise UsageError(f"{self._load} jumps too often to be followed", "instants are a trace: --in FILE")
         self._t, y, S = (np.array(column) for column in zip(*self._nodes, strict=True))
         self._y = np.maximum.accumulate(y)
         self._top = float(self._y[-1])

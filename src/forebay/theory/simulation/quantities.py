@@ -34,6 +34,7 @@ def of_customers(batches: Batches, rules: Rules, service: Law) -> dict[str, Esti
 def of_steady_state(batches: Batches, rules: Rules, service: Law) -> dict[str, Estimate | None]:
     """Return all quantities of a steady state by their names; L = λW, with both of the same batches.
 
+    In L and Lq are also those between two attempts, whether they find a place in the end or give up.
     Where workers stand still with work in hand, utilisation is by the mean work.
     """
     span = batches.sums[:, Sum.SPAN]
@@ -42,14 +43,15 @@ def of_steady_state(batches: Batches, rules: Rules, service: Law) -> dict[str, E
     if rules.breaking or rules.preemptive:
         worked = batches.sums[:, Sum.SERVED] * service.mean
     busy = of_ratio(worked, span)
-    waited = batches.sums[:, Sum.WAIT]
+    stayed = batches.sums[:, Sum.SOJOURN] + batches.sums[:, Sum.GIVEN_UP]
+    waited = batches.sums[:, Sum.WAIT] + batches.sums[:, Sum.GIVEN_UP]
     if interrupted(rules):
-        waited = batches.sums[:, Sum.SOJOURN] - worked
+        waited = stayed - worked
     return customers | {
         "arrival_rate": batches.ratio(Sum.CAME, Sum.SPAN),
         "throughput": batches.ratio(Sum.SERVED, Sum.SPAN),
         "utilization": busy if math.isinf(rules.workers) else busy.times(1 / rules.workers).within(0.0, 1.0),
-        "L": batches.ratio(Sum.SOJOURN, Sum.SPAN).within(0.0, math.inf),
+        "L": of_ratio(stayed, span).within(0.0, math.inf),
         "Lq": of_ratio(waited, span).within(0.0, math.inf),
     }
 

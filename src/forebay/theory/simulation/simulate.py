@@ -61,7 +61,7 @@ def simulate(
         works: seconds of work of each customer, in the order of arrival: a trace, in place of the law.
         of: the quantity whose precision is meant, a name of `QUANTITIES`; None: the wait, where anybody waits.
         seed: the same seed gives the same numbers.
-        timeout: seconds of time on the wall after which it ends, precise or not.
+        timeout: seconds of time on the wall after which it ends, precise or not; to compile is not counted.
         compiled: True or False forces the compiled or the pure engine; the numbers are the same.
         progress: called with (customers so far, Estimate of what decides).
         keep_path: whether the answer has a path; of a steady state, that of its first customers.
@@ -81,6 +81,7 @@ def simulate(
     rules = Rules.of(system, own_work=bool(system.classes) or works is not None)
     first = Run(system, rules, Seed(seed), works=works, compiled=compiled)
     audit(first.first(_AUDITED), rules, first.work)
+    effort.begin()
     if seconds is not None:
         found = again(system, rules, seed, effort, seconds, replications, works, compiled)
     else:

@@ -43,6 +43,8 @@ class Sum(IntEnum):
     SOJOURN = 8
     WORK = 9
     """Seconds from the beginning of the work to the end."""
+    GIVEN_UP = 10
+    """Seconds in the system of those who are lost in the end: between their attempts, or in work that was lost."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,11 +162,14 @@ class Observed:
     def __init__(self, block: Block | Path) -> None:
         self._arrived, self._fate = block.arrived, block.fate
         served = not block.fate.any()
+        self._lost_stays: Numbers | None = None
         left = block.started if served else np.where(np.isnan(block.started), block.ended, block.started)
         self.wait, self._sojourn = left - block.arrived, block.ended - block.arrived
         self._accepted = None if served else block.fate != Fate.LOST
         if self._accepted is not None:
             self.wait *= self._accepted
+            if block.attempts is not None:
+                self._lost_stays = np.where(self._accepted, 0.0, self._sojourn)
             self._sojourn *= self._accepted
 
     @property
@@ -185,7 +190,8 @@ class Observed:
             accepted = int(np.count_nonzero(self._accepted[part]))
             served = int(np.count_nonzero(self._fate[part] == Fate.SERVED))
         lost, abandoned = came - accepted, accepted - served
-        return came, span, accepted, served, lost, abandoned, waited, seconds, sojourn, sojourn - seconds
+        given_up = 0.0 if self._lost_stays is None else float(self._lost_stays[part].sum())
+        return came, span, accepted, served, lost, abandoned, waited, seconds, sojourn, sojourn - seconds, given_up
 
     def count(self, part: slice, row: int, waits: Times, sojourns: Times) -> None:
         """Count the times of the accepted."""
