@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.errors import UsageError
-from forebay.load.figures import COLUMNS, NANOSECONDS, Reason
+from forebay.load.figures import COLUMNS, Reason
 from forebay.load.shot import Kind
 from forebay.load.shots.writing import ROW, VERSION
 
@@ -49,7 +49,7 @@ class ShotsReader:
 
     def unix(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return instants of rows as Unix times in nanoseconds."""
-        return instants - self.zero + round(self.started_at * NANOSECONDS)
+        return instants - self.zero + round(self.started_at * 1e6) * 1000  # a float holds no finer time of our days
 
     def __iter__(self) -> Iterator[Block]:
         """Yield block by block; ends where the file was torn by the death of its writer.
