@@ -7,7 +7,7 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,21 @@ def _unpacked(path: Path) -> BinaryIO:
         return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", "is the name of the ammunition right?") from error
+
+
+@contextmanager
+def reading(source: Source, headers: Mapping[str, str], origin: Origin) -> Iterator[Text]:
+    """Open a file for one pass; what is found wrong in it is an error that names file and line."""
+    with source.open() as stream:
+        text = Text(stream, headers, origin, source.folder)
+        try:
+            yield text
+        except (Unreadable, OSError, EOFError, zlib.error) as error:
+            raise _wrong(source, text.line, error) from error
+
+
+def _wrong(source: Source, line: int, error: Exception) -> UsageError:
+    return UsageError(f"line {line} of {source.name}: {error}", getattr(error, "hint", ""))
 
 
 @dataclass(slots=True)
@@ -128,14 +143,10 @@ class AmmoFile:
 
     def _read(self) -> Iterator[Entry]:
         """Yield the entries of one pass, of the chosen cases, with errors that name file and line."""
-        with ExitStack() as stack:
-            text = Text(stack.enter_context(self.source.open()), self.headers, self.origin, self.source.folder)
-            try:
-                for entry in self.format(text):
-                    if not self.cases or entry.tag in self.cases:
-                        yield entry._replace(make=partial(self._made, entry))
-            except (Unreadable, OSError, EOFError, zlib.error) as error:
-                raise self._wrong(text.line, error) from error
+        with reading(self.source, self.headers, self.origin) as text:
+            for entry in self.format(text):
+                if not self.cases or entry.tag in self.cases:
+                    yield entry._replace(make=partial(self._made, entry))
         if text.passed_over:
             self.cautions = (f"{text.passed_over} lines of {self.source.name} are no GET and no HEAD: passed over",)
 
@@ -144,10 +155,7 @@ class AmmoFile:
             shot = entry.make()
             return self.change(shot) if self.change else shot
         except Unreadable as error:
-            raise self._wrong(entry.line, error) from error
-
-    def _wrong(self, line: int, error: Exception) -> UsageError:
-        return UsageError(f"line {line} of {self.source.name}: {error}", getattr(error, "hint", ""))
+            raise _wrong(self.source, entry.line, error) from error
 
     def __str__(self) -> str:
         return self.source.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -62,7 +63,9 @@ def _entries(text: Text, shot: Callable[[Text, Object], Shot]) -> Iterator[Entry
 
 
 def _pandora(text: Text, found: Object) -> Shot:
-    _expect(found, {"tag": str, "uri": str, "method": str, "headers": dict, "host": str, "body": str}, "uri")
+    _expect(
+        found, {"tag": str, "uri": str, "method": str, "headers": dict, "host": str, "body": str}, "uri", strict=False
+    )
     headers = {name: str(value) for name, value in (found.get("headers") or {}).items() if name.lower() != "host"}
     if found.get("host"):
         headers["Host"] = found["host"]
@@ -86,15 +89,17 @@ def _vegeta(text: Text, found: Object) -> Shot:
     return Shot(body, headers=with_headers(text.headers, headers), method=found["method"], path=path)
 
 
-def _expect(found: Object, known: Mapping[str, type], *needed: str) -> None:
+def _expect(found: Object, known: Mapping[str, type], *needed: str, strict: bool = True) -> None:
+    """Make sure of the names and types of an object; Pandora passes over names that it does not know."""
     for name in needed:
         if not found.get(name):
             raise Unreadable(f"the object has no {name!r}", f"known: {', '.join(known)}")
     for name, value in found.items():
-        if name not in known:
+        if name in known:
+            if value is not None and not isinstance(value, known[name]):
+                raise Unreadable(f"{name!r} is {type(value).__name__}, not {known[name].__name__}")
+        elif strict or difflib.get_close_matches(name, known, cutoff=0.75):
             raise Unreadable(f"{name!r} is not known", f"known: {', '.join(known)}")
-        if value is not None and not isinstance(value, known[name]):
-            raise Unreadable(f"{name!r} is {type(value).__name__}, not {known[name].__name__}")
 
 
 def objects(text: Text) -> Iterator[tuple[int, Any]]:

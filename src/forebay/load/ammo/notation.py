@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from forebay.errors import UsageError
 from forebay.load.ammo.files import AmmoFile, Format, Source
 from forebay.load.ammo.json import bodies, http_json, vegeta_json
 from forebay.load.ammo.python import python_ammo
@@ -69,6 +70,8 @@ def ammo_of(
         return limited(python_ammo(text, headers or {}), limit)
     else:
         file = Path(text)
+        if colon and not file.exists():
+            raise UsageError(f"there is no format {kind!r} and no file {text}", f"formats: {', '.join(FORMATS)}")
         format = FORMATS[sniffed(Source.of_path(file))]
     return AmmoFile(Source.of_path(file), format, url, headers or {}, limit, passes, frozenset(cases))
 

@@ -134,13 +134,12 @@ def _shot(name: str, made: object) -> Shot:
     if isinstance(made, bytes):
         return Shot(made)
     try:
-        fields = dict(made)  # type: ignore[call-overload]
+        fields: dict[str, Any] = dict(made)  # type: ignore[call-overload]
+        if unknown := fields.keys() - set(Shot.__struct_fields__):
+            raise ValueError(f"{min(unknown)!r} is not known")
         body = fields.get("body", b"")
-        return msgspec.convert(
-            {**fields, "body": body.encode() if isinstance(body, str) else body}, Shot, builtin_types=(bytes,)
-        )
+        fields["body"] = body.encode() if isinstance(body, str) else body
+        return msgspec.convert(fields, Shot, builtin_types=(bytes,))
     except (TypeError, ValueError) as error:
         known = ", ".join(Shot.__struct_fields__)
-        raise UsageError(
-            f"{name}: {made!r:.60} is not a shot: {error}", f"bytes, a Shot, or a dict of {known}"
-        ) from error
+        raise UsageError(f"{name}: {made!r:.60}: {error}", f"bytes, a Shot, or a dict of {known}") from error

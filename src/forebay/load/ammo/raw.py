@@ -13,12 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
-from forebay.load.ammo.text import Entry, Text, Unreadable
+from forebay.load.ammo.files import Source, reading
+from forebay.load.ammo.text import Entry, Origin, Text, Unreadable
 from forebay.load.shot import Shot
 
-_FIRST = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.[01]\r\n")
+_FIRST = re.compile(rb"[A-Z]+ [^\r\n]+ HTTP/1\.[01](\r?\n)")
+_END = re.compile(rb"\r?\n\r?\n")
 
 
 class Piece(NamedTuple):
@@ -57,6 +60,16 @@ def pieces(text: Text) -> Iterator[Piece]:
         yield Piece(begin, float(_number(milliseconds, line)), tag.strip(), text.piece(count))
 
 
+def instants(path: Path) -> list[float]:
+    """Return the instants of a stpd file, seconds since the beginning.
+
+    Raises:
+        UsageError: it cannot be read; names the line.
+    """
+    with reading(Source.of_path(path), {}, Origin()) as text:
+        return [piece.milliseconds / 1000 for piece in pieces(text)]
+
+
 def _number(digits: str, line: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise Unreadable(
@@ -71,20 +84,23 @@ def _entry(text: Text, piece: Piece) -> Entry:
 
 def _shot(request: bytes, headers: Mapping[str, str], tag: str) -> Shot:
     """Return the shot of a request that is whole: one byte too few, and the next one would be taken for its body."""
-    head, end, body = request.partition(b"\r\n\r\n")
-    if not (end and _FIRST.match(request)):
+    first, end = _FIRST.match(request), _END.search(request)
+    if not (first and end):
         raise Unreadable(
             f"{request[:40]!r} is not an HTTP/1.1 request", "a request line, headers, an empty line; CRLF at each end"
         )
+    head, body = request[: end.start()], request[end.end() :]
     names = {name.strip().lower(): value.strip() for name, _, value in _fields(head)}
     if b"transfer-encoding" not in names:
         body = _measured(body, names.get(b"content-length", b"0"))
-    added = "".join(f"\r\n{name}: {value}" for name, value in headers.items() if name.lower().encode() not in names)
-    return Shot(raw=head + added.encode("latin-1") + end + body, tag=tag)
+    added = [
+        f"{name}: {value}".encode("latin-1") for name, value in headers.items() if name.lower().encode() not in names
+    ]
+    return Shot(raw=first[1].join([head, *added]) + end[0] + body, tag=tag)
 
 
 def _fields(head: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    return (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return (line.partition(b":") for line in head.splitlines()[1:])
 
 
 def _measured(body: bytes, length: bytes) -> bytes:

@@ -23,7 +23,7 @@ _BY_CONTENT = (
 )
 _HEADER = re.compile(r"\[[\w-]+\s*:[^{}\"]*\]")
 _KEY = re.compile(r'"(uri|url|method)"\s*:')
-_HINT = "write the format before its name, as in uri:paths.txt; formats: {}"
+_HINT = "write it before the name, as in uri:paths.txt or raw:shots.txt"
 
 
 def sniffed(source: Source) -> str:
@@ -36,7 +36,7 @@ def sniffed(source: Source) -> str:
     named = next((_BY_NAME[suffix] for suffix in suffixes if suffix in _BY_NAME), None)
     found = named or _by_content(_beginning(source))
     if found is None:
-        raise UsageError(f"the format of {source.name} is not known", _HINT.format("uri, uripost, raw, stpd ..."))
+        raise UsageError(f"the format of {source.name} is not known", _HINT)
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forebay.errors import UsageError
+from forebay.load.ammo.raw import instants as stpd_instants
 from forebay.load.profiles.profile import Profile
 
 if TYPE_CHECKING:
@@ -42,9 +43,13 @@ class Trace(Profile):
     def read(cls, path: Path, speed: float = 1.0) -> Trace:
         """Return the trace of a file: a line an instant in seconds, the first of its columns; a header is passed over.
 
+        A file of Yandex.Tank, ``*.stpd`` or ``*.stpd.gz``, holds instants as well; the first one need not be 0 there.
+
         Raises:
             UsageError: the file cannot be read; names the line.
         """
+        if ".stpd" in path.suffixes:
+            return cls(tuple(stpd_instants(path)), str(path), speed)
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
