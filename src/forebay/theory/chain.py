@@ -26,6 +26,8 @@ from forebay.theory.system import Load
 
 SEGMENTS = 256
 """Parts of the time in each of which the rates of a diffusion are constant, and at whose ends states are kept."""
+_LEAST = 1e-3
+"""Variance to the deaths, where work is constant and nothing comes."""
 _SELDOM = 35
 """−ln of a probability that is nothing."""
 
@@ -155,12 +157,21 @@ class Chain:
         return Followed(hills, seen, lost)
 
     def steady(self, rate: float) -> Hill:
-        """Return the probabilities of its steady state at a constant arrival rate: p_{k+1}/p_k = λ_k/δ_{k+1}."""
-        births, deaths = self._diffusion(rate)
-        with np.errstate(divide="ignore"):
-            logs = np.concatenate([[0.0], np.cumsum(np.log(births[:-1]) - np.log(deaths[1:]))])
+        """Return the probabilities of its steady state at a constant arrival rate: p_{k+1}/p_k = λ_k/δ_{k+1}.
+
+        Of states that are farther apart ln p grows by 2 drift/variance a message, as in the diffusion itself.
+        """
+        if self.setting.unit > 1:
+            deaths = (self.busy[1:] + self.busy[:-1]) / 2 / self.setting.service.mean
+            variance = rate + deaths * np.where(self.busy[1:] < self.setting.n, 1.0, self.setting.service.c2)
+            rises = 2 * self.setting.unit * (rate - deaths) / np.maximum(variance, _LEAST * deaths)
+        else:
+            births, deaths = self._diffusion(rate)
+            with np.errstate(divide="ignore"):
+                rises = np.log(births[:-1]) - np.log(deaths[1:])
+        logs = np.concatenate([[0.0], np.cumsum(rises)])
         p = np.exp(logs - logs.max())
-        return Hill(0, p / p.sum())
+        return Hill(0, p / p.sum(), self.setting.unit)
 
     def refused(self, rate: float) -> float:
         """Return what a full system refuses of a constant rate, as a share."""

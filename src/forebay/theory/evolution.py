@@ -14,8 +14,9 @@ from forebay.errors import UsageError
 from forebay.quantity import show_seconds
 from forebay.theory.chain import Followed, Setting
 from forebay.theory.forward import Floats, Hill
+from forebay.theory.percentiles import Tail, invert
 from forebay.theory.result import Result, Row, finite
-from forebay.theory.solution import PERCENTILES, Tail, invert
+from forebay.theory.solution import PERCENTILES
 from forebay.theory.waits import tails
 
 _NOTHING = 1e-15
@@ -33,8 +34,8 @@ class Evolution(Result):
         growth: what the backlog grows by, a second, where no period ever equals the one before (0 at the very edge).
         offered: arrivals in the time. loss: the share that finds no place.
         utilization: the share of their time that workers work.
-        hills: the probabilities of the number in the system, in units, at every 256th of the time.
-        free: share of the accepted that find a free worker. found: shares that find 0, unit, 2 unit, ... waiting.
+        times: instants from 0 to the end. hills: the probabilities of the number in the system at them.
+        free: share of the accepted that find a free worker. found: shares that find `ahead` waiting.
     """
 
     setting: Setting
@@ -46,8 +47,10 @@ class Evolution(Result):
     offered: float
     loss: float
     utilization: float
+    times: Floats = field(repr=False, compare=False)
     hills: Sequence[Hill] = field(repr=False, compare=False)
     free: float = field(repr=False, compare=False)
+    ahead: Floats = field(repr=False, compare=False)
     found: Floats = field(repr=False, compare=False)
 
     @classmethod
@@ -58,16 +61,20 @@ class Evolution(Result):
         seen /= float(seen.sum()) or 1.0
         first = math.ceil(setting.n / setting.unit)
         found = np.trim_zeros(np.where(seen[first:] > _NOTHING, seen[first:], 0.0), "b")
+        found = found if len(found) else np.zeros(1)
+        times = np.linspace(0, setting.seconds, len(followed.hills))
         return cls(
             setting,
             settled=settled,
             growth=0.0,
             offered=offered,
             loss=followed.lost / offered if offered else 0.0,
-            utilization=_busy(setting, followed.hills),
+            utilization=_busy(setting, times, followed.hills),
+            times=times,
             hills=followed.hills,
             free=float(seen[:first].sum()),
-            found=found if len(found) else np.zeros(1),
+            ahead=np.arange(len(found), dtype=float) * setting.unit,
+            found=found,
             **_method(setting) | told,
         )
 
@@ -75,36 +82,31 @@ class Evolution(Result):
     def growing(cls, setting: Setting, growth: float) -> Evolution:
         """Return what is to be said where each period leaves more behind than the one before."""
         offered = setting.load.cumulative(setting.seconds)
-        return cls(setting, "balance of rates", True, "", True, growth, offered, 0.0, 1.0, (), 0.0, np.zeros(1))
+        none = np.zeros(1)
+        return cls(setting, "balance of rates", True, "", True, growth, offered, 0.0, 1.0, none, (), 0.0, none, none)
 
     @property
     def stable(self) -> bool:
         """Whether the backlog ends at all."""
         return len(self.hills) > 0
 
-    @property
-    def times(self) -> Floats:
-        """The instants of `hills`, seconds."""
-        return np.linspace(0, self.setting.seconds, len(self.hills))
-
     @cached_property
     def mean_in_system(self) -> Floats:
         """E[N(t)] at `times`."""
-        return np.array([float(hill.p @ hill.states) for hill in self.hills]) * self.setting.unit
+        return np.array([float(hill.p @ hill.numbers) for hill in self.hills])
 
     @cached_property
     def mean_backlog(self) -> Floats:
         """E[Q(t)] of those who wait, at `times`."""
-        n, unit = self.setting.n, self.setting.unit
-        return np.array([float(hill.p @ np.maximum(hill.states * unit - n, 0)) for hill in self.hills])
+        return np.array([float(hill.p @ np.maximum(hill.numbers - self.setting.n, 0)) for hill in self.hills])
 
     @cached_property
     def p_full(self) -> Floats:
         """P(all workers are busy and all places taken) at `times`."""
         if math.isinf(self.setting.q):
             return np.zeros(len(self.hills))
-        full = math.ceil((self.setting.n + self.setting.q) / self.setting.unit)
-        return np.array([hill.at(full) for hill in self.hills])
+        full = self.setting.n + self.setting.q
+        return np.array([float(hill.p @ (hill.numbers > full - hill.unit)) for hill in self.hills])
 
     @property
     def peak_backlog(self) -> float:
@@ -120,14 +122,14 @@ class Evolution(Result):
         """Return the backlog that is not exceeded at any given moment with this probability: the largest over time."""
         if not self.stable:
             return math.inf
-        n, unit = self.setting.n, self.setting.unit
-        return float(max(max(hill.quantile(percent / 100) * unit - n, 0) for hill in self.hills))
+        most = max(hill.quantile(percent / 100) for hill in self.hills) - self.setting.n
+        return min(max(most, 0.0), self.setting.q)
 
     @cached_property
     def _tails(self) -> tuple[Tail, Tail]:
         if not self.stable:
             return (lambda t: 1.0), (lambda t: 1.0)
-        return tails(self.free, self.found, self.setting.unit, self.setting.n, self.setting.service)
+        return tails(self.free, self.found, self.ahead, self.setting.n, self.setting.service)
 
     @property
     def wait_tail(self) -> Tail:
@@ -157,8 +159,7 @@ class Evolution(Result):
         if not self.stable:
             return math.inf
         residual = (1 + self.setting.service.c2) / 2
-        ahead = np.arange(len(self.found)) * self.setting.unit
-        return float(self.found @ (ahead + residual)) / self.setting.capacity
+        return float(self.found @ (self.ahead + residual)) / self.setting.capacity
 
     def _percentile(self, tail: Tail, percent: float) -> float:
         if not 0 <= percent < 100:
@@ -208,14 +209,14 @@ class Evolution(Result):
         return f"{'each ' if self.setting.periodic else ''}{show_seconds(self.setting.seconds)}"
 
 
-def _busy(setting: Setting, hills: Sequence[Hill]) -> float:
+def _busy(setting: Setting, times: Floats, hills: Sequence[Hill]) -> float:
     """Return the mean share of the workers that work, by the trapezoidal rule."""
-    shares = [float(hill.p @ np.minimum(hill.states * setting.unit, setting.n)) / setting.n for hill in hills]
-    return float(np.mean(shares) - (shares[0] + shares[-1]) / 2 / len(shares)) * len(shares) / (len(shares) - 1)
+    shares = [float(hill.p @ np.minimum(hill.numbers, setting.n)) / setting.n for hill in hills]
+    return float(np.trapezoid(shares, times)) / setting.seconds
 
 
 def _method(setting: Setting) -> dict[str, Any]:
     """Return the formula, whether it is exact, and how far off it may be where not."""
     if setting.one_by_one:
         return {"formula": "forward equations of Mt/M/n/q", "exact": True, "error": ""}
-    return {"formula": "diffusion of Mt/G/n/q on a lattice", "exact": False, "error": _ERROR}
+    return {"formula": "diffusion of Mt/G/n/q", "exact": False, "error": _ERROR}

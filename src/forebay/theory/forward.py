@@ -29,20 +29,31 @@ _ORDER = (4, 3, 2, 1)
 
 @dataclass(frozen=True, slots=True)
 class Hill:
-    """The probabilities of the states `low`, `low` + 1, ...; all others are nothing."""
+    """The probabilities of the states `low`, `low` + 1, ...; all others are nothing.
+
+    State k stands for the number `origin` + k `unit`.
+    """
 
     low: int
     p: Floats
+    unit: float = 1.0
+    origin: float = 0.0
 
     @property
     def states(self) -> Floats:
         """The states, as numbers."""
         return np.arange(self.low, self.low + len(self.p), dtype=float)
 
-    def quantile(self, share: float) -> int:
-        """Return the smallest k with P(state <= k) >= share."""
+    @property
+    def numbers(self) -> Floats:
+        """What the states stand for."""
+        return self.origin + self.states * self.unit
+
+    def quantile(self, share: float) -> float:
+        """Return the smallest number that is not exceeded with this probability."""
         sums = np.cumsum(self.p)
-        return self.low + min(int(np.searchsorted(sums, share * sums[-1])), len(sums) - 1)
+        k = self.low + min(int(np.searchsorted(sums, share * sums[-1])), len(sums) - 1)
+        return self.origin + k * self.unit
 
     def at(self, k: int) -> float:
         """Return P(state = k)."""

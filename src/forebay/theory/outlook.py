@@ -21,7 +21,7 @@ from forebay.theory.solution import Solution
 from forebay.theory.solving import solve
 from forebay.theory.stand_ins import pointwise
 from forebay.theory.system import Load, System
-from forebay.theory.varying import EVENTS, evolve
+from forebay.theory.varying import evolve
 
 _FLUID_STEPS = 2048
 
@@ -170,14 +170,13 @@ def look(
     q: float,
     promises: Sequence[Promise] = (),
     *,
-    events: float = EVENTS,
     begin: Evolution | None = None,
 ) -> Outlook:
     """Return what becomes of a demand with n workers and q places.
 
     Arguments:
         promises: what will be asked; a formula that does not tell it is not taken.
-        events: the effort, see `evolve`. begin: a similar answer, likewise.
+        begin: a similar answer, see `evolve`.
 
     Raises:
         UsageError: no formula tells what is promised.
@@ -192,7 +191,6 @@ def look(
         seconds=demand.seconds,
         periodic=demand.periodic,
         backlog=demand.backlog,
-        events=events,
         begin=begin,
     )
     return Outlook(demand, n, q, answer)

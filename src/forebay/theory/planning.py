@@ -19,6 +19,8 @@ WAITS = 0.2
 """The share that waits, for which the square-root rule is shown."""
 BLOCKING = 0.001
 """The loss of a service without a queue that is compared, where none is promised."""
+_LESS = 0.1
+"""Of the places, that a neighbour has fewer where the formula is approximate."""
 
 
 class Unkeepable(ForebayError):
@@ -119,13 +121,14 @@ def _told(search: Search, n: int, q: float, cost: float | None) -> Plan:
     demand, outlook = search.demand, search.look(n, q)
     losses = [one.limit for one in search.promises if one.quantity is Quantity.LOSS and one.limit > 0]
     peak = demand.peak_rate * demand.service.mean
+    around = _around(n, q, search.q is None, outlook.exact)
     return Plan(
         demand=demand,
         promises=tuple(search.promises),
         n=n,
         q=q,
         outlook=outlook,
-        neighbours=tuple(_neighbour(search, search.look(*pair)) for pair in _around(n, q, search.q is None)),
+        neighbours=tuple(_neighbour(search, search.look(*pair)) for pair in around),
         drain=outlook.drain(),
         square_root=square_root_staffing(peak, WAITS),
         unlevelled=erlang_b_workers(peak, min([BLOCKING, *losses])),
@@ -133,11 +136,12 @@ def _told(search: Search, n: int, q: float, cost: float | None) -> Plan:
     )
 
 
-def _around(n: int, q: float, free: bool) -> Sequence[tuple[int, float]]:
+def _around(n: int, q: float, free: bool, exact: bool) -> Sequence[tuple[int, float]]:
     """Return the numbers of the neighbours, and of the plan among them."""
     pairs = [(n - 1, q), (n, q), (n + 1, q)] if n > 1 else [(n, q), (n + 1, q)]
     if free and math.isfinite(q):
-        pairs += [(n, max(0, q // 2)), (n, max(0, q - 1)), (n, 2 * q)] if q else [(n, 1)]
+        less = q - 1 if exact else math.floor(q * (1 - _LESS))
+        pairs += [(n, max(0, q // 2)), (n, max(0, less)), (n, 2 * q)] if q else [(n, 1)]
     return sorted(set(pairs))
 
 

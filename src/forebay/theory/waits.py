@@ -8,7 +8,8 @@ load changes with time. With f_j the share of the accepted that find j waiting a
     P(W > t)  = Σ_i a_i(t) [Σ_{j>=i} f_j + V_i] + f_free e^(−μt),   V_i = (1 − 1/n) V_{i−1} + f_{i−1},  V_0 = 0
 
 where V_i is the share that began before the i-th departure and is in work still. For other laws the j + 1 departures
-take a normal time of mean (j + (1 + cs²)/2)/C and variance cs² (j + 1)/C², and the work is added by its quantiles.
+take a time of mean (j + (1 + cs²)/2)/C and variance cs² (j + 1)/C², gamma by its cube root (E. B. Wilson, M. M.
+Hilferty, "The Distribution of Chi-Square", PNAS 17 (1931)), and the work is added by its quantiles.
 """
 
 # ruff: noqa: N803, N806 - the letters of the formulas
@@ -22,7 +23,7 @@ import numpy as np
 
 from forebay.theory.forward import Floats
 from forebay.theory.laws import Exponential, Law
-from forebay.theory.solution import Tail
+from forebay.theory.percentiles import Tail
 
 _DRAWS = 1 << 16
 _QUANTILES = 512
@@ -31,18 +32,18 @@ _FAR = 8.0
 _NOTHING = 1e-14
 
 
-def tails(free: float, found: Floats, unit: int, n: int, service: Law) -> tuple[Tail, Tail]:
+def tails(free: float, found: Floats, ahead: Floats, n: int, service: Law) -> tuple[Tail, Tail]:
     """Return P(Wq > t) and P(W > t) of the accepted.
 
     Arguments:
         free: share of the accepted that find a free worker.
-        found: shares of the accepted that find 0, unit, 2 unit, ... waiting, and no free worker.
-        unit: messages.
+        found: shares of the accepted that find `ahead` waiting, and no free worker.
+        ahead: messages, ascending.
         n: workers. service: the law of their work.
     """
-    if isinstance(service, Exponential) and unit == 1:
+    if isinstance(service, Exponential) and np.array_equal(ahead, np.arange(len(ahead))):
         return _exponential_wait(found, n / service.mean), _exponential_sojourn(free, found, n, service.mean)
-    return _general(found, unit, n, service)
+    return _general(found, ahead, n, service)
 
 
 def survival(service: Law, t: float) -> float:
@@ -85,13 +86,12 @@ def _beyond(found: Floats) -> Floats:
     return np.cumsum(found[::-1])[::-1]
 
 
-def _general(found: Floats, unit: int, n: int, service: Law) -> tuple[Tail, Tail]:
+def _general(found: Floats, ahead: Floats, n: int, service: Law) -> tuple[Tail, Tail]:
     """Return both tails, from that of the wait on a grid that is finest at 0."""
     C, cs2 = n / service.mean, service.c2
-    ahead = np.arange(len(found)) * unit
     means, deviations = (ahead + (1 + cs2) / 2) / C, np.sqrt(cs2 * (ahead + 1)) / C
     grid = (means[-1] + 8 * deviations[-1]) * np.linspace(0, 1, _GRID) ** 2
-    values = np.array([float(_later(t - means, deviations) @ found) for t in grid])
+    values = np.array([float(_later(t, means, deviations) @ found) for t in grid.tolist()])
     works = _quantiles(service)
 
     def waits(t: Floats) -> Floats:
@@ -100,17 +100,23 @@ def _general(found: Floats, unit: int, n: int, service: Law) -> tuple[Tail, Tail
     return (lambda t: float(waits(np.array(t)))), (lambda t: float(waits(t - works).mean()))
 
 
-def _later(beyond: Floats, deviations: Floats) -> Floats:
-    """Return P(a normal time > its mean + beyond); without deviation it is 1 or 0."""
-    z = np.divide(beyond, deviations, out=np.where(beyond < 0, -_FAR, _FAR), where=deviations > 0)
-    return np.interp(z, *_upper_tail())
+def _later(t: float, means: Floats, deviations: Floats) -> Floats:
+    """Return P(gamma times > t); without deviation it is 1 or 0."""
+    if not deviations.any():
+        return np.where(t < means, 1.0, 0.0)
+    spread = (deviations / means) ** 2 / 9  # of the cube root of time over mean
+    return normal_below((1 - spread - np.cbrt(t / means)) / np.sqrt(spread))
+
+
+def normal_below(z: Floats) -> Floats:
+    """Return P(a standard normal <= z), within 1e-7."""
+    return np.interp(z, *_normal())
 
 
 @cache
-def _upper_tail() -> tuple[Floats, Floats]:
-    """Return z and P(a standard normal > z), in steps that leave an error of 1e-7 between them."""
+def _normal() -> tuple[Floats, Floats]:
     z = np.linspace(-_FAR, _FAR, 8001)
-    return z, np.array([math.erfc(x / math.sqrt(2)) / 2 for x in z.tolist()])
+    return z, np.array([math.erfc(-x / math.sqrt(2)) / 2 for x in z.tolist()])
 
 
 def _quantiles(service: Law) -> Floats:
