@@ -29,6 +29,7 @@ from forebay.load.book import OnRows
 from forebay.load.engine import Engine
 from forebay.load.figures import NANOSECONDS
 from forebay.load.firing import Firing
+from forebay.load.gunner import Gunner
 from forebay.load.run import Delta, Run
 
 Sink = Callable[[int], AbstractContextManager[OnRows]]
@@ -106,7 +107,7 @@ class Battery:
             Unavailable: the host is not known. ForebayError: what ended a process before its time.
         """
         run = self.run
-        self.firing.target.addresses()  # looked up before the clock runs
+        self.firing.look_up()
         try:
             for part in range(self.processes):
                 self._parts.append(_forked(self, part))
@@ -149,6 +150,8 @@ class Battery:
             for part in open_parts:
                 if part.pipe in ready:
                     self._take(part)
+                elif not ready and not _alive(part.pid):
+                    raise _died()
             self.run.in_flight = sum(part.in_flight for part in self._parts)
             now = time.perf_counter_ns()
             if all(part.said for part in open_parts) or now - shown >= _LATEST_NANOSECONDS:
@@ -162,9 +165,7 @@ class Battery:
         try:
             said = pickle.loads(part.pipe.recv_bytes())
         except (EOFError, OSError):  # OSError: in the middle of what it said
-            raise ForebayError(
-                "a process of the cannon has died", "was it killed, or is there too little memory?"
-            ) from None
+            raise _died() from None
         if isinstance(said, Delta):
             self.run.merge(said)
             part.said, part.in_flight = True, said.in_flight
@@ -197,6 +198,15 @@ class Battery:
         for part in self._parts:
             _wait(part.pid, deadline)
             part.ended = True
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process has not ended; its pipe may be held open by one that another thread has forked."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+def _died() -> ForebayError:
+    return ForebayError("a process of the cannon has died", "was it killed, or is there too little memory?")
 
 
 def _wait(pid: int, deadline: float) -> None:
@@ -257,13 +267,15 @@ def _fire(battery: Battery, number: int, pipe: Connection, waiting: Connection) 
             said = time.perf_counter_ns()
             _send(pipe, run.take())
 
+    def zero() -> int:
+        _send(pipe, None)
+        return int(waiting.recv())
+
     try:
         with battery.sink(number) if battery.sink else contextlib.nullcontext() as on_rows:
             engine = battery.firing.engine(run, number, battery.processes, on_look=say, on_rows=on_rows)
             _listen_to_signals(engine)
-            _settle_down(number, battery.processes)
-            _send(pipe, None)
-            zero = waiting.recv()
+            _settle_down(number, battery.processes, collect=battery.firing.gun is not None)
             before = time.process_time()
             engine.fire(zero)
             busy = (time.process_time() - before) / max(run.elapsed_seconds, 1e-9)
@@ -273,7 +285,7 @@ def _fire(battery: Battery, number: int, pipe: Connection, waiting: Connection) 
         _send(pipe, error if isinstance(error, ForebayError) else ForebayError(f"the cannon failed: {error!r}"))
 
 
-def _listen_to_signals(engine: Engine) -> None:
+def _listen_to_signals(engine: Engine | Gunner) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     signal.signal(signal.SIGTERM, lambda *_: engine.stop())
     signal.signal(signal.SIGUSR1, lambda *_: engine.halt())
@@ -287,10 +299,11 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _settle_down(part: int, parts: int) -> None:
-    """Keep the collector and the scheduler from delaying shots."""
-    gc.disable()
+def _settle_down(part: int, parts: int, collect: bool) -> None:
+    """Keep the scheduler from delaying shots, and the collector too, unless code of others needs it."""
     gc.freeze()
+    if not collect:
+        gc.disable()
     _prctl(_PR_SET_TIMERSLACK, 1)
     with contextlib.suppress(OSError, ValueError):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -94,14 +94,14 @@ class Engine(ABC):
         self._halting = True
         self.stop()
 
-    def fire(self, zero: int | None = None) -> None:
+    def fire(self, zero: Callable[[], int] = _clock) -> None:
         """Fire until the run has ended, and leave nothing behind: no connection, no shot without an outcome.
 
         Arguments:
-            zero: the instant of `time.perf_counter_ns` at which the run begins; None: now.
+            zero: called when all is ready: returns the instant of `time.perf_counter_ns` at which the run begins.
         """
         run = self._run
-        run.zero = zero or _clock()
+        run.zero = zero()
         run.started_at = time.time() + (run.zero - _clock()) / NANOSECONDS
         looked = run.zero
         self._until = run.zero + self._seconds

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from forebay.errors import UsageError
 from forebay.load.book import OnOutcome, OnRows
 from forebay.load.closed_loop import ClosedLoop
 from forebay.load.engine import Engine
+from forebay.load.gun import Gun
+from forebay.load.gunner import Gunner
 from forebay.load.magazine import Magazine
 from forebay.load.open_loop import OpenLoop
 from forebay.load.profiles.profile import Profile
 from forebay.load.run import Run
-from forebay.load.shot import Ammo
+from forebay.load.shot import Ammo, Shot
 from forebay.load.target import Target
 
 
@@ -30,6 +33,8 @@ class Firing:
         connections: open at most at once, in all processes. In an open loop shots beyond them wait, and after `timeout`
             without one are refused.
         timeout: seconds after the sending at which an answer is given up: the outcome is unknown, never failed.
+        gun: see `Gun`; None: bare sockets, HTTP/1.1. With a gun `url` is only its name, and `connections` how many
+            shots are under way at most.
         headers: of every request. verify: whether a certificate has to be that of the host.
 
     Raises:
@@ -44,13 +49,24 @@ class Firing:
     timeout: float = 10.0
     headers: dict[str, str] = field(default_factory=dict)
     verify: bool = True
-    target: Target = field(init=False, repr=False, compare=False)
-    """What is shot at; read and looked up once for all engines."""
+    gun: Gun | None = None
+    target: Target | None = field(init=False, repr=False, compare=False, default=None)
+    """What is shot at, looked up once for all engines; None where a gun knows it."""
 
     def __post_init__(self) -> None:
         if not (self.connections >= 1 and 0 < self.timeout < math.inf and 0 < self.seconds < math.inf):
             raise UsageError("a run needs a duration, a timeout and a connection", "all three are above 0 and finite")
-        object.__setattr__(self, "target", Target(self.url, self.headers, verify=self.verify))
+        if self.gun is None:
+            object.__setattr__(self, "target", Target(self.url, self.headers, verify=self.verify))
+
+    def look_up(self) -> None:
+        """Find the addresses of the target before the clock runs.
+
+        Raises:
+            Unavailable: the host is not known.
+        """
+        if self.target is not None:
+            self.target.addresses()
 
     def run(self) -> Run:
         """Return the run before its first shot."""
@@ -64,7 +80,7 @@ class Firing:
         on_outcome: OnOutcome | None = None,
         on_look: Callable[[], None] | None = None,
         on_rows: OnRows | None = None,
-    ) -> Engine:
+    ) -> Engine | Gunner:
         """Return the engine that fires one of several equal parts: every `parts`-th shot, from number `part` on.
 
         Arguments:
@@ -73,12 +89,19 @@ class Firing:
         Raises:
             Unavailable: the host is not known.
         """
-        target = self.target
-        magazine = Magazine(self.ammo, target.encode, part, parts)
         connections = max(1, self.connections // parts + (part < self.connections % parts))
-        options = {"seconds": self.seconds, "connections": connections, "timeout": self.timeout}
-        listeners = {"on_outcome": on_outcome, "on_look": on_look, "on_rows": on_rows}
-        if self.profile is None:
-            return ClosedLoop(target, magazine, run, **options, **listeners)
-        plan = self.profile.plan(self.seconds, part, parts)
-        return OpenLoop(target, magazine, run, plan=plan, **options, **listeners)
+        options: dict[str, Any] = {"seconds": self.seconds, "connections": connections, "timeout": self.timeout}
+        options |= {"on_outcome": on_outcome, "on_look": on_look, "on_rows": on_rows}
+        plan = self.profile.plan(self.seconds, part, parts) if self.profile else None
+        if self.target is None:
+            assert self.gun is not None
+            return Gunner(self.gun, Magazine(self.ammo, _body, part, parts), run, plan=plan, **options)
+        magazine = Magazine(self.ammo, self.target.encode, part, parts)
+        if plan is None:
+            return ClosedLoop(self.target, magazine, run, **options)
+        return OpenLoop(self.target, magazine, run, plan=plan, **options)
+
+
+def _body(shot: Shot) -> bytes:
+    """Return what is counted as the bytes of a shot whose gun alone knows what goes over the wire."""
+    return shot.body
