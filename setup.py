@@ -1,5 +1,6 @@
 """What pyproject.toml cannot say: a build contains uPlot, which npm fetches as src/forebay/web/vendor pins it."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,6 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 VENDOR = Path("src/forebay/web/vendor")
-UPLOT = VENDOR / "node_modules/uplot/dist/uPlot.iife.min.js"
 
 
 class BuildWithUPlot(build_py):
@@ -16,7 +16,7 @@ class BuildWithUPlot(build_py):
 
     def finalize_options(self) -> None:
         """Fetch it where it is missing, and go on."""
-        if not UPLOT.exists():
+        if _version(VENDOR / "node_modules/.package-lock.json") != _version(VENDOR / "package-lock.json"):
             fetch()
         super().finalize_options()
 
@@ -27,8 +27,13 @@ def fetch() -> None:
     if npm is None:
         raise SystemExit("a build of forebay needs npm, which comes with Node.js, to fetch uPlot")
     subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=VENDOR, check=True)
-    if not UPLOT.exists():
-        raise SystemExit(f"npm has not brought {UPLOT}")
+
+
+def _version(lock: Path) -> str | None:
+    """Return the version of uPlot that a lock file names; None where there is no such file."""
+    if not lock.exists():
+        return None
+    return json.loads(lock.read_text("utf-8"))["packages"]["node_modules/uplot"]["version"]
 
 
 setup(cmdclass={"build_py": BuildWithUPlot})

@@ -140,10 +140,10 @@ def test_a_missing_server_names_the_command_that_installs_it(monkeypatch, tmp_pa
     assert "make servers" in raised.value.hint
 
 
-def test_status_has_a_line_for_every_server(capsys):
+def test_status_has_a_line_for_every_server_and_the_browser(capsys):
     assert program.main(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(SERVERS)
+    assert [line.split()[0] for line in lines] == [*SERVERS, install.BROWSER]
 
 
 def test_another_command_is_a_usage_error(capsys):
@@ -157,4 +157,4 @@ def test_what_is_there_is_not_installed_again(monkeypatch):
     monkeypatch.setattr(install, "_install_packages", lambda packages: pytest.fail("apt-get was called"))
     said: list[str] = []
     install.install(said.append)
-    assert len(said) == len(SERVERS)
+    assert len(said) == len([*SERVERS, install.BROWSER])

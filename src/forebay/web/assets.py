@@ -14,6 +14,8 @@ from forebay.web.markup import Markup, element
 _HERE = Path(str(files("forebay.web")))
 STATIC = _HERE / "static"
 UPLOT = _HERE / "vendor" / "node_modules" / "uplot"
+VENDORED = ("dist/uPlot.min.css", "LICENSE", "dist/uPlot.iife.min.js")
+"""What of it is used."""
 _STYLES = ("page.css",)
 _SCRIPTS = ("theme.js", "format.js", "chart.js", "heat.js", "charts.js", "report.js")
 
@@ -24,13 +26,13 @@ def styles() -> list[str]:
     Raises:
         Missing: the library of the charts is not here.
     """
-    return [_vendored("dist/uPlot.min.css"), *(_static(name) for name in _STYLES)]
+    return [_vendored(VENDORED[0]), *(_static(name) for name in _STYLES)]
 
 
 def scripts() -> list[str]:
     """Return the scripts, in their order; see `styles`."""
-    licence = _vendored("LICENSE").replace("*/", "")
-    library = f"/*! uPlot\n\n{licence}*/\n{_vendored('dist/uPlot.iife.min.js')}"
+    licence, code = map(_vendored, VENDORED[1:])
+    library = f"/*! uPlot\n\n{licence}*/\n{code}"
     own = "\n".join(_static(name) for name in _SCRIPTS)
     return [library, f'"use strict";\n(() => {{\n{own}}})();\n']
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from forebay.load.figures import Figures
 from forebay.load.run import Run, Second
@@ -55,9 +56,7 @@ def columns(run: Run, at_most: int) -> tuple[int, list[Column]]:
         coarse = Second(second.of_plan.coarser(SECOND_BITS), second.sent, second.refused, second.unknown)
         coarse.answered = second.answered
         made[i // width].sum.merge(coarse)
-    for i, waiting, awaited in _unfinished(run, length):
-        column = made[i // width]
-        column.waiting, column.awaited = max(column.waiting, waiting), max(column.awaited, awaited)
+    _carry(run, length, width, made)
     return width, made
 
 
@@ -66,12 +65,12 @@ def _width(length: int, at_most: int) -> int:
     return next((width for width in _WIDTHS if width >= least), math.ceil(least / _HOUR) * _HOUR)
 
 
-def _unfinished(run: Run, length: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (second, waiting, awaited) at the end of each second, those included in which nothing happened."""
+def _carry(run: Run, length: int, width: int, made: Sequence[Column]) -> None:
+    """Note in each column what was not finished; that stays so through seconds in which nothing happened."""
     waiting = awaited = 0
-    for i in range(length):
-        second = run.series.get(i)
-        if second is not None:
-            waiting = max(waiting + second.planned - second.refused - second.sent, 0)
-            awaited = max(awaited + second.sent - second.unknown - second.answered.total(), 0)
-        yield i, waiting, awaited
+    for i, following in pairwise([*sorted(run.series), length]):
+        second = run.series[i]
+        waiting = max(waiting + second.planned - second.refused - second.sent, 0)
+        awaited = max(awaited + second.sent - second.unknown - second.answered.total(), 0)
+        for column in made[i // width : (following - 1) // width + 1]:
+            column.waiting, column.awaited = max(column.waiting, waiting), max(column.awaited, awaited)
