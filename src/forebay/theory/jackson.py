@@ -65,6 +65,7 @@ def open_network(nodes: Sequence[Node]) -> Solution:
         W=summed["L"] / came,
         Wq=summed["Lq"] / came,
         growth=growth,
+        critical=growth == 0 and not all(part.stable for part in parts),
         p0=math.prod(part.p0 or 0.0 for part in parts),
         notes=("the utilisation is that of the busiest station",),
         parts=tuple(named),

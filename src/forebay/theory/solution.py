@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from forebay.errors import UsageError
 from forebay.quantity import show_seconds
+from forebay.theory.percentiles import Percentiles, Tail, invert
 from forebay.theory.result import Result, Row, finite
 
-Tail = Callable[[float], float]
-"""t in seconds to P(time > t)."""
+__all__ = ["PERCENTILES", "Solution", "Tail", "invert"]
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
-_PRECISE = 1e-12
+AT_ITS_LIMIT = "at its limit; the backlog grows like the square root of time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ class Solution(Result):
         formula: which was used. source: where it is from (author, title, equation).
         offered_load: a = λE[S], how many workers the work would keep busy.
         utilization: ρ, the share of their time that workers work (the mean number in service where n is infinite).
-        growth: what the backlog grows by, a second, where there is no steady state; 0: stable. Then L, W and the
-            like are inf.
+        growth: what the backlog grows by, a second, where there is too much work. Then L, W and the like are inf.
+        critical: whether there is just as much work as can be done, without end: growth is 0, and L, W are inf all the
+            same.
         throughput: how many are worked off a second.
         loss: the share of arrivals that find no place. abandoned: the share that leaves before it is served.
         p0: P(the system is empty). p_wait: P(an accepted arrival waits).
@@ -51,6 +52,7 @@ class Solution(Result):
     W: float
     Wq: float
     growth: float = 0.0
+    critical: bool = False
     p0: float | None = None
     p_wait: float | None = None
     loss: float = 0.0
@@ -65,7 +67,7 @@ class Solution(Result):
     @property
     def stable(self) -> bool:
         """Whether there is a steady state."""
-        return self.growth == 0
+        return self.growth == 0 and not self.critical
 
     def wait(self, percent: float) -> float | None:
         """Return the percentile of the wait of the accepted, seconds; inf where unstable, None where unknown.
@@ -73,21 +75,26 @@ class Solution(Result):
         Raises:
             UsageError: the percentage is not from 0 to below 100.
         """
-        return self._percentile(self.wait_tail, percent)
+        return self._percentiles(self.wait_tail, (percent,))[0]
 
     def sojourn(self, percent: float) -> float | None:
         """Return the percentile of the whole time in the system, seconds; as `wait`."""
-        return self._percentile(self.sojourn_tail, percent)
+        return self._percentiles(self.sojourn_tail, (percent,))[0]
 
-    def _percentile(self, tail: Tail | None, percent: float) -> float | None:
-        if not 0 <= percent < 100:
-            raise UsageError(f"p{percent:g} is not a percentile", "from 0 to below 100, as p99 or p99.9")
+    def _percentiles(self, tail: Tail | None, percents: Sequence[float]) -> list[float | None]:
+        for percent in percents:
+            if not 0 <= percent < 100:
+                raise UsageError(f"p{percent:g} is not a percentile", "from 0 to below 100, as p99 or p99.9")
         if not self.stable or math.isinf(self.W):
-            return math.inf
-        return None if tail is None else invert(tail, 1 - percent / 100, self.W or 1.0)
+            return [math.inf] * len(percents)
+        if tail is None:
+            return [None] * len(percents)
+        found = Percentiles(tail, self.W or 1.0)
+        return [found(1 - percent / 100) for percent in percents]
 
     def as_dict(self, percentiles: Sequence[float] = PERCENTILES) -> dict[str, Any]:
         """Return every field in a form that JSON can hold; what is infinite or unknown becomes None."""
+        names = [f"p{percent:g}" for percent in percentiles]
         plain = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
@@ -95,8 +102,8 @@ class Solution(Result):
         }
         plain |= {
             "stable": self.stable,
-            "wait_percentiles": {f"p{p:g}": self.wait(p) for p in percentiles},
-            "sojourn_percentiles": {f"p{p:g}": self.sojourn(p) for p in percentiles},
+            "wait_percentiles": dict(zip(names, self._percentiles(self.wait_tail, percentiles), strict=True)),
+            "sojourn_percentiles": dict(zip(names, self._percentiles(self.sojourn_tail, percentiles), strict=True)),
             "parts": {name: part.as_dict(percentiles) for name, part in self.parts},
         }
         result: dict[str, Any] = finite(plain)
@@ -105,7 +112,8 @@ class Solution(Result):
     def rows(self, percentiles: Sequence[float] = PERCENTILES) -> Sequence[Row]:
         """Return what is told, in the order of reading."""
         if not self.stable:
-            return [*self._head(), ("unstable", f"grows by {self.growth:.4g} a second"), *self._foot()]
+            grows = AT_ITS_LIMIT if self.critical else f"grows by {self.growth:.4g} a second"
+            return [*self._head(), ("unstable", grows), *self._foot()]
         return [*self._head(), *self._state(), *self._times(percentiles), *self._foot()]
 
     def _head(self) -> list[Row]:
@@ -127,9 +135,9 @@ class Solution(Result):
 
     def _times(self, percentiles: Sequence[float]) -> list[Row]:
         rows = [("W, in the system", show_seconds(self.W)), ("Wq, waiting", show_seconds(self.Wq))]
-        for name, of in (("wait", self.wait), ("sojourn", self.sojourn)):
-            told = [(p, of(p)) for p in percentiles]
-            text = "  ".join(f"p{p:g} {show_seconds(x)}" for p, x in told if x is not None)
+        for name, tail in (("wait", self.wait_tail), ("sojourn", self.sojourn_tail)):
+            found = zip(percentiles, self._percentiles(tail, percentiles), strict=True)
+            text = "  ".join(f"p{p:g} {show_seconds(x)}" for p, x in found if x is not None)
             rows += [(name, text)] if text else []
         return rows
 
@@ -138,20 +146,3 @@ class Solution(Result):
         if not self.exact:
             rows.append(("approximation", self.error))
         return rows + [("note", note) for note in self.notes]
-
-
-def invert(tail: Tail, p: float, scale: float) -> float:
-    """Return the smallest t >= 0 with P(T > t) <= p, by doubling from `scale` and halving."""
-    if tail(0.0) <= p:
-        return 0.0
-    low, high = 0.0, scale
-    while tail(high) > p:
-        low, high = high, 2 * high
-        if high > 1e18 * scale:
-            return math.inf
-    while high - low > _PRECISE * high:
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        low, high = (middle, high) if tail(middle) > p else (low, middle)
-    return high

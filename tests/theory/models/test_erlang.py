@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -89,9 +89,13 @@ def test_beta_is_that_of_the_share(share):
     assert halfin_whitt(halfin_whitt_beta(share)) == near(share)
 
 
-@given(st.floats(1, 3000), st.floats(0.02, 0.9))
-def test_the_square_root_rule_is_within_one_worker_of_erlang_c(a, share):
-    assert abs(square_root_staffing(a, share) - erlang_c_workers(a, share)) <= 1
+@given(st.floats(1, 3000), st.floats(1e-6, 0.99))
+@example(1739.0, 0.02)
+@example(1.0, 0.02)
+def test_the_square_root_rule_lacks_few_workers_the_more_the_rarer_a_wait_is(a, share):
+    lacking = erlang_c_workers(a, share) - square_root_staffing(a, share)
+    assert 0 <= lacking <= math.ceil((halfin_whitt_beta(share) ** 2 + 2) / 6)
+    assert lacking <= 1 or share < 0.03
 
 
 @pytest.mark.parametrize(
@@ -115,3 +119,17 @@ def test_numbers_without_a_meaning_are_refused(wrong):
 def test_nobody_comes_nobody_is_lost():
     assert erlang_b(3, 0) == 0
     assert erlang_b(0, 0) == 1
+
+
+@given(st.integers(1, 4000), st.floats(0.01, 8000))
+def test_the_recursion_begins_near_the_load_and_loses_no_digit(n, a):
+    blocked = 1.0
+    for k in range(1, n + 1):
+        blocked = a * blocked / (k + a * blocked)
+    assert erlang_b(n, a) == near(blocked, rel=1e-12, abs=1e-300)
+
+
+def test_a_billion_workers_are_no_matter():
+    assert erlang_b(10**9, 1e9) == near(math.sqrt(2 / math.pi / 1e9), rel=1e-4)
+    assert erlang_b(10**9, 1e3) == 0
+    assert erlang_c_workers(1e7, 0.1) - square_root_staffing(1e7, 0.1) in (0, 1)

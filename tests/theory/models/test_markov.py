@@ -121,3 +121,7 @@ def test_a_worker_for_everyone_makes_the_number_poisson():
     s = solve("M/D/inf", 4, 0.5)
     assert (s.L, s.Lq, s.p0, s.utilization) == near((2, 0, stats.poisson.pmf(0, 2), 2))
     assert (s.sojourn_tail(0.49), s.sojourn_tail(0.51)) == (1, 0)
+
+
+def test_many_idle_workers_are_nearly_always_all_idle():
+    assert solve("M/M/57", arrivals=57e-6, service=1.0).p0 == pytest.approx(math.exp(-57e-6), rel=1e-12)

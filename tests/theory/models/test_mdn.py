@@ -88,4 +88,8 @@ def test_no_variance_is_a_clock():
 def test_overload_grows():
     assert solved(2, 1.25).growth == pytest.approx(0.5)
     assert solved(2, 1.0).L == np.inf
-    assert "√t" in solved(2, 1.0).notes[0]
+    assert solved(2, 1.0).critical
+
+
+def test_hardly_any_load_makes_no_negative_queue():
+    assert solved(2, 1e-6).Lq >= 0

@@ -20,7 +20,7 @@ from forebay.theory.laws import General, Law
 from forebay.theory.models.mixing import Vector
 from forebay.theory.models.model import Model
 from forebay.theory.models.passage import tail_of
-from forebay.theory.models.steady import asked, growing, markovian, poisson, steady
+from forebay.theory.models.steady import asked, growing, markovian, poisson, steady, too_much
 from forebay.theory.models.steps import Steps, erlangs
 from forebay.theory.models.transforms import Complex, transform
 from forebay.theory.solution import Solution
@@ -68,7 +68,7 @@ def batch_states(batches: float, b: int, mu: float, n: int, q: float = math.inf)
 def _solve_general(system: System) -> Solution:
     b, rho, lam = system.batch, system.offered_load, system.arrival_rate / system.batch
     formula, source = "M^X/G/1", CHAUDHRY.format("3.2")
-    if rho >= 1:
+    if too_much(rho, 1):
         return growing(system, formula, source, system.arrival_rate - 1 / system.service.mean)
     Wq = batch_wait(lam, {b: 1.0}, system.service)
     tails: dict[str, Any] = {}
@@ -87,7 +87,7 @@ def _solve_general(system: System) -> Solution:
 def _solve_markov(system: System) -> Solution:
     b, lam, mu, n = system.batch, system.arrival_rate / system.batch, 1 / system.service.mean, int(system.n)
     formula, source = "M^X/M/n/q", CHAUDHRY.format("4")
-    if math.isinf(system.q) and system.offered_load >= n:
+    if math.isinf(system.q) and too_much(system.offered_load, n):
         return growing(system, formula, source, system.arrival_rate - n * mu)
     p = batch_states(lam, b, mu, n, system.q)
     ahead = np.convolve(p, np.full(b, 1 / b))[: int(min(system.places, len(p) + b))]

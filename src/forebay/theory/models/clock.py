@@ -18,7 +18,8 @@ from forebay.quantity import show_seconds
 from forebay.theory.laws import Deterministic
 from forebay.theory.models.model import Model
 from forebay.theory.models.steady import asked, growing, steady
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
 SOURCE = "the timeline itself, in rational numbers: who is done leaves, then the waiting move up, then others come"

@@ -22,7 +22,7 @@ from forebay.theory.models.erlang import erlang_b
 from forebay.theory.models.mixing import Vector
 from forebay.theory.models.model import Model
 from forebay.theory.models.passage import busy_transform, passage_tail, passage_transform, tail_of
-from forebay.theory.models.steady import asked, growing, markovian, poisson, steady
+from forebay.theory.models.steady import asked, growing, markovian, poisson, steady, too_much
 from forebay.theory.models.steps import Steps, chain
 from forebay.theory.models.transforms import Complex, Transform, transform
 from forebay.theory.solution import Solution
@@ -93,7 +93,7 @@ def _solve_markov(system: System) -> Solution:
     lam, mu, n, q = system.arrival_rate, 1 / system.service.mean, int(system.n), system.q
     a, rho = system.offered_load, system.offered_load / n
     formula = f"M/M/n{'' if math.isinf(q) else '/q'}, {_named(system)}"
-    if rho >= 1 and math.isinf(q):
+    if too_much(a, n) and math.isinf(q):
         return growing(system, formula, KINGMAN, lam - n * mu)
     B = erlang_b(n, a)
     full = places_found(rho, q + 1)
@@ -131,7 +131,7 @@ def _solve_general(system: System) -> Solution:
     """M/G/1: the mean of Pollaczek and Khinchine for every order, and the tail of last in first out by Takács."""
     lam, rho = system.arrival_rate, system.offered_load
     formula = f"M/G/1, {_named(system)}"
-    if rho >= 1:
+    if too_much(rho, 1):
         return growing(system, formula, TAKACS, lam - 1 / system.service.mean)
     Wq = lam * system.service.moment(2) / (2 * (1 - rho))
     tails: dict[str, Any] = {}

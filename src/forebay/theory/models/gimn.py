@@ -25,7 +25,8 @@ from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, overloaded, plain, stable
 from forebay.theory.models.steps import Steps, erlangs
 from forebay.theory.models.transforms import transform
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
 Array = NDArray[np.float64]

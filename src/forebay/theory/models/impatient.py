@@ -28,7 +28,8 @@ from forebay.theory.models.markov import places
 from forebay.theory.models.mixing import Vector, falling_steps, followed_by_exponential
 from forebay.theory.models.model import Model
 from forebay.theory.models.steady import asked, markovian, steady
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
 _MOST_STATES = 5_000_000

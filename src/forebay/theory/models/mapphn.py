@@ -34,7 +34,8 @@ from forebay.theory.models.phases import (
 from forebay.theory.models.plain import answer, overloaded, plain, stable
 from forebay.theory.models.qbd import Levels, rate_matrix, steady_levels
 from forebay.theory.models.steps import Steps
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import Markovian, System
 
 Array = NDArray[np.float64]

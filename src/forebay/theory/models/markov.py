@@ -17,11 +17,12 @@ import numpy as np
 from forebay.theory.models.erlang import erlang_b, waiting
 from forebay.theory.models.mixing import Vector, poisson_steps
 from forebay.theory.models.model import Model
-from forebay.theory.models.plain import CRITICAL
-from forebay.theory.models.steady import asked, growing, markovian, steady
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.models.steady import asked, growing, markovian, steady, too_much
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
+_TINY = 1e-290
 SOURCE = 'D. Gross, C. M. Harris, "Fundamentals of Queueing Theory" (1985), section {}'
 
 
@@ -74,7 +75,7 @@ def places(n: int, q: int, a: float) -> Places:
         n, q: workers, waiting places. a: offered load, above 0; also above n.
     """
     B, rho = erlang_b(n, a), a / n
-    if B == 0:  # so many workers that P(all work) is less than a float can say
+    if B < _TINY:  # so many workers that P(all work) is less than a float can say
         return Places(n, q, rho, 0.0, math.exp(-a), 0.0, -math.inf)
     count, moment = _powers(min(rho, 1 / rho), q)
     if rho <= 1:  # the unit is p_n; count and moment are of those who wait, but one
@@ -115,9 +116,8 @@ def _endless(system: System) -> Solution:
     """M/M/n."""
     n, a, mu = int(system.n), system.offered_load, 1 / system.service.mean
     formula, source = "Erlang C: Wq = C/(nμ − λ)", SOURCE.format("2.3")
-    if a >= n:
-        notes = (CRITICAL,) if a == n else ()
-        return growing(system, formula, source, system.arrival_rate - n * mu, notes=notes)
+    if too_much(a, n):
+        return growing(system, formula, source, system.arrival_rate - n * mu)
     B = erlang_b(n, a)
     C, rate = waiting(n, a, B), n * mu - system.arrival_rate
     first = places(n, 0, a)

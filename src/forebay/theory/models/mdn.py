@@ -80,7 +80,7 @@ class Waiting:
         self.ratio = 1 / decay(a, n)
         size = 1 << math.ceil(math.log2(n + 40 / math.log1p(1 / self.ratio - 1) + 64))
         pmf = np.fft.irfft(np.conj(_generating(a, n, size)), size)
-        above = pmf[::-1].cumsum()[::-1][1:]
+        above = np.maximum(pmf[::-1].cumsum()[::-1][1:], 0.0)
         small = np.flatnonzero(above < _ANCHOR)
         self.known: Array = np.asarray(above[: max(int(small[0]), 1)] if len(small) else above)
         self.none = float(pmf[0])

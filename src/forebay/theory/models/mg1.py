@@ -21,7 +21,8 @@ from forebay.theory.laws import General, Law
 from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, overloaded, plain_poisson, stable
 from forebay.theory.models.transforms import Complex, invert, probability, transform
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.survival import excess, survival
 from forebay.theory.system import System
 

@@ -24,7 +24,8 @@ from forebay.theory.models.counting import all_counts, window
 from forebay.theory.models.model import Model
 from forebay.theory.models.plain import answer, plain_poisson
 from forebay.theory.models.transforms import Complex, invert, probability, transform
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.survival import survival
 from forebay.theory.system import System
 

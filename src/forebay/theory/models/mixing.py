@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.theory.solution import Tail
+from forebay.theory.percentiles import Tail
 
 Vector = NDArray[np.float64]
 Survival = Callable[[Vector], Vector]

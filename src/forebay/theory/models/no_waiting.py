@@ -14,7 +14,8 @@ from forebay.theory.models.erlang import erlang_b
 from forebay.theory.models.markov import places
 from forebay.theory.models.model import Model
 from forebay.theory.models.steady import asked, poisson, steady
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.survival import survival
 from forebay.theory.system import System
 

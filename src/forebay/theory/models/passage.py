@@ -20,7 +20,7 @@ import numpy as np
 
 from forebay.theory.laws import Law
 from forebay.theory.models.transforms import Complex, Transform, invert
-from forebay.theory.solution import Tail
+from forebay.theory.percentiles import Tail
 
 _SMALL = 1e-9
 _MOST_POINTS = 200_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from forebay.disciplines import Discipline
 from forebay.theory.laws import Exponential
-from forebay.theory.models.steady import asked, growing, steady
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.models.steady import asked, growing, steady, too_much
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import System, Varying
 
 UNORDERED = "the means hold for every order of service that does not look at the work; the percentiles are of FIFO only"
-CRITICAL = "ρ = 1: the backlog grows without end, about as √t"
 
 
 def plain(system: System) -> bool:
@@ -25,7 +25,7 @@ def plain_poisson(system: System) -> bool:
 
 def stable(system: System) -> bool:
     """Return whether the workers are enough without a limit to the queue: a < n."""
-    return system.offered_load < system.n
+    return not too_much(system.offered_load, system.n)
 
 
 def answer(
@@ -65,14 +65,6 @@ def answer(
 
 
 def overloaded(system: System, formula: str, source: str, error: str = "") -> Solution:
-    """Return the Solution of a plain system with q = inf and ρ >= 1; at ρ = 1 the growth is 0 a second, and yet inf."""
-    growth = max(system.arrival_rate - system.n / system.service.mean, 0.0)
-    return growing(
-        system,
-        formula,
-        source,
-        growth,
-        exact=not error,
-        error=error,
-        notes=() if growth else (CRITICAL,),
-    )
+    """Return the Solution of a plain system with q = inf and ρ >= 1."""
+    growth = system.arrival_rate - system.n / system.service.mean
+    return growing(system, formula, source, growth, exact=not error, error=error)

@@ -27,9 +27,10 @@ from forebay.theory.laws import Exponential, General
 from forebay.theory.models.erlang import erlang_c
 from forebay.theory.models.model import Model
 from forebay.theory.models.passage import busy_transform, passage_transform, tail_of
-from forebay.theory.models.steady import asked, growing, steady
+from forebay.theory.models.steady import asked, growing, steady, too_much
 from forebay.theory.models.transforms import Complex, Transform, transform
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import Class, System
 
 COBHAM = "A. Cobham, Priority assignment in waiting line problems (1954), eq. 7 and 15"
@@ -51,7 +52,7 @@ def nonpreemptive_waits(classes: Sequence[Class], n: int = 1) -> list[float]:
     if n > 1:
         W0 = _delayed(served, classes, n) * _common(classes) / n
     sigma = _loads(classes, n)
-    return [W0 / ((1 - before) * (1 - own)) if own < 1 else math.inf for before, own in pairwise(sigma)]
+    return [W0 / ((1 - before) * (1 - own)) if not too_much(own, 1) else math.inf for before, own in pairwise(sigma)]
 
 
 def preemptive_sojourns(classes: Sequence[Class], n: int = 1) -> list[float]:
@@ -60,14 +61,14 @@ def preemptive_sojourns(classes: Sequence[Class], n: int = 1) -> list[float]:
     if n == 1:
         R = list(accumulate(one.arrival_rate * one.service.moment(2) / 2 for one in classes))
         return [
-            (one.service.mean + r / (1 - own)) / (1 - before) if own < 1 else math.inf
+            (one.service.mean + r / (1 - own)) / (1 - before) if not too_much(own, 1) else math.inf
             for one, r, before, own in zip(classes, R, sigma, sigma[1:], strict=False)
         ]
-    _common(classes)
-    L = [n * rho + erlang_c(n, n * rho) * rho / (1 - rho) if rho < 1 else math.inf for rho in sigma]
+    S = _common(classes)
+    Lq = [erlang_c(n, n * rho) * rho / (1 - rho) if not too_much(rho, 1) else math.inf for rho in sigma]
     return [
-        (own - before) / one.arrival_rate if own < math.inf else math.inf
-        for one, before, own in zip(classes, L, L[1:], strict=False)
+        S + max(0.0, own - before) / one.arrival_rate if own < math.inf else math.inf
+        for one, before, own in zip(classes, Lq, Lq[1:], strict=False)
     ]
 
 
@@ -165,8 +166,8 @@ def solve_priorities(system: System) -> Solution:
         "notes": _notes(system, parts),
     }
     formula, source = parts[0].formula, parts[0].source
-    growth = math.fsum(part.growth for part in parts)
-    if growth:
+    if not all(part.stable for part in parts):
+        growth = math.fsum(part.growth for part in parts)
         return growing(system, formula, source, growth, **told, throughput=lam - growth)
     W, Wq = (math.fsum(getattr(part, of) * part.arrival_rate for part in parts) / lam for of in ("W", "Wq"))
     tails: dict[str, Any] = {of: _mixed(parts, of) for of in ("wait_tail", "sojourn_tail")}
@@ -208,7 +209,7 @@ def _class(system: System, k: int) -> Solution:
     if system.preemptive:
         formula, source = f"{name} with priorities: the urgent interrupt, work is resumed", PREEMPTIVE
         W = preemptive_sojourns(classes, n)[k]
-        Wq = W - one.service.mean
+        Wq = max(0.0, W - one.service.mean)
     else:
         formula, source = f"{name} with priorities: who is begun is finished", COBHAM if n == 1 else SHARED
         Wq = nonpreemptive_waits(classes, n)[k]

@@ -24,7 +24,7 @@ from forebay.theory.laws import Exponential, Law
 from forebay.theory.models.erlang import erlang_b
 from forebay.theory.models.model import Model
 from forebay.theory.models.qbd import Array, Levels, steady_levels
-from forebay.theory.models.steady import asked, growing, markovian, poisson, steady
+from forebay.theory.models.steady import asked, growing, markovian, poisson, steady, too_much
 from forebay.theory.solution import Solution
 from forebay.theory.system import Retrying, System
 
@@ -153,7 +153,7 @@ def _solve_chain(system: System) -> Solution:
     retrying, lam, mu = _retrying(system), system.arrival_rate, 1 / system.service.mean
     formula, source, share = "M/M/n/q with retrials, by levels of the orbit", FALIN.format("2.2"), retrying.share
     limited = math.isfinite(retrying.attempts)
-    if share == 1 and not limited and system.offered_load >= system.n:
+    if share == 1 and not limited and too_much(system.offered_load, system.n):
         return growing(system, formula, source, lam - system.n * mu)
     share, rounds = (0.0, _MOST_ROUNDS) if limited else (share, 1)
     blocked = -1.0
@@ -216,7 +216,7 @@ def _patience_of_the_served(retrying: Retrying, blocked: float) -> float:
 def _solve_general(system: System) -> Solution:
     rho, lam = system.offered_load, system.arrival_rate
     formula, source = "M/G/1 with retrials", FALIN.format("1.2")
-    if rho >= 1:
+    if too_much(rho, 1):
         return growing(system, formula, source, lam - 1 / system.service.mean)
     away = retrial_orbit(lam, system.service, 1 / _retrying(system).after.mean)
     empty = (1 - rho) ** (1 + lam * _retrying(system).after.mean) if markovian(system) else None
@@ -226,7 +226,7 @@ def _solve_general(system: System) -> Solution:
 def _solve_extended(system: System) -> Solution:
     retrying, a, lam = _retrying(system), system.offered_load, system.arrival_rate
     formula = "extended Erlang B"
-    if retrying.share == 1 and math.isinf(retrying.attempts) and a >= system.n:
+    if retrying.share == 1 and math.isinf(retrying.attempts) and too_much(a, system.n):
         return growing(system, formula, WILKINSON, lam - system.n / system.service.mean)
     share = blocked = 0.0
     for _ in range(_MOST_ROUNDS):

@@ -12,6 +12,8 @@ from forebay.theory.laws import Exponential
 from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
+_SAME = 1e-12
+
 
 def asked(system: System) -> frozenset[str]:
     """Return the names of what is asked beside arrivals, service, n and q; priority is no discipline without classes.
@@ -64,8 +66,21 @@ def steady(system: System, formula: str, source: str, *, Wq: float, loss: float 
     )
 
 
+def too_much(load: float, n: float) -> bool:
+    """Return whether n workers cannot keep up with a load without end; just as much as they can do is too much.
+
+    What differs by the rounding of a few operations is taken for the same.
+    """
+    return load >= n * (1 - _SAME)
+
+
 def growing(system: System, formula: str, source: str, growth: float, **more: Any) -> Solution:
-    """Return the Solution of a system without a steady state: all workers work, and the backlog grows by `growth`/s."""
+    """Return the Solution of a system without a steady state: all workers work, and the backlog grows by `growth`/s.
+
+    Where nothing is left of the growth but rounding, the system is at its limit.
+    """
+    critical = growth <= _SAME * system.arrival_rate
+    growth = 0.0 if critical else growth
     unbounded = dict.fromkeys(("L", "Lq", "W", "Wq"), math.inf)
     follows = {
         "arrival_rate": system.arrival_rate,
@@ -74,6 +89,7 @@ def growing(system: System, formula: str, source: str, growth: float, **more: An
         "throughput": system.arrival_rate - growth,
         "wait_tail": _for_ever,
         "sojourn_tail": _for_ever,
+        "critical": critical,
         **unbounded,
     }
     return Solution(system=notation.write(system), formula=formula, source=source, growth=growth, **{**follows, **more})

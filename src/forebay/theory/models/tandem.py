@@ -24,7 +24,8 @@ from forebay.theory.models.erlang import erlang_c
 from forebay.theory.models.passage import tail_of
 from forebay.theory.models.steady import asked, markovian, poisson
 from forebay.theory.models.transforms import Transform
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.system import System
 
 Solve = Callable[[System], Solution]
@@ -82,7 +83,7 @@ def _together(
     summed: dict[str, Any] = {
         name: math.fsum(getattr(part, name) for part in parts) for name in ("L", "Lq", "W", "Wq", "offered_load")
     }
-    growth = math.fsum(part.growth for part in parts)
+    growth, stable = math.fsum(part.growth for part in parts), all(part.stable for part in parts)
     came, left = parts[0].arrival_rate, parts[-1].throughput
     busiest = max(range(len(parts)), key=lambda i: parts[i].utilization)
     known = [part.p0 for part in parts if part.p0 is not None]
@@ -94,9 +95,10 @@ def _together(
         utilization=parts[busiest].utilization,
         throughput=left,
         growth=growth,
+        critical=growth == 0 and not stable,
         p0=math.prod(known) if exact and len(known) == len(parts) else None,
-        loss=0.0 if growth else max(0.0, 1 - left / came) if any(part.loss for part in parts) else 0.0,
-        sojourn_tail=_whole_time(stations) if exact and not growth else None,
+        loss=max(0.0, 1 - left / came) if stable and any(part.loss for part in parts) else 0.0,
+        sojourn_tail=_whole_time(stations) if exact and stable else None,
         exact=exact,
         error="" if exact else LINKED,
         notes=(f"station {busiest + 1} is the busiest",),

@@ -17,7 +17,8 @@ from forebay.theory.models.gimn import found, two_exponentials
 from forebay.theory.models.model import Model
 from forebay.theory.models.phases import arrival_process, dispersion, fitted, renewals
 from forebay.theory.models.plain import answer, overloaded, plain, stable
-from forebay.theory.solution import Solution, Tail
+from forebay.theory.percentiles import Tail
+from forebay.theory.solution import Solution
 from forebay.theory.survival import survival
 from forebay.theory.system import Markovian, System, Trace
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from forebay.errors import UsageError
 from forebay.theory.path import Seconds
+from forebay.theory.percentiles import Tail, invert
 from forebay.theory.pictures.axes import Axis
 from forebay.theory.pictures.bands import Band, simulated_tail
 from forebay.theory.pictures.chart import SERIES, Area, Colour, Dots, Figure, Level, Line, Mark, Panel
 from forebay.theory.pictures.lettering import plain, seconds
 from forebay.theory.pictures.picture import Picture, charted
-from forebay.theory.solution import Tail, invert
 
 _POINTS = 200
 _LOWEST = 1e-3
