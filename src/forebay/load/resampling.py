@@ -67,8 +67,9 @@ def blocks(run: Run) -> Blocks:
     cells, totals, lows, highs = {}, {}, {}, {}
     for time in _TIMES:
         histograms = [getattr(one, time) for one in figures]
-        numbers = sorted({cell for histogram in histograms for cell in histogram.counts})
-        cells[time] = np.array([[h.counts.get(cell, 0) for cell in numbers] for h in histograms], dtype=np.float64)
+        counts = [histogram.counts for histogram in histograms]
+        numbers = sorted(set().union(*counts))
+        cells[time] = np.array([[count.get(cell, 0) for cell in numbers] for count in counts], dtype=np.float64)
         totals[time] = np.array([h.mean * h.count if h.count else 0.0 for h in histograms])
         spans = np.array([edges(cell, SECOND_BITS) for cell in numbers], dtype=np.float64).reshape(-1, 2)
         lows[time], highs[time] = spans[:, 0] / NANOSECONDS, (spans[:, 1] + 1) / NANOSECONDS
