@@ -53,6 +53,7 @@ class FiringView:
         self._counts = dict.fromkeys((name for name, _ in _ROWS), 0)
         self._rates: dict[str, list[float]] = {name: [] for name, _ in _ROWS}
         self._looked = 0.0
+        self._told = False
         self._live: Live | None = None
         if self._out.isatty() and environment.get("TERM") not in {"dumb", "unknown"}:
             console = Console(file=self._out, no_color=bool(environment.get("NO_COLOR")))
@@ -79,7 +80,8 @@ class FiringView:
         self._count(elapsed, run)
         if self._live is not None:
             self._live.update(self._picture(elapsed, run, self._live.console), refresh=True)
-        elif elapsed >= self._next_line:
+        elif elapsed >= self._next_line or (run.interrupted and not self._told):
+            self._told = run.interrupted
             self._next_line = elapsed - elapsed % self._every + self._every
             print(line(elapsed, self._seconds, run), file=self._out, flush=True)
 
@@ -127,4 +129,4 @@ def _times(name: str, histogram: Histogram) -> str:
 
 
 def _note(run: Run) -> str:
-    return f"  stopping: {run.in_flight:,} in flight are waited for, Ctrl-C ends it" if run.interrupted else ""
+    return f"  stopping: {run.in_flight:,} in flight are waited for, Ctrl-C ends it at once" if run.interrupted else ""

@@ -17,6 +17,7 @@ from forebay.quantity import duration, rate
 
 if TYPE_CHECKING:
     from forebay.load.firing import Firing
+    from forebay.load.gun import Gun
     from forebay.load.profiles.profile import Profile
     from forebay.load.shot import Ammo
 
@@ -26,12 +27,14 @@ CONNECTIONS = 1000
 """Open at most at once in an open loop, where nobody says how many."""
 RATE_OF_ONE_PROCESS = 10_000.0
 """Shots a second that one process fires without being late, on any core of today."""
+RATE_OF_ONE_GUN = 2_000.0
+"""The same of a gun in Python."""
 
 _OPTIONS = (
     click.option("--profile", metavar="LOAD", help="shots a second over time: sine(0, 100, 60s), const(50)"),
     click.option("--rate", "constant", metavar="RATE", help="short for a constant profile: 50/s"),
     click.option("--poisson", is_flag=True, help="the same rate with random arrivals"),
-    click.option("-d", "--for", "--duration", "length", metavar="TIME", help="how long  [that of the profile, or 10s]"),
+    click.option("-d", "--for", "--duration", "length", metavar="TIME", help="how long  [as the profile, or 10s]"),
     click.option(
         "-c", "--connections", type=click.IntRange(1), metavar="N",
         help="open at most at once  [1000]; without a load: a closed loop of so many",
@@ -42,6 +45,7 @@ _OPTIONS = (
     ),
     click.option("--timeout", default="10s", metavar="TIME", show_default=True, help="then an answer is given up"),
     click.option("--ammo", metavar="WHAT", help="a file of shots, forebay:orders, or module:function"),
+    click.option("--gun", metavar="MODULE:FUNCTION", help="a coroutine that fires a shot in its own way; URL is its name"),
     click.option("--method", metavar="NAME", help="of each request  [GET, or POST with --body]"),
     click.option("--body", metavar="TEXT", help="of each request; @FILE: what is in the file"),
     click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="of each request; again"),
@@ -62,6 +66,7 @@ class Asked:
     processes: int | None
     timeout: str
     ammo: str | None
+    gun: str | None
     method: str | None
     body: str | None
     headers: tuple[str, ...]
@@ -81,7 +86,7 @@ class Asked:
             raise UsageError(
                 "this run has no load", "say --rate 50/s or --profile 'sine(0, 100, 60s)', or -c 10 for a closed loop"
             )
-        return Firing(
+        firing = Firing(
             url,
             self._ammo(url),
             self._seconds(profile),
@@ -90,20 +95,25 @@ class Asked:
             timeout=duration(self.timeout),
             headers=dict(_header(text) for text in self.headers),
             verify=not self.insecure,
+            gun=self._gun(),
         )
+        if self.ammo is None and firing.target is not None:
+            firing.target.encode(firing.ammo(0))  # to say at once that it cannot be sent
+        return firing
 
     def enough_processes(self, firing: Firing) -> int:
         """Return how many processes are to fire: as asked, or else as many as the load needs and there are cores."""
         if self.processes is not None:
             return self.processes
         most = min(len(os.sched_getaffinity(0)), firing.connections)
-        if firing.profile is None:
+        if firing.profile is None or _rushes(firing.profile):
             return most
-        return max(1, min(most, math.ceil(min(_peak(firing.profile, firing.seconds), 1e9) / RATE_OF_ONE_PROCESS)))
+        of_one = RATE_OF_ONE_PROCESS if firing.gun is None else RATE_OF_ONE_GUN
+        return max(1, min(most, math.ceil(min(_peak(firing.profile, firing.seconds), 1e9) / of_one)))
 
     def check_only_processes(self) -> None:
         """Raise UsageError where more is asked than what a configuration of Pandora leaves open."""
-        said = ("profile", "constant", "length", "connections", "ammo", "method", "body", "headers")
+        said = ("profile", "constant", "length", "connections", "ammo", "gun", "method", "body", "headers")
         if self.poisson or self.insecure or any(getattr(self, name) for name in said):
             raise UsageError(
                 "the file says what is fired", "besides it: --processes, --require, --out, --shots, --json"
@@ -129,7 +139,7 @@ class Asked:
     def _seconds(self, profile: Profile | None) -> float:
         if self.length is not None:
             return duration(self.length)
-        return profile.span if profile is not None and profile.span < math.inf else RUN_SECONDS
+        return RUN_SECONDS if profile is None else _length(profile)
 
     def _ammo(self, url: str) -> Ammo:
         if self.ammo is None:
@@ -139,6 +149,13 @@ class Asked:
         from forebay.load.ammo.notation import ammo_of
 
         return ammo_of(_seeded(self.ammo, self.seed), url)
+
+    def _gun(self) -> Gun | None:
+        from forebay.load.gun import load
+
+        if self.gun is not None and (self.headers or self.insecure):
+            raise UsageError("--header and --insecure are of HTTP", "a gun has its own way: say it there")
+        return None if self.gun is None else load(self.gun)
 
     def _one_shot(self) -> Ammo:
         """Return ammunition of the same shot again and again."""
@@ -183,6 +200,20 @@ def _body(text: str) -> bytes:
         return Path(text[1:]).read_bytes()
     except OSError as error:
         raise UsageError(f"{text[1:]} cannot be read: {error.strerror}", "--body @FILE names a file") from error
+
+
+def _length(profile: Profile) -> float:
+    """Return how long a run has to be to show all of a profile, seconds; of a wave a period."""
+    if 0 < profile.span < math.inf:
+        return profile.span
+    return getattr(profile, "period", None) or RUN_SECONDS
+
+
+def _rushes(profile: Profile) -> bool:
+    """Return whether it has a part that is fired as fast as the connections allow."""
+    from forebay.load.profiles.shapes import Unlimited
+
+    return any(isinstance(part, Unlimited) for part in getattr(profile, "parts", [profile]))
 
 
 def _peak(profile: Profile, seconds: float) -> float:

@@ -88,7 +88,10 @@ class Target:
         if not (
             _TOKEN.fullmatch(shot.method) and _printable(path) and all(_lawful(*field) for field in fields.values())
         ):
-            raise UsageError(f"shot {shot.id!r} has a method, path or header that would break the request")
+            raise UsageError(
+                f"shot {shot.id!r} has a method, path or header that would break the request",
+                "a method is letters, a path has no blanks, and a header no line breaks",
+            )
         lines = [f"{shot.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.values())]
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + shot.body
 

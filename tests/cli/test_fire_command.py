@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from forebay.cli import firing_view, main
+from forebay.cli.firings import Asked
+from forebay.load.run import Run
+from wire import OK, hear, listening, saying
+
+COMMAND = [sys.executable, "-m", "forebay"]
+SLOW_SECONDS = 0.5
+"""An answer so slow that the generator, on a busy machine, is never the limit."""
+
+
+def slowly(connection):
+    while True:
+        hear(connection)
+        time.sleep(SLOW_SECONDS)
+        connection.sendall(OK)
+
+
+def never(connection):
+    while True:
+        hear(connection)
+
+
+@pytest.fixture
+def server():
+    with listening(saying(OK)) as serving:
+        yield serving
+
+
+@pytest.fixture
+def slow_server():
+    with listening(slowly) as serving:
+        yield serving
+
+
+@pytest.fixture
+def silent_server():
+    with listening(never) as serving:
+        yield serving
+
+
+def closed(*more):
+    """Return the words of a closed loop, which cannot be late and so is always valid."""
+    return ("-c", "2", "-t", "1", "-d", "200ms", *more)
+
+
+def told(done):
+    """Return the JSON that a command said."""
+    return json.loads(done.stdout)
+
+
+# How it ends
+
+
+def test_a_plan_is_fired_and_told(forebay, slow_server):
+    done = forebay("fire", slow_server.url, "--rate", "10/s", "--for", "1s", "--require", "failed<1%", "--json")
+    assert done.returncode == 0, done.stderr
+    said = told(done)
+    assert said["total"]["planned"] == said["total"]["answered"] == 10
+    assert said["profile"] == "const(10)"
+    assert said["total"]["response_seconds"]["p50"] >= SLOW_SECONDS
+    assert said["verdict"]["requirements"] == [{"text": "failed<1%", "value": 0.0, "kept": True}]
+    assert sum(second["planned"] for second in said["series"]) == 10
+
+
+def test_a_requirement_that_is_missed_ends_it_with_4(forebay, server):
+    done = forebay("fire", server.url, *closed("--require", "failed<1%", "--require", "p50<1ns"))
+    assert done.returncode == 4
+    assert "✓ failed<1%" in done.stdout.decode()
+    assert "✗ p50<1ns" in done.stdout.decode()
+
+
+def test_a_target_that_nobody_can_reach_ends_it_with_3(forebay):
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    done = forebay("fire", f"http://127.0.0.1:{port}/", "--rate", "20/s", "--for", "100ms")
+    assert done.returncode == 3
+    assert "Connection refused" in done.stdout.decode()
+
+
+def test_a_host_that_is_not_known_ends_it_with_3_before_the_first_shot(forebay):
+    done = forebay("fire", "http://nowhere.invalid/", "--rate", "20/s", "--for", "100ms")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr.startswith(b"forebay: nowhere.invalid has no address")
+
+
+def test_a_generator_that_was_the_limit_ends_it_with_5(forebay, server):
+    rushed = ("--rate", "20000000/s", "--for", "10ms", "-c", "1", "--timeout", "300ms", "-t", "1")
+    done = forebay("fire", server.url, *rushed, "--require", "p99<1h")
+    assert done.returncode == 5
+    assert "not valid: the generator was the limit" in done.stdout.decode()
+
+
+def test_a_target_that_goes_wrong_has_it_stopped(forebay):
+    with listening(saying(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")) as bad:
+        done = forebay("fire", bad.url, "-c", "1", "--for", "1h", "--autostop", "http(5xx, 50%, 1)", "--json")
+    assert done.returncode == 4
+    assert told(done)["about"]["stopped"].startswith("http(5xx, 50%, 1) came true")
+    assert b"stopped: http(5xx" in done.stderr
+
+
+# How it is interrupted
+
+
+@contextlib.contextmanager
+def firing(tmp_path, environment, *words, until):
+    """Begin to fire in a process; gives it when its server has got a shot."""
+    process = subprocess.Popen(
+        [*COMMAND, "fire", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not until():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_ctrl_c_ends_the_firing_and_the_report_comes_all_the_same(tmp_path, environment, slow_server, forebay):
+    words = (slow_server.url, "--rate", "10/s", "--for", "1h", "--out", "run", "--json")
+    with firing(tmp_path, environment, *words, until=lambda: slow_server.talks) as process:
+        process.send_signal(signal.SIGINT)
+        said = json.loads(process.communicate(timeout=30)[0])
+    assert process.returncode == 130
+    assert said["interrupted"]
+    assert said["total"]["answered"] == said["total"]["planned"] > 0, "what was in flight was not waited for"
+    assert b"\xe2\x9c\x93 valid" in forebay("report", "run").stdout
+
+
+def test_a_second_ctrl_c_ends_it_at_once(tmp_path, environment, silent_server):
+    words = (silent_server.url, "--rate", "10/s", "--for", "1h", "--timeout", "1h", "--json")
+    with firing(tmp_path, environment, *words, until=lambda: silent_server.talks) as process:
+        process.send_signal(signal.SIGINT)
+        assert b"in flight are waited for" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said = json.loads(process.communicate(timeout=30)[0])
+    assert process.returncode == 130
+    assert said["total"]["unknown"] == said["total"]["sent"] > 0
+
+
+def test_sigterm_ends_it_as_well(tmp_path, environment, slow_server):
+    with firing(
+        tmp_path, environment, slow_server.url, "-c", "1", "-d", "1h", until=lambda: slow_server.talks
+    ) as process:
+        process.terminate()
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"status 200" in said
+
+
+# What it is given
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ftp://a/", "--rate", "1/s"), "'ftp://a/' is not something that can be fired at"),
+        (("http://127.0.0.1/",), "this run has no load"),
+        (("http://127.0.0.1/", "--rate", "50"), "'50' is not a rate"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--profile", "const(5)"), "--rate and --profile are two loads"),
+        (("http://127.0.0.1/", "--profile", "sinus(1)"), "unknown profile 'sinus'"),
+        (("http://127.0.0.1/", "--poisson", "-c", "5"), "--poisson is of a load"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--for", "soon"), "'soon' is not a duration"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--for", "0"), "a run needs a duration"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--ammo", "absent.jsonl"), "absent.jsonl"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--ammo", "forebay:pears"), "forebay:pears is not built in"),
+        (
+            ("http://127.0.0.1/", "--rate", "5/s", "--ammo", "forebay:orders", "--body", "a"),
+            "--ammo says method and body",
+        ),
+        (("shop", "--rate", "5/s", "--gun", "absent:buy"), "there is no gun absent:buy"),
+        (("shop", "--rate", "5/s", "--gun", "json:loads", "--insecure"), "--header and --insecure are of HTTP"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--body", "@absent"), "absent cannot be read"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--require", "fast"), "'fast' is not a requirement"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--autostop", "never"), "'never' is no reason to stop"),
+        (("http://127.0.0.1/", "--rate", "5/s", "-H", "Colonless"), "'Colonless' is not a header"),
+        (("http://127.0.0.1/", "--rate", "5/s", "-H", "A: b\r\nC: d"), "would break the request"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--method", "GO ON"), "would break the request"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--out", "absent/run"), "absent/run cannot be written"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--shots", "absent/run"), "absent/run cannot be written"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--json", "--latency"), "two reports"),
+        (("absent.yaml",), "absent.yaml cannot be read"),
+        (("absent.yaml", "--rate", "5/s"), "the file says what is fired"),
+    ],
+)
+def test_what_cannot_be_fired_is_said_in_two_lines(monkeypatch, capsys, tmp_path, words, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["forebay", "fire", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    assert (ended.value.code, printed.out) == (2, "")
+    assert lines[0].startswith("forebay: ")
+    assert said in lines[0]
+    assert len(lines) == 2
+    assert lines[1].startswith("  ")
+
+
+def heard_by(forebay, *words):
+    """Return the one request that a server gets, fired by these words."""
+    heard = []
+
+    def talk(connection):
+        heard.append(hear(connection))
+        connection.sendall(OK)
+        hear(connection)
+
+    with listening(talk) as serving:
+        done = forebay("fire", serving.url + "a?b=1", "--profile", "once(1)", "--for", "100ms", *words)
+        assert done.returncode in (0, 5), done.stderr
+    return heard[0].decode()
+
+
+def test_a_shot_is_a_get_where_nothing_else_is_said(forebay):
+    assert heard_by(forebay).startswith("GET /a?b=1 HTTP/1.1\r\nHost: localhost:")
+
+
+def test_a_body_makes_it_a_post(forebay, tmp_path):
+    (tmp_path / "order").write_bytes(b"mill")
+    request = heard_by(forebay, "--body", "@order", "-H", "X-A: 1", "--header", "x-b:2")
+    assert request.startswith("POST /a?b=1 HTTP/1.1\r\n")
+    assert "\r\nX-A: 1\r\nx-b: 2\r\n" in request
+    assert request.endswith("Content-Length: 4\r\n\r\nmill")
+
+
+def test_a_method_may_be_said(forebay):
+    assert heard_by(forebay, "--method", "delete").startswith("DELETE ")
+
+
+def test_ammunition_is_fired_with_its_seed(forebay):
+    assert '"username":"forebay-7-0"' in heard_by(forebay, "--ammo", "forebay:orders", "--seed", "7")
+    assert '"username":"forebay-3-0"' in heard_by(forebay, "--ammo", "forebay:orders?seed=3", "--seed", "7")
+
+
+def test_a_gun_fires_in_its_own_way(forebay, tmp_path):
+    (tmp_path / "shop.py").write_text("async def buy(shot):\n    return 201 if shot.body == b'mill' else 400\n")
+    words = ("--gun", "shop:buy", "--body", "mill", "--profile", "once(3)", "--for", "100ms", "--json")
+    done = forebay("fire", "shop", *words)
+    assert done.returncode in (0, 5), done.stderr
+    assert told(done)["total"]["statuses"] == {"201": 3}
+
+
+def test_the_words_of_wrk_are_understood_and_answered(forebay, server):
+    done = forebay("fire", server.url, *closed("--latency", "--timeout", "2s"))
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    assert lines[1] == "  1 threads and 2 connections"
+    assert re.match(r"Requests/sec: +[\d.]+$", lines[-2])
+
+
+def test_a_configuration_of_pandora_is_fired(forebay, server, tmp_path):
+    address = server.url.removeprefix("http://").rstrip("/")
+    pool = """
+  - id: {name}
+    gun: {{type: http, target: "{address}"}}
+    ammo: {{type: uri, uris: ["/a one", "/b two"]}}
+    result: {{type: phout, destination: {name}.log}}
+    rps: [{{type: once, times: 3}}]
+    startup: {{type: once, times: 2}}
+"""
+    pools = "".join(pool.format(name=name, address=address) for name in ("left", "right"))
+    (tmp_path / "load.yaml").write_text(f"pools:{pools}")
+    done = forebay("fire", "load.yaml", "--out", "run", "--json")
+    assert done.returncode in (0, 5), done.stderr
+    assert {tag: figures["planned"] for tag, figures in told(done)["tags"].items()} == {
+        "left|one": 2, "left|two": 1, "right|one": 2, "right|two": 1,
+    }  # fmt: skip
+    assert len((tmp_path / "left.log").read_text().splitlines()) == 3
+    assert told(forebay("report", "run", "--json"))["total"]["answered"] == 6
+
+
+# What it leaves
+
+
+def test_every_shot_is_on_record_where_that_is_asked_for(forebay, server):
+    done = forebay("fire", server.url, "--profile", "once(7)", "--for", "100ms", "-t", "2", "--shots", "shots")
+    assert done.returncode in (0, 5), done.stderr
+    assert len(forebay("report", "shots", "--phout").stdout.splitlines()) == 7
+    assert len(forebay("report", "shots", "--json-lines").stdout.splitlines()) == 7
+
+
+def test_the_file_does_not_hold_the_value_of_a_header(forebay, server, tmp_path):
+    words = ("-H", "Authorization: hidden1", "-HCookie: hidden2", "--header=X-Key: hidden3", "--out", "run")
+    assert forebay("fire", server.url, *closed(*words)).returncode == 0
+    held = (tmp_path / "run").read_text()
+    assert "hidden" not in held
+    assert "Authorization: ..." in held
+
+
+def test_a_full_disk_is_said_before_the_first_shot(forebay, server):
+    done = forebay("fire", server.url, *closed("--out", "/dev/full"))
+    assert (done.returncode, done.stdout, server.talks) == (1, b"", 0)
+    assert done.stderr.startswith(b"forebay: /dev/full cannot be written")
+
+
+def test_a_disk_that_becomes_full_ends_the_file_and_not_the_run(tmp_path, environment, server):
+    done = subprocess.run(
+        [*COMMAND, "fire", server.url, *closed("--out", "run")],
+        capture_output=True,
+        cwd=tmp_path,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500)),
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert b"status 200" in done.stdout
+    assert done.stderr.startswith(b"forebay: run cannot be written: File too large")
+
+
+def test_what_a_server_says_does_not_steer_the_terminal(forebay):
+    with listening(saying(b"HTTP/1.1 2\x1b[2J\x07 \x1b]0;mine\x07\r\n\r\n")) as hostile:
+        done = forebay("fire", hostile.url, "--profile", "once(2)", "--for", "100ms")
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"\x07" not in done.stdout + done.stderr
+
+
+# How many processes
+
+
+def asked(**said):
+    usual = dict.fromkeys(Asked.__slots__) | {"timeout": "10s", "headers": (), "seed": 0, "poisson": False}
+    return Asked(**usual | {"insecure": False} | said)
+
+
+@pytest.mark.parametrize(
+    ("said", "processes"),
+    [
+        ({"constant": "100/s"}, 1),
+        ({"constant": "10000/s"}, 1),
+        ({"constant": "1000000/s"}, 2),
+        ({"constant": "1000000/s", "connections": 1}, 1),
+        ({"profile": "sine(0, 30000, 60s)"}, 2),
+        ({"profile": "const(9, 5s) unlimited(30s)"}, 2),
+        ({"profile": "once(1000000)"}, 1),
+        ({"profile": "unlimited(30s)"}, 2),
+        ({"constant": "3000/s", "gun": "json:loads"}, 2),
+        ({"connections": 400}, 2),
+        ({"connections": 1}, 1),
+        ({"connections": 400, "processes": 5}, 5),
+    ],
+)
+def test_there_are_as_many_processes_as_the_load_needs(monkeypatch, said, processes):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    firing = asked(**said).firing("http://127.0.0.1/")
+    assert asked(**said).enough_processes(firing) == processes
+
+
+def test_the_length_is_that_of_the_profile_or_of_a_wave_or_ten_seconds():
+    lengths = [
+        asked(**said).firing("http://127.0.0.1/").seconds
+        for said in (
+            {"profile": "line(1, 9, 30s) const(9, 30s)"},
+            {"profile": "line(1, 9, 30s) const(9, 30s)", "length": "5s"},
+            {"profile": "sine(0, 100, 40s)"},
+            {"profile": "once(5)"},
+            {"constant": "5/s"},
+            {"connections": 5},
+        )
+    ]
+    assert lengths == [60.0, 5.0, 40.0, 10.0, 10.0, 10.0]
+
+
+# The live line
+
+
+class Terminal:
+    def __init__(self):
+        self.said = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.said += text
+
+    def flush(self):
+        pass
+
+
+def in_flight(count):
+    run = Run("http://127.0.0.1/", "const(10)", 60.0)
+    run.total.planned = run.total.sent = 100
+    run.total.statuses[200] = 90
+    run.total.statuses[500] = 10
+    run.in_flight = count
+    return run
+
+
+def test_without_a_terminal_there_is_a_line_every_ten_seconds(capsys):
+    with firing_view.FiringView(60.0) as view:
+        for elapsed in (1, 9.5, 10.1, 11, 19, 20.5, 29):
+            view.tick(elapsed, in_flight(3))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" of ")[0].strip() for line in lines] == ["10", "20"]
+    assert lines[0].startswith("   10 of 60 s  planned 103  sent 100  answered 100  failed 10  response –")
+
+
+def test_on_a_terminal_the_picture_moves_and_the_last_stands():
+    with open(os.devnull) as nothing:  # rich asks for its size
+        terminal = Terminal()
+        terminal.fileno = nothing.fileno
+        with firing_view.FiringView(60.0, terminal, environment={"TERM": "xterm", "NO_COLOR": "1"}) as view:
+            view.tick(10, in_flight(0))
+            view.tick(20, in_flight(3))
+    assert "20 of 60 s" in terminal.said
+    assert "in flight 3" in terminal.said
+
+
+def test_who_interrupts_is_told_what_is_waited_for():
+    run = in_flight(3)
+    run.interrupted = True
+    assert firing_view.line(1, 60, run).endswith("stopping: 3 in flight are waited for, Ctrl-C ends it at once")
+
+
+def test_in_a_terminal_ctrl_c_is_heard(tmp_path, environment, slow_server):
+    controller, terminal = pty.openpty()
+    command = [*COMMAND, "fire", slow_server.url, "--rate", "10/s", "--for", "1h"]
+    process = subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path,
+        env=environment | {"TERM": "xterm"}, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(terminal)
+    said = b""
+    try:
+        said = read_until(controller, b"elapsed", said)
+        os.write(controller, b"\x03")
+        said = read_until(controller, b"status 200", said)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.wait()
+        os.close(controller)
+
+
+def read_until(controller, words, said):
+    deadline = time.monotonic() + 30
+    while words not in said:
+        assert select.select([controller], [], [], deadline - time.monotonic())[0], said
+        said += os.read(controller, 65536)
+    return said
