@@ -60,6 +60,14 @@ def test_a_simulation_of_the_plan_finds_what_was_promised():
     assert once.values["wait p95"] == near(check(once, seed=2)["wait p95"].value, rel=0.06)
 
 
+@pytest.mark.parametrize(("n", "backlog"), [(6, 20), (7, 300)])
+def test_a_simulation_behind_a_backlog_counts_whom_the_equations_count_those_who_come(n, backlog):
+    promised = ["wait p95<1m", "p99<1m", "mean<1m", "wait mean<1m"]
+    found = plan(50, 0.1, promised, n=n, seconds=60, backlog=backlog)
+    for name, estimate in check(found, seed=2).items():
+        assert found.values[name] == near(estimate.value, rel=0.08), name
+
+
 @settings(max_examples=15, deadline=None)
 @given(seconds=st.floats(0.5, 2), more=st.floats(0, 2))
 def test_a_harder_promise_never_takes_fewer_workers(seconds, more):

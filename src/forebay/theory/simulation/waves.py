@@ -81,7 +81,8 @@ def again(
 ) -> dict[str, Any]:
     """Return the fields of a Simulation of one stretch of time, begun again and again until its peak is known.
 
-    Everybody who came is worked off after the end.
+    Everybody who came is worked off after the end. What customers meet is that of those who come: a backlog is in their
+    way, but since when it waited is not known.
 
     Arguments:
         seconds: how long customers come; inf: until a trace ends. replications: how often; None: as often as it takes.
@@ -92,7 +93,7 @@ def again(
     while not reached:
         run = Run(system, rules, Seed(seed, len(waves.rows)), works=works, compiled=compiled)
         path = run.until(seconds)
-        whole = slice(0, len(path))
+        whole = slice(min(system.backlog, len(path)), len(path))
         waves.add(path, 0.0, seconds, whole, path.waiting(), Observed(path))
         seen = len(waves.rows)
         if seen >= look:
