@@ -1,4 +1,4 @@
-"""Text in columns: numbers stand right, words left."""
+"""Text in columns: numbers stand right, words left; and words of others made harmless."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1, gap: int = 2) -> list[
         cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         lines.append((" " * gap).join(cells).rstrip())
     return lines
+
+
+def printable(words: str) -> str:
+    """Return words without what would steer a terminal: a server may have said them."""
+    return "".join(c if c.isprintable() else "�" for c in words)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from forebay.load.figures import Figures
-from forebay.load.reports.columns import aligned
+from forebay.load.reports.columns import aligned, printable
 from forebay.load.reports.summary import PERCENTILES, TIMES, failed, share
 from forebay.load.run import Run
 from forebay.load.runfile import Record
@@ -95,7 +95,7 @@ def _times(figures: Figures) -> Iterator[str]:
 def _ends(run: Run) -> Iterator[str]:
     total = run.total
     rows = [(f"status {status}", count) for status, count in sorted(total.statuses.items())]
-    rows += [(_printable(reason), count) for reason, count in total.reasons.most_common()]
+    rows += [(printable(reason), count) for reason, count in total.reasons.most_common()]
     if rows:
         yield from aligned([("ended", "shots", "share"), *_with_shares(rows, total.planned)])
 
@@ -112,7 +112,7 @@ def _tags(run: Run) -> Iterator[str]:
     for tag, figures in by_count[:_TAGS]:
         values = (*figures.response.percentiles((50, 90, 99)), figures.response.max, figures.service.percentile(99))
         counts = (f"{figures.planned:,}", _percent(failed(figures), figures.planned))
-        rows.append((_printable(tag) or "(none)", *counts, *map(_time, values)))
+        rows.append((printable(tag) or "(none)", *counts, *map(_time, values)))
     yield from aligned(rows)
     if len(by_count) > _TAGS:
         yield f"and {len(by_count) - _TAGS:,} tags more"
@@ -136,7 +136,3 @@ def _bytes(count: float) -> str:
         count /= 1000
         del units[0]
     return f"{count:.3g} {units[0]}"
-
-
-def _printable(words: str) -> str:
-    return "".join(c if c.isprintable() else "�" for c in words)  # what a server said must not steer the terminal

@@ -15,6 +15,7 @@ import msgspec
 
 from forebay.histogram import Histogram
 from forebay.load.figures import NANOSECONDS, Figures
+from forebay.load.reports.columns import printable
 from forebay.load.reports.columns import aligned
 from forebay.load.reports.summary import share
 from forebay.load.runfile import Record
@@ -70,7 +71,7 @@ def vegeta_text(record: Record) -> str:
     ]
     lines = aligned(rows, left=3)
     lines[-1] += "  "  # as Vegeta has it
-    return "\n".join([*lines, "Error Set:", *form["errors"]]) + "\n"
+    return "\n".join([*lines, "Error Set:", *map(printable, form["errors"])]) + "\n"
 
 
 def go_duration(nanoseconds: int) -> str:
