@@ -57,7 +57,7 @@ def fire(
     from forebay.cli.lookout import fired
     from forebay.cli.pools import pools
     from forebay.cli.recording import Recording, together
-    from forebay.cli.results import exit_code
+    from forebay.cli.report import exit_code
     from forebay.load.reports.formats import FORMATS
     from forebay.load.requirements import requirement
 

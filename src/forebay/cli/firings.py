@@ -45,7 +45,7 @@ _OPTIONS = (
     ),
     click.option("--timeout", default="10s", metavar="TIME", show_default=True, help="then an answer is given up"),
     click.option("--ammo", metavar="WHAT", help="a file of shots, forebay:orders, or module:function"),
-    click.option("--gun", metavar="MODULE:FUNCTION", help="a coroutine that fires a shot in its own way; URL is its name"),
+    click.option("--gun", metavar="MODULE:FUNCTION", help="a coroutine that fires a shot its own way; URL is its name"),
     click.option("--method", metavar="NAME", help="of each request  [GET, or POST with --body]"),
     click.option("--body", metavar="TEXT", help="of each request; @FILE: what is in the file"),
     click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="of each request; again"),

@@ -132,8 +132,20 @@ def _tell_shots(files: Sequence[Path], form: str, whole: bool) -> None:
 
 
 def _end_as(records: Sequence[Record]) -> None:
-    from forebay.cli.results import exit_code
-
     for code in map(exit_code, records):
         if code not in (Exit.DONE, Exit.INTERRUPTED):
             raise click.exceptions.Exit(code)
+
+
+def exit_code(record: Record) -> Exit:
+    """Return the gravest of what there is to say: nobody was there, not valid, a requirement missed, interrupted."""
+    from forebay.load.verdict import verdict
+
+    run, found, stopped = record.run, verdict(record), bool(record.about.get("stopped"))
+    if run.refused and not run.sent and (stopped or not run.interrupted):
+        return Exit.UNREACHABLE
+    if not found.validity.valid:
+        return Exit.NOT_VALID
+    if stopped or not found.kept:
+        return Exit.PROMISE_BROKEN
+    return Exit.INTERRUPTED if run.interrupted else Exit.DONE

@@ -193,8 +193,9 @@ def _load(text: str, seconds: float) -> Coming:
     load = parse(text, seconds)
     if isinstance(load, Measured):
         return Trace(tuple(instant / load.speed for instant in load.instants), load.name)
-    if isinstance(load, Const):
+    if isinstance(load, Const) and math.isinf(load.T):
         return load.R
     if not isinstance(load, Poisson):
         return load
-    return Exponential(1 / load.profile.R) if isinstance(load.profile, Const) else Varying(load.profile, poisson=True)
+    endless = isinstance(load.profile, Const) and math.isinf(load.profile.T)
+    return Exponential(1 / load.profile.rate(0)) if endless else Varying(load.profile, poisson=True)
