@@ -15,8 +15,7 @@ import msgspec
 
 from forebay.histogram import Histogram
 from forebay.load.figures import NANOSECONDS, Figures
-from forebay.load.reports.columns import printable
-from forebay.load.reports.columns import aligned
+from forebay.load.reports.columns import aligned, printable
 from forebay.load.reports.summary import share
 from forebay.load.runfile import Record
 from forebay.load.shots.forms import error_of
