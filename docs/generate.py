@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +21,8 @@ from forebay.cli import COMMANDS, program
 from forebay.cli.output import EXIT_CODES
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
+from forebay.load import autostop, requirements
+from forebay.load.ammo import notation as ammo_notation
 from forebay.load.profiles import notation
 from forebay.quantity import duration, places, rate, size
 from forebay.queue.conformance import ConformanceSuite
@@ -116,9 +119,11 @@ def _notation() -> Iterator[str]:
     yield "In D/D/n/q a rate of `2/ms` is two together as each millisecond begins, unless `--apart` is given.\n"
     _, profiles, units = (notation.__doc__ or "").strip().split("\n\n")
     yield "## A load\n"
-    yield "As `forebay demo --profile` takes it: requests a second, as a function of time.\n"
+    yield "As `--profile` of `forebay fire` and `forebay demo` takes it: requests a second, as a function of time.\n"
     yield f"```text\n{inspect.cleandoc(profiles)}\n```\n"
     yield units + "\n"
+    yield "The one-liners of Yandex.Tank are such loads: `line(1, 100, 10m) const(100, 5m) step(5, 25, 5, 60)`.\n"
+    yield from _cannon()
     yield "## A time of work\n"
     yield "As `--work` of the shipped services takes it.\n"
     for law in _arguments(work_time)["text"].replace("``", "`").split("; "):
@@ -127,6 +132,28 @@ def _notation() -> Iterator[str]:
     readers = {"duration": duration, "rate": rate, "size": size, "places": places}
     told = [(name, (inspect.getdoc(read) or "").partition("\n")[0]) for name, read in readers.items()]
     yield from _table(("", "written as"), [(name, ", ".join(_examples(line))) for name, line in told])
+
+
+def _cannon() -> Iterator[str]:
+    """Yield how ammunition, requirements and reasons to stop are written."""
+    parts = (
+        ("Ammunition", "As `--ammo` of `forebay fire` takes it", ammo_notation),
+        ("A requirement", "As `--require` of `forebay fire` and `forebay report` takes it", requirements),
+        (
+            "A reason to stop",
+            "As `--autostop` of `forebay fire` takes it; the words are those of Yandex.Tank",
+            autostop,
+        ),
+    )
+    for heading, taken, module in parts:
+        yield f"## {heading}\n"
+        _, *blocks = inspect.cleandoc(module.__doc__ or "").split("\n\n")
+        yield f"{taken}.\n"
+        for block in blocks:
+            as_it_stands = block.startswith("    ") or module is ammo_notation
+            yield f"```text\n{textwrap.dedent(block)}\n```\n" if as_it_stands else block + "\n"
+        if module is ammo_notation:
+            yield f"The formats are {_names(list(ammo_notation.FORMATS))}.\n"
 
 
 def _queues() -> Iterator[str]:
