@@ -12,8 +12,8 @@
     http_req_duration{tag:orders}: max<500
 
 The signs are `<`, `<=`, `>`, `>=`, `==` and `!=`. k6 counts a duration from the sending; here it counts from the plan,
-which is never less. A requirement is judged over the whole run, at its end: k6's abortOnFail has no meaning here. nan, the percentile
-of nothing, fulfils none.
+which is never less. A requirement is judged over the whole run, at its end: k6's abortOnFail has no meaning here. nan,
+the percentile of nothing, fulfils none.
 """
 
 from __future__ import annotations
