@@ -130,3 +130,32 @@ def test_the_catalogue_names_the_source_of_the_answer(text, given):
 @pytest.mark.parametrize("text", ["M/M/3", "D/E2/1/4"])
 def test_the_answer_names_the_system_as_it_is_written(text):
     assert solve(text, 1.0, 0.5).system == write(read(text, 1.0, 0.5)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "arrivals", "service"),
+    [
+        ("M/D/1000000", 9e5, 1.0),
+        ("H2(1000)/M/1000000", 1e7, 0.08),
+        ("U/M/1000000/300", 0.01, 0.1),
+        ("G(0.01)/E1000/400/50", 138.0, 3.3),
+    ],
+)
+def test_what_is_too_large_for_a_formula_is_refused_or_solved_at_once(text, arrivals, service):
+    try:
+        found = solve(text, arrivals, service)
+    except UsageError as error:
+        assert "simulate" in error.hint
+    else:
+        assert found.Wq >= 0
+
+
+def test_however_many_come_no_more_is_worked_off_than_the_workers_can():
+    found = solve("U/M/30/500", 3e10, 0.001)
+    assert found.utilization <= 1 + 1e-15
+    assert 0 <= found.p0 <= found.p_wait <= 1
+
+
+def test_a_short_wait_before_long_work_costs_no_more_to_follow():
+    found = solve("M/M/1000+M", 4.4e-5, 0.0226, patience=1.8e-4)
+    assert found.sojourn(99) == near(0.0226 * math.log(100), rel=1e-9)

@@ -173,3 +173,8 @@ def test_tails_fall_from_the_share_that_waits_to_nothing(given: list[Class], rho
         values = [part.wait_tail(t * part.W) for t in (0, 0.3, 1, 3, 10, 100)]
         assert all(a >= b - 2e-3 for a, b in itertools.pairwise(values))
         assert part.wait_tail(300 * part.W) < 1e-6
+
+
+def test_a_class_of_which_nobody_comes_is_refused() -> None:
+    with pytest.raises(UsageError, match="nobody comes"):
+        solve("M/M/1", classes=("0/s 1s", "1/s 100ms"))

@@ -34,7 +34,7 @@ FORMULA = "GI/M/n, the chain at the arrivals; σ = A*(nμ(1 − σ))"
 SOURCE = 'L. Takács, "Introduction to the Theory of Queues" (1962), chapter 2'
 PLACES = 400
 """The most workers (or workers and places, where these are limited) that are solved: about half a second."""
-_STEPS, _WORK = 1e5, 1e9
+_STEPS, _WORK = 3e4, 1e9
 _ROUNDS = 500
 
 
@@ -131,7 +131,7 @@ def fits(system: System) -> bool:
     if not plain(system) or not isinstance(system.arrivals, Law) or isinstance(system.arrivals, General):
         return False
     size = system.n if math.isinf(system.q) else system.places
-    steps = 100 + 40 * system.n / system.offered_load
+    steps = 100 + 40 * max(1.0, system.arrivals.c2) * system.n / system.offered_load
     return isinstance(system.service, Exponential) and size <= PLACES and steps < _STEPS and size**2 * steps < _WORK
 
 

@@ -44,7 +44,9 @@ SOURCE = 'M. F. Neuts, "Matrix-Geometric Solutions in Stochastic Models" (1981),
 PHASES = 256
 """The most phases of a level: about half a second with percentiles."""
 _WORK = 5e8
-"""The most that (n + q) phases³ may be: about half a second."""
+"""The most that (n + q)(phases³ + 5e4) may be: about half a second."""
+_STEP = 5e4
+"""What a level costs beside its matrices, in the same unit."""
 _SETTLED, _SAME = 3e-14, 64
 """A ratio is taken for final when it has varied by less over so many steps."""
 _AGREED, _TIMES = 1e-9, 4
@@ -203,7 +205,7 @@ def size(system: System, arrival_phases: int, work_phases: int) -> float:
     """Return how many phases a level has; inf where all the levels together are too much work."""
     phases = arrival_phases * configuration_count(int(system.n), work_phases)
     levels = system.n if math.isinf(system.q) else system.places
-    return phases if levels * phases**3 <= _WORK else math.inf
+    return phases if phases <= PHASES and levels * (phases**3 + _STEP) <= _WORK else math.inf
 
 
 def fits(system: System) -> bool:
@@ -235,7 +237,7 @@ def solve_phases(system: System, D0: Array, D1: Array, law: PhaseType, error: st
         FORMULA,
         SOURCE,
         Lq=levels.mean_above(of.n),
-        p0=levels.mass(0),
+        p0=max(0.0, levels.mass(0)),
         p_wait=max(0.0, 1 - no_wait),
         loss=lost,
         tails=tails(of, levels, accepted),

@@ -27,6 +27,7 @@ _WIDTH = 14.0
 """Standard deviations beyond which a Poisson number is not looked for: e^-98."""
 _HARDLY = 1e-12
 """A mean number below which more than one step is not possible, as far as a float can say."""
+_NOTHING = 1e-17
 _FORGOTTEN = 40.0
 """Mean times of work after which it does not matter what was: e^-40."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -69,6 +70,9 @@ def followed_by_exponential(tail: Tail, rate: float, smooth: float) -> Tail:
     step = smooth / steps
     shapes: dict[int, Vector] = {}  # of G
     wholes: dict[int, float] = {}  # the integral over all of step k
+    reach = smooth
+    while tail(reach) > _NOTHING:
+        reach *= 2
 
     def within(k: int, share: float) -> float:
         piece, part = divmod(k, steps)
@@ -80,6 +84,8 @@ def followed_by_exponential(tail: Tail, rate: float, smooth: float) -> Tail:
         return width / 2 * float(_WEIGHTS @ (G * np.exp(width * (_NODES - 1) / 2)))
 
     def total(t: float) -> float:
+        if t > reach:  # the wait is over: what is left is work
+            return total(reach) * math.exp(-rate * (t - reach))
         k = int(t / step)
         first = max(0, k - math.ceil(_FORGOTTEN / (rate * step)))
         found = tail(first * step) if first else 1.0

@@ -46,6 +46,7 @@ def answer(
         tails: P(Wq > t) and P(W > t) under FIFO; they are left out for another order of service.
         error: what to expect of an approximation; "" where the formula is exact.
     """
+    loss = max(loss, 1 - system.n / system.offered_load)  # a rounded loss has nobody served beyond what n can do
     fifo = system.discipline is not Discipline.LIFO and system.discipline is not Discipline.RANDOM
     wait_tail, sojourn_tail = tails if fifo else (None, None)
     return steady(

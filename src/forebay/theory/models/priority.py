@@ -168,7 +168,7 @@ def solve_priorities(system: System) -> Solution:
     formula, source = parts[0].formula, parts[0].source
     if not all(part.stable for part in parts):
         growth = math.fsum(part.growth for part in parts)
-        return growing(system, formula, source, growth, **told, throughput=lam - growth)
+        return growing(system, formula, source, growth, **told, throughput=max(0.0, lam - growth))
     W, Wq = (math.fsum(getattr(part, of) * part.arrival_rate for part in parts) / lam for of in ("W", "Wq"))
     tails: dict[str, Any] = {of: _mixed(parts, of) for of in ("wait_tail", "sojourn_tail")}
     p_wait = None if system.preemptive else parts[0].p_wait

@@ -40,6 +40,7 @@ GAVE_UP = "L counts those that will give up, W does not"
 WAITS_AWAY = "the wait is the time until the attempt that finds a place, and in the queue"
 _NOTHING = 1e-13
 _SETTLED = 1e-10
+_MOST_PLACES = 200
 _MOST_LEVELS = 1 << 14
 _MOST_ROUNDS = 200
 _MOST_LOAD = 1e9
@@ -256,7 +257,8 @@ def _returns(system: System) -> bool:
 
 
 def _by_chain(system: System) -> bool:
-    return _returns(system) and markovian(system) and isinstance(_retrying(system).after, Exponential)
+    small = system.places <= _MOST_PLACES
+    return small and _returns(system) and markovian(system) and isinstance(_retrying(system).after, Exponential)
 
 
 def _single(system: System) -> bool:

@@ -49,6 +49,9 @@ def steady(system: System, formula: str, source: str, *, Wq: float, loss: float 
         Wq: mean wait of the accepted, seconds. loss: share of the arrivals that is not accepted.
         more: fields of Solution, which go before what follows from Wq.
     """
+    for share in ("p0", "p_wait"):
+        if more.get(share) is not None:
+            more[share] = min(1.0, max(0.0, more[share]))
     accepted = system.arrival_rate * (1 - loss)
     W = more.get("W", Wq + system.service.mean)
     busy = accepted * system.service.mean
@@ -86,7 +89,7 @@ def growing(system: System, formula: str, source: str, growth: float, **more: An
         "arrival_rate": system.arrival_rate,
         "offered_load": system.offered_load,
         "utilization": 1.0,
-        "throughput": system.arrival_rate - growth,
+        "throughput": max(0.0, system.arrival_rate - growth),
         "wait_tail": _for_ever,
         "sojourn_tail": _for_ever,
         "critical": critical,
