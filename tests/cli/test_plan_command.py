@@ -51,6 +51,26 @@ def test_a_load_that_ends_begins_with_a_backlog(forebay):
     assert told.stdout.splitlines()[-1].endswith(b"--work 100ms")
 
 
+def test_stages_that_say_how_long_they_last_need_no_length(forebay):
+    told = forebay(
+        "plan", "--in", "line(1, 60, 20s) const(60, 10s)", "--service", "80ms", "--promise", "p99<2s", "--json"
+    )
+    answer = json.loads(told.stdout)
+    assert (answer["seconds"], answer["periodic"]) == (30, False)
+
+
+def test_a_load_of_a_day_is_answered_by_the_fluid_and_says_so(forebay):
+    told = forebay("plan", "--in", "sine(0, 5000, 24h)", "--service", "80ms", "--promise", "p99<5s")
+    assert told.returncode == 0
+    assert b"fluid with its Gaussian term" in told.stdout
+    assert b"approximation" in told.stdout
+
+
+def test_what_is_lost_is_told_where_no_loss_is_promised(forebay):
+    told = forebay(*STEADY, "--promise", "p99<2s", "--places", "0")
+    assert b"83.33%, of which nothing is promised" in told.stdout
+
+
 def test_a_check_shows_the_simulated_interval_beside_the_formula(forebay):
     told = forebay(*STEADY, "--promise", "wait p95<50ms", "--check")
     assert b"simulated  formula  simulation  95% interval\nwait p95   40.3ms" in told.stdout

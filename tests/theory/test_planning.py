@@ -159,6 +159,19 @@ def test_what_cannot_be_planned_is_refused_with_a_hint():
         Demand(WAVE, Deterministic(1.0))
 
 
+def test_what_is_exactly_the_limit_is_not_below_it_whatever_the_rounding():
+    assert plan(50, 0.08, ["utilisation<80%"]).n == 6
+    assert plan(50, 0.08, ["utilisation<=80%"]).n == 5
+
+
+def test_where_the_formula_is_approximate_places_are_as_few_as_it_can_tell():
+    found = plan(Sine(500, 500, 60), 0.08, ["p99<5s", "loss<0.1%"])
+    assert not found.outlook.exact
+    assert found.n == 60
+    fewer = evolve(Sine(500, 500, 60), 0.08, found.n, 0.95 * found.q, seconds=60, periodic=True)
+    assert fewer.loss >= 0.001 > found.values["loss"]
+
+
 def test_the_neighbours_say_which_promise_they_break():
     found = plan(50, 0.1, ["p99<500ms", "loss<0.1%"])
     table = {(row["workers"], row["places"]): row["breaks"] for row in found.table()}

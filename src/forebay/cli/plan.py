@@ -61,7 +61,8 @@ def plan(
 
     \b
     Promises: p99<5s (wait and work), wait p95<2s, mean<1s, loss<0.1%, utilisation<80%,
-    backlog<1000, drained<5m. A sine repeats for ever, unless --for says how long. Arrivals
+    backlog<1000, drained<5m. A sine repeats for ever, unless --for says how long; stages
+    like 'line(1, 100, 10m) const(100, 5m)' happen once. Arrivals
     are taken as Poisson: many independent users. Ends with 4 when a promise cannot be kept.
     """
     from forebay.theory.checking import check
@@ -70,14 +71,15 @@ def plan(
 
     seconds = None if length is None else _seconds(length)
     work = _work(service, law)
+    load = _load(coming, seconds)
     try:
         found = find(
-            _load(coming, seconds),
+            load,
             work,
             promises,
             n=workers,
             q=None if places is None else quantity.places(places),
-            seconds=seconds,
+            seconds=seconds or _own_length(coming, load),
             backlog=backlog,
             cost=None if cost is None else _cost(cost),
         )
@@ -145,9 +147,17 @@ def _load(text: str, seconds: float | None) -> Load | float:
         raise UsageError(
             f"{text} is neither a rate nor a load", "write 50/s or 'sine(0, 100, 60s)'; simulate takes traces"
         )
-    if seconds is None and not hasattr(load, "period"):
+    if seconds is None and not hasattr(load, "period") and _own_length(text, load) is None:
         raise UsageError(f"{text} does not say how long it lasts", "give --for 2m")
     return load
+
+
+def _own_length(text: str, load: Load | float) -> float | None:
+    """Return how long a load lasts by its own words; None: for ever, period after period, or as long as the run."""
+    if isinstance(load, float | int) or hasattr(load, "period"):
+        return None
+    spans = [float(getattr(arrivals(text, run), "span", math.inf)) for run in (RUN_SECONDS, 2 * RUN_SECONDS)]
+    return spans[0] if spans[0] == spans[1] < math.inf else None
 
 
 def _work(service: str | None, law: str | None) -> Law:

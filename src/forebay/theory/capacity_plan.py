@@ -10,7 +10,7 @@ from typing import Any
 from forebay.quantity import show_seconds
 from forebay.theory.evolution import Evolution
 from forebay.theory.outlook import Demand, Drain, Outlook
-from forebay.theory.promises import Promise
+from forebay.theory.promises import Promise, Quantity
 from forebay.theory.result import Result, Row, finite
 
 _HOURS_IN_A_MONTH = 730
@@ -126,6 +126,8 @@ class Plan(Result):
 
     def _state(self) -> list[Row]:
         answer, rows = self.outlook.answer, [("utilisation", f"{self.outlook.answer.utilization:.1%}")]
+        if math.isfinite(self.q) and not any(one.quantity is Quantity.LOSS for one in self.promises):
+            rows.append(("lost", f"{answer.loss * 100:.4g}%, of which nothing is promised"))
         if isinstance(answer, Evolution) and self.demand.seconds is not None:
             peak = f"{answer.peak_backlog:,.0f} on average, below {answer.backlog(99):,.0f} in 99 of 100"
             rows.append(("backlog at the peak", f"{peak}; fluid {self.drain.peak:,.0f}"))

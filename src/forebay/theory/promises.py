@@ -29,6 +29,8 @@ _FORM = re.compile(
     r"\s*(?:(?!mean\b|p[0-9])(?P<what>[a-z]+)\b)?\s*(?P<of>p[0-9.]+|mean)?\s*(?P<sign><=|<)\s*(?P<limit>[^\s<>=]+)\s*"
 )
 _BACKLOG_PERCENT = 99.0
+_ROUNDING = 1e-9
+"""By which a value that is the limit may be off."""
 
 
 class Quantity(StrEnum):
@@ -73,7 +75,9 @@ class Promise:
 
     def kept(self, value: float) -> bool:
         """Return whether the promise is kept by a value; nan keeps none."""
-        return value < self.limit if self.strict else value <= self.limit
+        if math.isclose(value, self.limit, rel_tol=_ROUNDING):
+            return not self.strict
+        return value < self.limit
 
     def margin(self, value: float) -> float:
         """Return what is left to the limit as a share of it: 0.25 at three quarters of it, below 0 beyond."""
