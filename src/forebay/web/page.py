@@ -47,7 +47,8 @@ Named = Sequence[tuple[str, Record]]
 
 def _document(named: Named, at_most: int) -> str:
     styles, scripts = assets.styles(), assets.scripts()
-    title = f"Load test of {showing.short(named[0][1].run.url)}"
+    targets = {record.run.url for _, record in named}
+    title = f"Load test of {showing.short(targets.pop())}" if len(targets) == 1 else f"{len(named)} load tests"
     head = element(
         "head",
         element("meta", charset="utf-8"),

@@ -28,12 +28,12 @@ def opening(name: str, record: Record, several: bool) -> Markup:
         UsageError: what its file says was required cannot be read.
     """
     found = verdict(record)
-    kind = _kind(found)
+    kind = _kind(record, found)
     sign = {"good": "✓", "bad": "✗", "unsure": "•"}[kind]
     label = element("p", showing.short(name), class_="name") if several else None
     heading = element("h2", element("span", sign, class_="sign", aria_hidden="true"), _said(found))
     plan = element("p", "Profile ", element("code", showing.short(record.run.profile)), _when(record), class_="plan")
-    parts = [label, heading, plan, _requirements(found), _health(record.run, found), _tiles(record.run)]
+    parts = [label, heading, plan, _requirements(found), _health(record, found), _tiles(record.run)]
     return element("section", *parts, class_=f"verdict {kind}", aria_label=f"Verdict on {showing.short(name)}")
 
 
@@ -64,15 +64,16 @@ def about(record: Record) -> Markup:
     return element("section", element("h2", "The run"), element("dl", pairs))
 
 
-def _kind(found: Verdict) -> str:
+def _kind(record: Record, found: Verdict) -> str:
     """Return ``bad``, ``good``, or ``unsure`` where nothing was required or the run did not end by itself."""
-    if not (found.validity.valid and found.kept):
+    if record.about.get("stopped") or not (found.validity.valid and found.kept):
         return "bad"
     return "good" if found.requirements and not found.interrupted else "unsure"
 
 
 def _said(found: Verdict) -> str:
-    return ("Valid: " if found.validity.valid else "Not valid: the generator was the limit; ") + str(found)
+    words = str(found)
+    return words[0].upper() + words[1:] if found.validity.valid else f"Not valid; {words}"
 
 
 def _when(record: Record) -> str:
@@ -93,15 +94,17 @@ def _requirement(judged: Judged) -> Markup:
     return element("li", told, f"{word}: {judged.shown}", class_=kind)
 
 
-def _health(run: Run, verdict: Verdict) -> Markup:
+def _health(record: Record, verdict: Verdict) -> Markup:
     """Return the state of the generator: what is against it, what to know of it, and how late it was."""
+    run, stopped = record.run, record.about.get("stopped")
     late, lag = run.late.percentile(99), run.lag.percentile(99)
     figures = f"late p99 {showing.time(late)}, lag p99 {showing.time(lag)}, fired {showing.count(run.total.sent)}"
-    state = "was the limit" if verdict.validity.reasons else "kept up"
-    first = element("li", f"The generator {state}: {figures} of {showing.count(run.planned)} planned.")
+    state = "Valid, the generator kept up" if verdict.validity.valid else "The generator"
+    first = element("li", f"{state}: {figures} of {showing.count(run.planned)} planned.")
+    ended = element("li", f"Stopped before its time: {showing.short(str(stopped))}", class_="bad") if stopped else None
     against = [element("li", reason, class_="bad") for reason in verdict.validity.reasons]
     cautions = [element("li", f"Caution: {caution}", class_="caution") for caution in verdict.validity.cautions]
-    return element("ul", against, cautions, first, class_="health")
+    return element("ul", ended, against, cautions, first, class_="health")
 
 
 def _tiles(run: Run) -> Markup:
@@ -133,5 +136,5 @@ def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]
             yield full, ", ".join(fact)
         elif isinstance(fact, float):
             yield full, f"{fact:.4g}"
-        else:
+        elif fact is not None:
             yield full, fact if isinstance(fact, str) else json.dumps(fact)

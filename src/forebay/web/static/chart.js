@@ -96,7 +96,7 @@ class Chart {
 
   makeKeys() {
     const keys = this.lines.map((line) => {
-      const [key, swatch, value] = [make("button", "key"), make("i"), make("output")];
+      const [key, swatch, value] = [make("button", "key"), make("i"), make("b")];
       key.type = "button";
       key.setAttribute("aria-pressed", this.isShown(line));
       swatch.className = line.marks ? "mark" : line.fill ? "area" : line.dash ? "dashed" : "line";
@@ -107,7 +107,7 @@ class Chart {
     });
     const ramp = this.specification.most ? [make("span", "ramp"), make("span", "note", `1 to ${showCount(this.specification.most)} shots in a cell`)] : [];
     this.frame.querySelector(".keys").replaceChildren(...keys, ...ramp);
-    this.values = keys.map((key) => key.querySelector("output"));
+    this.values = keys.map((key) => key.querySelector("b"));
   }
 
   toggle(line, key) {

@@ -72,7 +72,7 @@ function latencyChart(run, time) {
   });
   return {
     x: middles(run), across: clockAxis(run), up: timeAxis(heatRange([run.response, run.service], run.bits)), overTime: true,
-    lines: SHARES.map(line), paint: (plot) => paintHeat(plot, run, chosen),
+    lines: SHARES.map(line).reverse(), paint: (plot) => paintHeat(plot, run, chosen),
     most: mostInACell(chosen),
   };
 }
