@@ -1,4 +1,4 @@
-"""``python -m benchmarks [accept|brokers|start|theory ...] [--rounds 5] [--only redis]``: us and a peer in turn."""
+"""``python -m benchmarks [accept|brokers|cannon|start|theory ...] [--rounds 5] [--only redis]."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib
 BENCHMARKS = {
     "accept": "POST /orders, validated and durable, against FastAPI with the same storage",
     "brokers": "publishing and working off messages of 1 KB, against the bare client and FastStream",
+    "cannon": "shots a second of the load generator, against wrk and Locust",
     "start": "forebay --help, against a bare Python",
     "precision": "M/M/1 at 90 % to within 1 %, the user's whole call, against SimPy and Ciw",
     "theory": "customers simulated a second, against SimPy and Ciw",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.histogram import Histogram
+from forebay.histogram import Counted, Histogram
 
 durations = st.lists(st.floats(0, 5000), min_size=1, max_size=200)
 
@@ -144,3 +144,23 @@ def test_its_cells_are_written_as_counts_with_the_empty_ones_passed_over() -> No
 def test_cells_that_cannot_be_are_refused(cells: object) -> None:
     with pytest.raises(UsageError, match="not a histogram"):
         Histogram.from_dict({"unit": "ns", "bits": 10, "total": 1, "max": 1, "cells": cells})
+
+
+@given(st.lists(st.integers(-5, 2**45)), st.integers(1, 10), st.integers(1, 10))
+def test_what_was_counted_once_is_the_same_in_every_histogram_it_is_added_to(values, bits, other) -> None:
+    array = np.array(values, dtype=np.int64)
+    one_by_one, at_once, in_steps = Histogram(bits), Histogram(bits), Histogram(bits)
+    for value in values:
+        one_by_one.record(value / 1e9)
+    at_once.add(Counted.of(array))
+    in_steps.add(Counted.of(array).coarser(max(bits, other)))
+    assert at_once == in_steps
+    assert at_once.count == one_by_one.count == len(values)
+    exact = Histogram()
+    exact.record_array(array)
+    assert at_once == exact.coarser(bits)
+
+
+def test_what_was_counted_in_fewer_cells_is_not_added_to_more() -> None:
+    with pytest.raises(ValueError, match="9 bits"):
+        Histogram(10).add(Counted.of(np.array([7]), 9))

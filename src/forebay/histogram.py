@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forebay.errors import UsageError
 
@@ -37,6 +37,59 @@ def _cell(value: int, bits: int) -> int:
     """Return the cell of a value in nanoseconds."""
     shift = value.bit_length() - bits - 1
     return value if shift <= 0 else (shift << bits) + (value >> shift)
+
+
+class Counted(NamedTuple):
+    """Durations by cell, not yet in a histogram: what is to be added to several is counted once.
+
+    Arguments:
+        cells, counts: shape (k,), rising by cell. total, max: in nanoseconds. bits: as of `Histogram`.
+    """
+
+    cells: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    total: int
+    max: int
+    bits: int
+
+    @classmethod
+    def of(cls, nanoseconds: NDArray[np.int64], bits: int = BITS) -> Counted:
+        """Count an array of durations, each below 2**53."""
+        import numpy as np
+
+        if not len(nanoseconds):
+            return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, 0, bits)
+        values = np.maximum(nanoseconds, 0)
+        cells = _cells(values, bits)
+        first = int(cells.min())
+        counts = np.bincount(cells - first)
+        found = np.flatnonzero(counts)
+        return cls(found + first, counts[found], int(values.sum()), int(values.max()), bits)
+
+    def coarser(self, bits: int) -> Counted:
+        """Return the same counts in fewer cells.
+
+        Raises:
+            ValueError: it has fewer already.
+        """
+        import numpy as np
+
+        if bits > self.bits:
+            raise ValueError(f"a histogram of {self.bits} bits cannot be made one of {bits}")
+        shifts = np.maximum((self.cells >> self.bits) - 1, 0)
+        cells, whose = np.unique(_cells((self.cells - (shifts << self.bits)) << shifts, bits), return_inverse=True)
+        counts = np.zeros(len(cells), np.int64)
+        np.add.at(counts, whose, self.counts)
+        return Counted(cells, counts, self.total, self.max, bits)
+
+
+def _cells(values: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    """Return the cells of values in nanoseconds."""
+    import numpy as np
+
+    shifts = np.maximum(np.frexp(values.astype(np.float64))[1] - (bits + 1), 0).astype(np.int64)
+    cells: NDArray[np.int64] = (shifts << bits) + (values >> shifts)
+    return cells
 
 
 class Histogram:
@@ -79,17 +132,17 @@ class Histogram:
 
     def record_array(self, nanoseconds: NDArray[np.int64]) -> None:
         """Count an array of durations, in nanoseconds, each below 2**53; the same as `record` of each."""
-        import numpy as np
+        self.add(Counted.of(nanoseconds, self._bits))
 
-        if not len(nanoseconds):
-            return
-        values = np.maximum(nanoseconds, 0)
-        shifts = np.maximum(np.frexp(values.astype(np.float64))[1] - (self._bits + 1), 0).astype(np.int64)
-        cells, counts = np.unique((shifts << self._bits) + (values >> shifts), return_counts=True)
-        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
-            self._cells[cell] = self._cells.get(cell, 0) + count
-        self._total += int(values.sum())
-        self._max = max(self._max, int(values.max()))
+    def add(self, counted: Counted) -> None:
+        """Add durations that were counted apart, in cells as fine as these or finer."""
+        if counted.bits != self._bits:
+            counted = counted.coarser(self._bits)
+        mine = self._cells
+        for cell, count in zip(counted.cells.tolist(), counted.counts.tolist(), strict=True):
+            mine[cell] = mine.get(cell, 0) + count
+        self._total += counted.total
+        self._max = max(self._max, counted.max)
 
     def merge(self, other: Histogram) -> None:
         """Add all that the other one has counted; the order of merging changes nothing.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.histogram import Histogram
+from forebay.histogram import Counted, Histogram
 from forebay.load.shot import Kind
 
 NANOSECONDS = 1_000_000_000
@@ -46,8 +47,26 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def times(self) -> dict[str, Counted]:
+        """The times of `Figures`, counted once for all that they are added to."""
+        sent = self.sent > 0
+        return {
+            "response": Counted.of((self.done - self.planned)[~self.refused]),
+            "service": Counted.of((self.done - self.sent)[self.answered]),
+            "lag": Counted.of((self.sent - self.planned)[sent]),
+            "late": Counted.of(self.taken - self.planned),
+        }
+
+    @cached_property
+    def statuses(self) -> list[tuple[int, int]]:
+        """(status, how often) for each there is."""
+        return tally(self.status)
+
     def where(self, mask: NDArray[np.bool_]) -> Batch:
-        """Return the rows that the mask names."""
+        """Return the rows that the mask names; itself where that is all of them."""
+        if mask.all():
+            return self
         return Batch(self.rows[mask], self.reasons)
 
 
@@ -93,22 +112,19 @@ class Figures(msgspec.Struct):
 
     def count(self, batch: Batch) -> None:
         """Count the shots of a batch."""
-        sent = batch.sent > 0
         self.planned += len(batch)
-        self.sent += int(np.count_nonzero(sent))
+        self.sent += int(np.count_nonzero(batch.sent))
         self.refused += int(np.count_nonzero(batch.refused))
         self.unknown += int(np.count_nonzero(batch.unknown))
         self.bytes_out += int(batch.bytes_out.sum())
         self.bytes_in += int(batch.bytes_in.sum())
-        for status, count in tally(batch.status):
+        for status, count in batch.statuses:
             if status > 0:
                 self.statuses[status] += count
             else:
                 self.reasons[batch.reasons[-1 - status][1]] += count
-        self.response.record_array((batch.done - batch.planned)[~batch.refused])
-        self.service.record_array((batch.done - batch.sent)[batch.answered])
-        self.lag.record_array((batch.sent - batch.planned)[sent])
-        self.late.record_array(batch.taken - batch.planned)
+        for name, counted in batch.times.items():
+            getattr(self, name).add(counted)
 
     def merge(self, other: Figures) -> None:
         """Add all that the other has counted; the order of merging changes nothing."""
