@@ -126,6 +126,14 @@ def test_a_run_that_is_not_valid_is_a_caution() -> None:
     assert "late was interrupted" in found.cautions
 
 
+def test_answers_that_were_waited_for_longer_are_no_lower_rate() -> None:
+    patient = noisy(1)
+    patient.run.elapsed_seconds += 5
+    (found,) = compared([noisy(1), patient])
+    assert str(of(found, "answered")) == "the same"
+    assert of(found, "answered").other == pytest.approx(patient.run.answered / 60)
+
+
 def test_every_run_stands_beside_the_first() -> None:
     found = compared([noisy(1, name="a"), noisy(2, name="b"), noisy(3, name="c")])
     assert [(one.first, one.other) for one in found] == [("a", "b"), ("a", "c")]

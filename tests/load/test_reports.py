@@ -110,7 +110,7 @@ def test_the_csv_has_a_row_for_each_second_also_for_one_in_which_nothing_happene
     assert [row["second"] for row in told] == ["0", "1", "2"]
     assert [row["planned"] for row in told] == ["2", "0", "1"]
     assert [row["response_max_seconds"] for row in told] == ["0.01", "", "0.01"]
-    assert float(told[0]["response_p50_seconds"]) == pytest.approx(0.01, rel=1e-3)
+    assert float(told[0]["response_p50_seconds"]) == pytest.approx(0.01, rel=0.02)
 
 
 def test_the_rows_of_the_csv_add_up_to_the_run() -> None:

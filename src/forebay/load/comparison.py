@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Any
 
 from forebay.errors import UsageError
-from forebay.load.reports.summary import failed, per_second, share
+from forebay.load.reports.summary import failed, planned_seconds, share
 from forebay.load.resampling import (
     CONFIDENCE,
     FEWEST_BLOCKS,
@@ -212,8 +212,20 @@ def _percentile(time: str, q: float, words: tuple[str, str]) -> Figure:
 
 
 FIGURES = (
-    Figure("planned", "rate", lambda run: per_second(run, run.total.planned), rate_of("planned"), ("more", "fewer")),
-    Figure("answered", "rate", lambda run: per_second(run, run.answered), rate_of("answered"), ("more", "fewer")),
+    Figure(
+        "planned",
+        "rate",
+        lambda run: share(run.total.planned, planned_seconds(run)),
+        rate_of("planned"),
+        ("more", "fewer"),
+    ),
+    Figure(
+        "answered",
+        "rate",
+        lambda run: share(run.answered, planned_seconds(run)),
+        rate_of("answered"),
+        ("more", "fewer"),
+    ),
     Figure("failed", "share", lambda run: share(failed(run.total), run.planned), share_of("failed"), ("more", "fewer")),
     *_of_time("response"),
     *_of_time("service"),

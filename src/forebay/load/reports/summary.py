@@ -25,6 +25,11 @@ def share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
+def planned_seconds(run: Run) -> float:
+    """Return how long shots were planned: without the wait for the last answers."""
+    return min(run.seconds, run.elapsed_seconds)
+
+
 def per_second(run: Run, count: float) -> float:
     """Return how many a second something was, over the whole run; nan where it had no length."""
     return share(count, run.elapsed_seconds)

@@ -9,7 +9,7 @@ from typing import Any
 
 from forebay.load.figures import Figures
 from forebay.load.reports.columns import aligned, printable
-from forebay.load.reports.summary import PERCENTILES, TIMES, failed, share
+from forebay.load.reports.summary import PERCENTILES, TIMES, failed, planned_seconds, share
 from forebay.load.run import Run
 from forebay.load.runfile import Record
 from forebay.load.verdict import Verdict, verdict
@@ -78,7 +78,8 @@ def _shots(run: Run) -> Iterator[str]:
     }
     rows = [("shots", "", "a second", "of planned")]
     for name, count in counts.items():
-        rows.append((name, f"{count:,}", _number(share(count, run.elapsed_seconds)), _percent(count, total.planned)))
+        seconds = planned_seconds(run) if name == "planned" else run.elapsed_seconds
+        rows.append((name, f"{count:,}", _number(share(count, seconds)), _percent(count, total.planned)))
     yield from aligned(rows)
     yield f"{_bytes(total.bytes_out)} out, {_bytes(total.bytes_in)} in, over {run.connections:,} connections"
 

@@ -97,7 +97,7 @@ def json_lines(reader: ShotsReader) -> Iterator[str]:
 FORMS: dict[str, Callable[[ShotsReader], Iterator[str]]] = {
     "phout": phout,
     "vegeta-csv": vegeta_csv,
-    "jsonlines": json_lines,
+    "json-lines": json_lines,
 }
 """What a file of shots can be turned into, as an iterator of pieces of text."""
 
