@@ -32,8 +32,11 @@ def material(name: str, run: Run, at_most: int) -> dict[str, Any]:
     """
     width, made = columns(run, at_most)
     bits = 3 if len(made) <= _SMOOTH_COLUMNS else 2
+    total = ("planned", "sent", "answered", "refused", "unknown", "failed")
     return {
         "name": name,
+        **{told: getattr(run, told) for told in ("url", "profile", "started_at", "elapsed_seconds")},
+        "total": {told: getattr(run.total, told) for told in total},
         "width": width,
         "seconds": [column.seconds for column in made],
         "planned": [column.sum.planned for column in made],

@@ -1,7 +1,8 @@
 // One chart in its frame: drawn by uPlot, with keys that show and hide its lines, a reading at the cursor, and a table.
 //
 // A specification has `x` (shared by all lines), `lines` ({name, colour, values, and how to draw}), `across` and `up`
-// (the axes: {range, show, marks, log}), and where it applies `stacked`, `stepped`, `overTime`, `paint`, and `most`, what the strongest colour stands for.
+// (the axes: {range, show, marks, log}), and where it applies `stacked`, `stepped`, `overTime`, `paint`, and
+// `most`, what the strongest colour stands for.
 
 const hidden = new Set();
 const overTime = new Set();
