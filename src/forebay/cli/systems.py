@@ -184,13 +184,15 @@ def arrivals(text: str, seconds: float = RUN_SECONDS) -> Coming:
 
 def _load(text: str, seconds: float) -> Coming:
     from forebay.load.profiles.notation import parse
-    from forebay.load.profiles.shapes import Const
-    from forebay.load.profiles.stages import Poisson
+    from forebay.load.profiles.shapes import Const, Once, Unlimited
+    from forebay.load.profiles.stages import Poisson, Stages
     from forebay.load.profiles.trace import Trace as Measured
     from forebay.theory.laws import Exponential
     from forebay.theory.system import Trace, Varying
 
     load = parse(text, seconds)
+    if any(isinstance(part, Once | Unlimited) for part in (load.parts if isinstance(load, Stages) else (load,))):
+        raise UsageError(f"{load} has no rate to reckon with", "const, line, step, sine, expr or poisson")
     if isinstance(load, Measured):
         return Trace(tuple(instant / load.speed for instant in load.instants), load.name)
     if isinstance(load, Const) and math.isinf(load.T):

@@ -7,17 +7,16 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay.errors import UsageError
+from forebay.load.profiles.integral import Integral
 from forebay.load.profiles.profile import Profile
 
-_CELL = 0.0625
-"""Seconds, a power of two: the grid on which Λ is summed up."""
-_HINT = "numbers, t, pi, e, + - * / ** %, and sin cos tan exp log sqrt abs min max floor"
-_POINTS = ((-math.sqrt(0.6), 5 / 9), (0.0, 8 / 9), (math.sqrt(0.6), 5 / 9))
-"""Gauss-Legendre's three points: exact up to the fifth power within a cell."""
+if TYPE_CHECKING:
+    from forebay.load.profiles.profile import Seconds
 
+_HINT = "numbers, t, pi, e, + - * / ** %, and sin cos tan exp log sqrt abs min max floor"
 Value = Callable[[float], float]
 
 _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
@@ -49,15 +48,13 @@ class Expression(Profile):
 
     text: str
     value: Value = field(init=False, repr=False, compare=False)
-    _sums: list[float] = field(init=False, repr=False, compare=False)
-    """Λ at the multiples of the cell, as far as they have been asked for."""
+    _integral: Integral = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
             object.__setattr__(self, "value", _compiled(tree))
-            object.__setattr__(self, "_sums", [0.0])
-            self.rate(0.0)
+            object.__setattr__(self, "_integral", Integral(self.rate))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise UsageError(f"{self.text.strip()!r} is not an expression of t: {error}", _HINT) from error
 
@@ -76,16 +73,12 @@ class Expression(Profile):
         return max(0.0, found)
 
     def cumulative(self, t: float) -> float:
-        """Return the integral of the rate, summed up cell by cell."""
-        cells = math.floor(t / _CELL)
-        while len(self._sums) <= cells:
-            begin = (len(self._sums) - 1) * _CELL
-            self._sums.append(self._sums[-1] + self._integral(begin, begin + _CELL))
-        return self._sums[cells] + self._integral(cells * _CELL, t)
+        """Return the integral of the rate."""
+        return self._integral(t)
 
-    def _integral(self, a: float, b: float) -> float:
-        middle, half = (a + b) / 2, (b - a) / 2
-        return half * sum(weight * self.rate(middle + half * x) for x, weight in _POINTS)
+    def at(self, x: Seconds) -> Seconds:
+        """Return the instants of numbers of shots that come before the last t of `cumulative`."""
+        return self._integral.inverse(x)
 
     def __str__(self) -> str:
         return f"expr({self.text.strip()})"

@@ -67,16 +67,36 @@ class Stages(Profile):
         found[x >= done] = self.span
         return found
 
+    def blocks(self, seconds: float) -> Iterator[Seconds]:
+        """Yield the instants within a run; those of a random stage are drawn for it alone."""
+        if not any(isinstance(part, Poisson | Unlimited) for part in self.parts):
+            yield from super(Stages, self).blocks(seconds)
+            return
+        for profile, begin, end in self._runs(seconds):
+            yield from (begin + block for block in profile.blocks(end - begin))
+
     def plan(self, seconds: float, part: int = 0, parts: int = 1) -> Iterator[float | Rush]:
         """Yield the instants, and a rush for each unlimited stage."""
-        for rushing, run in itertools.groupby(self._placed(), lambda placed: isinstance(placed[0], Unlimited)):
-            stages = [placed for placed in run if placed[1] < seconds]
+        for rushing, run in itertools.groupby(self._runs(seconds), lambda run: isinstance(run[0], Unlimited)):
             if rushing:
-                yield from (Rush(begin, min(end, seconds)) for _, begin, end in stages)
-            elif stages:
-                begin = stages[0][1]
-                instants = Stages(tuple(stage for stage, _, _ in stages)).shots(min(stages[-1][2], seconds) - begin)
-                yield from (begin + t for t in itertools.islice(instants, part, None, parts))
+                yield from (Rush(begin, end) for _, begin, end in run)
+            else:
+                instants = (begin + t for profile, begin, end in run for t in profile.shots(end - begin))
+                yield from itertools.islice(instants, part, None, parts)
+
+    def _runs(self, seconds: float) -> Iterator[tuple[Profile, float, float]]:
+        """Yield stages within a run, with begin and end; neighbours that are counted through as one."""
+        plain: list[tuple[Profile, float, float]] = []
+        for part, begin, end in self._placed():
+            if begin > seconds:
+                break
+            if not isinstance(part, Poisson | Unlimited):
+                plain.append((part, begin, min(end, seconds)))
+                continue
+            yield from _joined(plain)
+            plain.clear()
+            yield part, begin, min(end, seconds)
+        yield from _joined(plain)
 
     def _placed(self) -> Iterator[tuple[Profile, float, float]]:
         """Yield each stage with its begin and its end."""
@@ -89,16 +109,33 @@ class Stages(Profile):
         return " ".join(map(str, self.parts))
 
 
+def _joined(stages: list[tuple[Profile, float, float]]) -> Iterator[tuple[Profile, float, float]]:
+    if stages:
+        yield Stages(tuple(part for part, _, _ in stages)), stages[0][1], stages[-1][2]
+
+
+def _rushes(profile: Profile) -> bool:
+    """Return whether some of a profile is unlimited."""
+    return isinstance(profile, Unlimited) or (isinstance(profile, Stages) and any(map(_rushes, profile.parts)))
+
+
 @dataclass(frozen=True, slots=True)
 class Poisson(Profile):
     """The rate of another profile with Poisson arrivals: independent users instead of a clock.
 
     The times of a Poisson process of rate 1, put through the inverse of Λ, are one of rate R(t) (Çinlar, "Introduction
     to Stochastic Processes" (1975), chapter 4, section 7). The same seed gives the same instants.
+
+    Raises:
+        UsageError: some of it is unlimited, and has no rate.
     """
 
     profile: Profile
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if _rushes(self.profile):
+            raise UsageError(f"{self.profile} has no rate that could be random", "poisson(const(50, 30s))")
 
     @property
     def span(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forebay.load.profiles.profile import Seconds
 
 _BLOCK = 8_192
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Trace(Profile):
         return self.cumulative(t + 0.5) - self.cumulative(t - 0.5)
 
     def cumulative(self, t: float) -> float:
-        """Return how many come before t."""
-        return float(bisect_left(self.instants, t * self.speed))
+        """Return how many come until t, those at t too."""
+        return float(bisect_right(self.instants, t * self.speed * (1 + _ROUNDING)))
 
     def at(self, x: Seconds) -> Seconds:
         """Return the instant of each."""
@@ -89,7 +90,7 @@ class Trace(Profile):
         import numpy as np
 
         instants = np.asarray(self.instants) / self.speed
-        inside = instants[instants <= seconds]
+        inside = instants[instants <= seconds * (1 + _ROUNDING)]
         for first in range(0, len(inside), _BLOCK):
             yield inside[first : first + _BLOCK]
 
