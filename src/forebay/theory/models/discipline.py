@@ -34,6 +34,7 @@ RIORDAN = "J. Riordan, Stochastic Service Systems (1962), section 6.3; by unifor
 _RARE = 1e-16
 _TINY = 1e-290
 _MOST_PLACES = 500
+_MOST_STATES = 20_000
 
 
 def second_moment_of_delay(discipline: Discipline | str, lam: float, mu: float, n: int) -> float:
@@ -112,6 +113,8 @@ def _solve_markov(system: System) -> Solution:
 def _markov_tails(system: System, found: Vector, delayed: float) -> tuple[dict[str, Any], tuple[str, ...]]:
     lam, mu = system.arrival_rate, 1 / system.service.mean
     all_of_them = mu * system.n
+    if system.discipline is Discipline.RANDOM and len(found) > _MOST_STATES:
+        return {}, (f"no percentiles for random order with more than {_MOST_STATES} waiting: simulate",)
     if system.discipline is Discipline.RANDOM:
         steps = random_order
     elif math.isinf(system.q):

@@ -54,7 +54,7 @@ def steady(system: System, formula: str, source: str, *, Wq: float, loss: float 
             more[share] = min(1.0, max(0.0, more[share]))
     accepted = system.arrival_rate * (1 - loss)
     W = more.get("W", Wq + system.service.mean)
-    busy = accepted * system.service.mean
+    busy = min(system.n, accepted * system.service.mean)
     follows = {
         "arrival_rate": system.arrival_rate,
         "offered_load": system.offered_load,
