@@ -107,20 +107,23 @@ class Browser:
 
     def drag(self, selector: str, begin: float, end: float) -> None:
         """Drag the mouse over an element, between two parts of its width."""
+        self.point(selector, begin)
+        self._mouse("Pressed", selector, begin, button="left", clickCount=1)
+        self.point(selector, (begin + end) / 2)
+        self.point(selector, end)
+        self._mouse("Released", selector, end, button="left", clickCount=1)
+
+    def point(self, selector: str, part: float) -> None:
+        """Move the mouse over an element, to a part of its width."""
+        self._mouse("Moved", selector, part)
+
+    def _mouse(self, kind: str, selector: str, part: float, **what: Any) -> None:
         box = self.value(
             f"(({{x, y, width, height}}) => [x, y, width, height])"
             f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
         )
-        y = box[1] + box[3] / 2
-        for kind, part in [
-            ("Moved", begin),
-            ("Pressed", begin),
-            ("Moved", (begin + end) / 2),
-            ("Moved", end),
-            ("Released", end),
-        ]:
-            pressed = {"button": "left", "clickCount": 1} if kind != "Moved" else {}
-            self._ask("Input.dispatchMouseEvent", type=f"mouse{kind}", x=box[0] + part * box[2], y=y, **pressed)
+        x, y = box[0] + part * box[2], box[1] + box[3] / 2
+        self._ask("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, **what)
 
     def _ask(self, method: str, **arguments: Any) -> dict[str, Any]:
         self._number += 1

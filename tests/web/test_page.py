@@ -57,7 +57,11 @@ def test_a_run_that_measured_its_generator_says_so(tmp_path):
     record.run.late.record_many([1.0] * 1000)
     text = page([record])
     assert "Not valid" in text
-    assert text.index("Not valid; nothing was required") < text.index("the generator was the limit: ") < text.index("<figure")
+    assert (
+        text.index("Not valid; nothing was required")
+        < text.index("the generator was the limit: ")
+        < text.index("<figure")
+    )
 
 
 def test_what_failed_is_told_with_its_reason_and_its_seconds(tmp_path):

@@ -99,6 +99,15 @@ def test_a_chart_is_read_with_the_keyboard(chromium, short, tmp_path):
     assert chromium.value(told).startswith(f"at 1s: planned {planned}/s, sent "), chromium.value(told)
 
 
+def test_the_mouse_reads_the_step_that_it_is_over_in_all_charts_over_time(chromium, short, tmp_path):
+    opened(chromium, tmp_path, [short])
+    second, length = 1, len(short.run.series)
+    for part in (0.1, 0.5, 0.9):
+        chromium.point("#rate .u-over", (second + part) / length)
+        told = "[...document.querySelectorAll('#rate .told, #statuses .told')].map((told) => told.textContent)"
+        assert chromium.value(f"{SETTLED}{told})") == ["at 1s", "at 1s"]
+
+
 def test_what_is_chosen_in_one_chart_over_time_is_chosen_in_all_until_escape(chromium, hour, tmp_path):
     opened(chromium, tmp_path, [hour])
     picture = "document.querySelector('#statuses canvas').toDataURL()"

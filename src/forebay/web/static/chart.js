@@ -62,7 +62,7 @@ class Chart {
       cursor: this.cursor(),
       hooks: {
         drawAxes: paint ? [paint] : [],
-        setCursor: [(plot) => this.read(plot.cursor.idx)],
+        setCursor: [(plot) => this.read(this.under(plot))],
         setScale: [(plot, key) => this.follow(plot, key)],
       },
     };
@@ -75,14 +75,19 @@ class Chart {
   }
 
   cursor() {
-    const { stepped, x } = this.specification;
-    const within = (plot, series, nearest, value) => (x[nearest] > value && nearest > 0 ? nearest - 1 : nearest);
+    const { stepped, overTime } = this.specification;
     return {
       y: false,
       points: { show: !stepped, size: 7 },
-      ...(stepped ? { dataIdx: within } : {}),
-      ...(this.specification.overTime ? { sync: { key: "time", scales: ["x", null], filters: { pub: isMove } } } : {}),
+      ...(overTime ? { sync: { key: "time", scales: ["x", null], filters: { pub: isMove } } } : {}),
     };
+  }
+
+  // The number of the value under the cursor: the nearest, of steps the one whose step it is.
+  under({ cursor, posToVal }) {
+    const { stepped, x } = this.specification;
+    const before = stepped && cursor.idx > 0 && x[cursor.idx] > posToVal(cursor.left, "x");
+    return before ? cursor.idx - 1 : cursor.idx;
   }
 
   // What is chosen in one chart over time is chosen in all.
