@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from scipy.stats import erlang
 
 from forebay.errors import UsageError
-from forebay.theory import Deterministic, Exponential, Sine, evolve, pointwise, solve
+from forebay.theory import Deterministic, Erlang, Exponential, Hyperexponential, Sine, evolve, pointwise, solve
 from forebay.theory.waits import survival, tails
 
 near = pytest.approx
@@ -161,3 +161,20 @@ def test_the_work_alone_has_its_own_tail():
     wait, sojourn = tails(1.0, np.zeros(1), np.zeros(1), 3, Deterministic(0.1))
     assert wait(0.0) == 0
     assert [sojourn(t) for t in (0.09, 0.11)] == near([1, 0])
+
+
+@pytest.mark.parametrize(
+    ("law", "n", "q", "simulated"),
+    [
+        (Deterministic(0.08), 10, 4, 0.00874),
+        (Deterministic(0.08), 9, 8, 0.00452),
+        (Erlang(0.08, 3), 9, 8, 0.00747),
+        (Erlang(0.08, 3), 10, 4, 0.01118),
+        (Hyperexponential(0.08, 4.0), 9, 8, 0.02252),
+        (Hyperexponential(0.08, 4.0), 9, 20, 0.00861),
+        (Hyperexponential(0.08, 4.0), 10, 4, 0.02003),
+    ],
+)
+def test_a_small_loss_of_other_work_is_what_a_million_simulated_customers_lose(law, n, q, simulated):
+    ours = evolve(Sine(50, 50, 60), law, n, q, seconds=60, periodic=True)
+    assert 0.8 * simulated < ours.loss < 1.3 * simulated

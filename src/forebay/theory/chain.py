@@ -3,9 +3,10 @@
 With exponential work the number in the system is a birth and death chain: births λ, deaths δ_k = min(k, n)μ. For other
 laws the chain has the same drift, and the variance that the work gives it while all workers are busy:
 
-    drift λ − δ_k,   variance λ + δ_k cs²   a second;   cs² = 1 where k < n
+    drift λ − δ_k,   variance λ + δ_k v_k   a second;   v_k = 1 + (cs² − 1) j/(j + xn),   j = (k − n)⁺ who wait
 
-(below n workers the law does not matter: M/G/∞ depends on the mean alone). Where there are more events than can be
+(below n workers the law does not matter: M/G/∞ depends on the mean alone; many workers together look Poisson for a
+short time, so that it hardly matters for few who wait; x is fitted). Where there are more events than can be
 followed one by one the states are `unit` messages apart, again of the same drift and variance. Source of the diffusion:
 G. F. Newell, "Applications of Queueing Theory" (2nd ed. 1982), chapter 6.
 """
@@ -26,6 +27,8 @@ from forebay.theory.system import Load
 
 SEGMENTS = 256
 """Parts of the time in each of which the rates of a diffusion are constant, and at whose ends states are kept."""
+_ABOVE, _BELOW = 1.0, 0.15
+"""Of n: the queue behind which departures vary half as the work does; cs² > 1, cs² < 1; by simulation of waves."""
 _LEAST = 1e-3
 """Variance to the deaths, where work is constant and nothing comes."""
 _SELDOM = 35
@@ -163,7 +166,7 @@ class Chain:
         """
         if self.setting.unit > 1:
             deaths = (self.busy[1:] + self.busy[:-1]) / 2 / self.setting.service.mean
-            variance = rate + deaths * np.where(self.busy[1:] < self.setting.n, 1.0, self.setting.service.c2)
+            variance = rate + deaths * self._variation[1:]
             rises = 2 * self.setting.unit * (rate - deaths) / np.maximum(variance, _LEAST * deaths)
         else:
             births, deaths = self._diffusion(rate)
@@ -188,12 +191,20 @@ class Chain:
         births, deaths = self._diffusion(rate)
         return Rates(self.setting.load.cumulative, deaths, births)
 
+    @property
+    def _variation(self) -> Floats:
+        """cs² of the departures by state: 1 of many workers in a short time, that of the work behind a long queue."""
+        n, c2 = self.setting.n, self.setting.service.c2
+        waiting = np.maximum(np.arange(len(self.busy)) * float(self.setting.unit) - n, 0.0)
+        share = waiting / (waiting + n * (_ABOVE if c2 > 1 else _BELOW))
+        return np.asarray(1.0 + (c2 - 1.0) * share)
+
     def _diffusion(self, rate: float) -> tuple[Floats, Floats]:
         """Return the λ_k and δ_k of the drift and variance above."""
         service, unit = self.setting.service, self.setting.unit
         deaths = self.busy / service.mean
         drift = (rate - deaths) / unit
-        variance = (rate + deaths * np.where(self.busy < self.setting.n, 1.0, service.c2)) / unit**2
+        variance = (rate + deaths * self._variation) / unit**2
         up, down = (variance + drift) / 2, (variance - drift) / 2
         # Where the drift is more than such a variance allows, all goes one way, at the pace of the drift.
         return np.maximum(up, 0) + np.maximum(-down, 0), np.maximum(down, 0) + np.maximum(-up, 0)
