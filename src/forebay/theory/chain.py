@@ -6,8 +6,8 @@ laws the chain has the same drift, and the variance that the work gives it while
     drift λ − δ_k,   variance λ + δ_k v_k   a second;   v_k = 1 + (cs² − 1) j/(j + xn),   j = (k − n)⁺ who wait
 
 (below n workers the law does not matter: M/G/∞ depends on the mean alone; many workers together look Poisson for a
-short time, so that it hardly matters for few who wait; x is fitted). Where there are more events than can be
-followed one by one the states are `unit` messages apart, again of the same drift and variance. Source of the diffusion:
+short time, so that it hardly matters for few who wait; x is fitted). Steady states of a large system may be `unit`
+messages apart, again of the same drift and variance. Source of the diffusion:
 G. F. Newell, "Applications of Queueing Theory" (2nd ed. 1982), chapter 6.
 """
 

@@ -21,8 +21,8 @@ from forebay.theory.waits import tails
 
 _NOTHING = 1e-15
 _ERROR = (
-    "by two moments, of simulated waves: waits of seconds within 10 %, those of a queue of a few within half, a loss from "
-    "20 % too low to 50 % too high"
+    "by two moments, of simulated waves: waits of seconds within 10 %, those of a queue of a few within half, a loss "
+    "from 20 % too low to 50 % too high"
 )
 
 
