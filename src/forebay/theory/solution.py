@@ -9,10 +9,8 @@ from typing import Any
 
 from forebay.errors import UsageError
 from forebay.quantity import show_seconds
-from forebay.theory.percentiles import Percentiles, Tail, invert
+from forebay.theory.percentiles import Percentiles, Tail
 from forebay.theory.result import Result, Row, finite
-
-__all__ = ["PERCENTILES", "Solution", "Tail", "invert"]
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 AT_ITS_LIMIT = "at its limit; the backlog grows like the square root of time"
