@@ -10,7 +10,7 @@ from fired import empty, record, rows
 from forebay.errors import UsageError
 from forebay.load.comparison import Comparison, Difference, compared
 from forebay.load.reports.side_by_side import side_by_side, side_by_side_json
-from forebay.load.resampling import block_seconds, blocks, difference_interval, percentile_of, share_of
+from forebay.load.resampling import Draws, Resampling, block_seconds, blocks, percentile_of, share_of
 from forebay.load.runfile import Record
 
 
@@ -70,7 +70,7 @@ def interval(first: Record, other: Record, q: float) -> tuple[float, float]:
     found = percentile_of("service", q)
     of_first, of_other = blocks(first.run), blocks(other.run)
     change = other.run.service.percentile(q) - first.run.service.percentile(q)
-    low, high = difference_interval(of_first, of_other, found, paired=True)
+    low, high = Resampling(of_first, of_other, paired=True).interval(found)
     return change + low, change + high
 
 
@@ -180,10 +180,8 @@ def test_a_long_run_has_at_most_five_hundred_blocks() -> None:
 def test_the_figures_of_undrawn_blocks_are_those_of_the_run() -> None:
     one = noisy(1)
     made = blocks(one.run)
-    as_it_is = np.ones((1, len(made)))
+    as_it_is = Draws(made, np.ones((1, len(made))))
     for q in (50, 90, 99):
-        assert percentile_of("response", q)(made, as_it_is)[0] == pytest.approx(
-            one.run.response.percentile(q), rel=0.04
-        )
+        assert percentile_of("response", q)(as_it_is)[0] == pytest.approx(one.run.response.percentile(q), rel=0.04)
     failures = sum(count for status, count in one.run.statuses.items() if status >= 400)
-    assert share_of("failed")(made, as_it_is)[0] == pytest.approx(failures / one.run.planned)
+    assert share_of("failed")(as_it_is)[0] == pytest.approx(failures / one.run.planned)

@@ -20,9 +20,9 @@ from forebay.load.resampling import (
     CONFIDENCE,
     FEWEST_BLOCKS,
     Blocks,
+    Resampling,
     Statistic,
     blocks,
-    difference_interval,
     mean_of,
     percentile_of,
     rate_of,
@@ -155,15 +155,18 @@ def compared(records: Sequence[Record]) -> list[Comparison]:
 def _comparison(first: Record, of_first: Blocks, other: Record) -> Comparison:
     of_other = blocks(other.run)
     paired = first.run.profile == other.run.profile and len(of_first) == len(of_other)
+    drawn = Resampling(of_first, of_other, paired)
     differences = []
     for figure in FIGURES:
         before, after = figure.of(first.run), figure.of(other.run)
-        low, high = difference_interval(of_first, of_other, figure.statistic, paired)
-        low, high = after - before + low, after - before + high
+        low, high = (after - before + off for off in drawn.interval(figure.statistic))
         if figure.name == "failed" and not math.isnan(low):
             low, high = _wider((low, high), _newcombe(first.run, other.run))
         differences.append(Difference(figure, before, after, low, high))
-    return Comparison(first.name, other.name, tuple(differences), paired, tuple(_cautions(first, other)))
+    cautions = _cautions(first, other)
+    if drawn.fewest < FEWEST_BLOCKS:
+        cautions.append("a run of so few seconds has no intervals")
+    return Comparison(first.name, other.name, tuple(differences), paired, tuple(cautions))
 
 
 def _cautions(first: Record, other: Record) -> list[str]:
@@ -173,8 +176,6 @@ def _cautions(first: Record, other: Record) -> list[str]:
         a, b = getattr(first.run, name), getattr(other.run, name)
         if a != b:
             said.append(f"they differ in {name}: {a} and {b}")
-    if min(len(blocks(one.run)) for one in (first, other)) < FEWEST_BLOCKS:
-        said.append("a run of so few seconds has no intervals")
     return said
 
 

@@ -96,66 +96,102 @@ def _length(run: Run) -> int:
     return max((i + 1 for i, second in run.series.items() if second.planned), default=0)
 
 
-Statistic = Callable[[Blocks, Floats], Floats]
-"""Blocks, and how often each was drawn, shape (draws, blocks), to the figure of each draw, shape (draws,)."""
+class Draws:
+    """Blocks drawn many times.
+
+    Arguments:
+        blocks: what is drawn. weights: how often each was, shape (draws, blocks).
+    """
+
+    def __init__(self, blocks: Blocks, weights: Floats) -> None:
+        self.blocks = blocks
+        self.weights = weights
+        self._seen: dict[str, Floats] = {}
+
+    def sum(self, values: Floats) -> Floats:
+        """Return the sum of a value of each block, shape (draws,)."""
+        return self.weights @ values
+
+    def seen(self, time: str) -> Floats:
+        """Return how many shots took no longer than each cell of a time, shape (draws, cells)."""
+        if time not in self._seen:
+            self._seen[time] = np.cumsum(self.weights @ self.blocks.cells[time], axis=1)
+        return self._seen[time]
+
+
+Statistic = Callable[[Draws], Floats]
+"""Returns a figure of each draw, shape (draws,)."""
 
 
 def rate_of(name: str) -> Statistic:
     """Return the statistic of counts a second."""
-    return lambda blocks, weights: (weights @ blocks.counts[name]) / (weights @ blocks.seconds)
+    return lambda draws: draws.sum(draws.blocks.counts[name]) / draws.sum(draws.blocks.seconds)
 
 
 def share_of(name: str) -> Statistic:
     """Return the statistic of counts to what was planned."""
-    return lambda blocks, weights: _ratio(weights @ blocks.counts[name], weights @ blocks.counts["planned"])
+    return lambda draws: _ratio(draws.sum(draws.blocks.counts[name]), draws.sum(draws.blocks.counts["planned"]))
 
 
 def mean_of(time: str) -> Statistic:
     """Return the statistic of the mean of a time."""
-    return lambda blocks, weights: _ratio(weights @ blocks.totals[time], (weights @ blocks.cells[time]).sum(axis=1))
+    return lambda draws: _ratio(draws.sum(draws.blocks.totals[time]), draws.sum(draws.blocks.cells[time].sum(axis=1)))
 
 
 def percentile_of(time: str, q: float) -> Statistic:
     """Return the statistic of a percentile of a time; within a cell it is interpolated."""
 
-    def statistic(blocks: Blocks, weights: Floats) -> Floats:
-        if not blocks.cells[time].size:
-            return np.full(len(weights), math.nan)
-        seen = np.cumsum(weights @ blocks.cells[time], axis=1)
+    def statistic(draws: Draws) -> Floats:
+        seen = draws.seen(time)
+        if not seen.size:
+            return np.full(len(seen), math.nan)
         rank = seen[:, -1] * q / 100
         cell = np.minimum((seen < rank[:, None]).sum(axis=1), seen.shape[1] - 1)
-        draws = np.arange(len(weights))
-        before = np.where(cell > 0, seen[draws, cell - 1], 0.0)
-        within = _ratio(rank - before, seen[draws, cell] - before)
-        low, high = blocks.lows[time][cell], blocks.highs[time][cell]
+        which = np.arange(len(seen))
+        before = np.where(cell > 0, seen[which, cell - 1], 0.0)
+        within = _ratio(rank - before, seen[which, cell] - before)
+        low, high = draws.blocks.lows[time][cell], draws.blocks.highs[time][cell]
         found: Floats = low + within * (high - low)
         return found
 
     return statistic
 
 
-def difference_interval(
-    first: Blocks, other: Blocks, statistic: Statistic, paired: bool, seed: int = 1
-) -> tuple[float, float]:
-    """Return how far the difference of a figure, other − first, may lie from that of the blocks as they are.
+class Resampling:
+    """Two runs drawn again and again.
 
     Arguments:
-        paired: whether both runs are drawn together; they have equally many blocks then.
+        first, other: their blocks.
+        paired: whether both are drawn together; they have equally many blocks then.
         seed: of the draws.
-
-    Returns (low, high), to be added to the difference; (nan, nan) where there are too few blocks to tell.
     """
-    if min(len(first), len(other)) < FEWEST_BLOCKS:
-        return math.nan, math.nan
-    draw = np.random.default_rng(seed)
-    weights = _weights(draw, len(first))
-    others = weights if paired else _weights(draw, len(other))
-    drawn = statistic(other, others) - statistic(first, weights)
-    as_it_is = statistic(other, np.ones((1, len(other)))) - statistic(first, np.ones((1, len(first))))
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail]) if np.isfinite(drawn).any() else (math.nan, math.nan)
-    wider = _widening(min(len(first), len(other)))
-    return float(low - as_it_is[0]) * wider, float(high - as_it_is[0]) * wider
+
+    def __init__(self, first: Blocks, other: Blocks, paired: bool, seed: int = 1) -> None:
+        self.fewest = min(len(first), len(other))
+        """Blocks of the run that has fewer."""
+        self._as_they_are = [Draws(one, np.ones((1, len(one)))) for one in (first, other)]
+        self._drawn: list[Draws] = []
+        if self.fewest >= FEWEST_BLOCKS:
+            draw = np.random.default_rng(seed)
+            weights = _weights(draw, len(first))
+            self._drawn = [Draws(first, weights), Draws(other, weights if paired else _weights(draw, len(other)))]
+
+    def interval(self, statistic: Statistic) -> tuple[float, float]:
+        """Return how far the difference of a figure, other − first, may lie from what it is: (low, high).
+
+        (nan, nan) where there are too few blocks to tell, or nothing was measured.
+        """
+        if not self._drawn:
+            return math.nan, math.nan
+        first, other = (statistic(draws) for draws in self._drawn)
+        changes = other - first
+        if not np.isfinite(changes).any():
+            return math.nan, math.nan
+        as_it_is = statistic(self._as_they_are[1])[0] - statistic(self._as_they_are[0])[0]
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.nanquantile(changes, [tail, 1 - tail])
+        wider = _widening(self.fewest)
+        return float(low - as_it_is) * wider, float(high - as_it_is) * wider
 
 
 def _widening(count: int) -> float:
