@@ -71,7 +71,7 @@ def test_with_many_places_it_is_the_queue_without_a_limit(n, rho):
 def test_one_more_place_loses_less_and_lets_wait_longer(n, q, rho):
     less, more = solve(f"M/M/{n}/{q}", n * rho, 1.0), solve(f"M/M/{n}/{q + 1}", n * rho, 1.0)
     assert more.loss < less.loss + 1e-15
-    assert more.Wq >= less.Wq
+    assert more.Wq >= less.Wq * (1 - 1e-12)  # far out one place more changes less than rounding
     assert solve(f"M/M/{n + 1}/{q}", n * rho, 1.0).loss < less.loss + 1e-15
 
 
