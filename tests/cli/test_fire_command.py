@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -171,6 +172,19 @@ def test_sigterm_ends_it_as_well(tmp_path, environment, slow_server):
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert b"status 200" in said
+
+
+def test_a_process_that_dies_ends_it_and_what_was_measured_is_told(tmp_path, environment, slow_server):
+    with firing(
+        tmp_path, environment, slow_server.url, "-c", "2", "-t", "1", "-d", "1h", until=lambda: slow_server.talks
+    ) as process:
+        time.sleep(2 * SLOW_SECONDS + 1)  # until something was told by the one that dies
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        said, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"status 200" in said
+    assert errors.startswith(b"forebay: a process of the cannon has died")
 
 
 def test_in_a_terminal_ctrl_c_is_heard(tmp_path, environment, slow_server):

@@ -13,27 +13,34 @@ import click
 from forebay.cli.firing_view import FiringView
 from forebay.cli.pools import Pooled
 from forebay.cli.recording import Recording
+from forebay.errors import ForebayError
 from forebay.load.autostop import Autostop
 from forebay.load.runfile import Record
 from forebay.load.salvo import Salvo
 
 
 def fired(pooled: Sequence[Pooled], recordings: Sequence[Recording], stop: Autostop | None) -> list[Record]:
-    """Fire all pools at once, and return what became of each.
+    """Fire all pools at once, and return what became of each; what went wrong on the way is with the first recording.
 
     Arguments:
         recordings: of each pool. stop: says whether all have to end before their time.
 
     Raises:
-        ForebayError: what ended a process of the cannon, or what the disk did not take.
+        ForebayError: what went wrong before the first shot.
     """
-    salvo = Salvo([pool.battery for pool in pooled])
+    salvo, failure = Salvo([pool.battery for pool in pooled]), None
     with _interruptible(salvo), FiringView(salvo.run.seconds) as view:
         lookout = _Lookout(salvo, view, recordings, stop)
-        salvo.fire(lookout)
+        try:
+            salvo.fire(lookout)
+        except ForebayError as error:
+            if not salvo.run.total.planned:
+                raise
+            failure = error  # what was measured until then is told all the same
     if lookout.stopped:
         click.echo(f"stopped: {lookout.stopped}", err=True)
     records = [recording.close(lookout.stopped) for recording in recordings]
+    recordings[0].error = failure or recordings[0].error
     for pool in pooled:
         pool.finish()
     return records

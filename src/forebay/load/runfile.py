@@ -74,7 +74,8 @@ class Writer:
         run = self._run
         self.look(float("inf"))
         tags = {tag: figures.as_dict() for tag, figures in run.tags.items()}
-        end: dict[str, Any] = {"end": True, "elapsed_seconds": run.elapsed_seconds, "interrupted": run.interrupted}
+        end: dict[str, Any] = {"end": True, "started_at": run.started_at, "elapsed_seconds": run.elapsed_seconds}
+        end |= {"interrupted": run.interrupted}
         end |= {"connections": run.connections, "total": run.total.as_dict(), "tags": tags, "about": dict(about)}
         self._write(end)
         self._file.close()
@@ -171,6 +172,7 @@ def _second(form: Mapping[str, Any]) -> Second:
 
 def _finish(record: Record, form: Mapping[str, Any]) -> None:
     run = record.run
+    run.started_at = float(form["started_at"])  # at the head it was not known to the second
     run.elapsed_seconds = float(form["elapsed_seconds"])
     run.interrupted = bool(form["interrupted"])
     run.connections = int(form["connections"])

@@ -35,7 +35,11 @@ def _head(record: Record) -> Iterator[str]:
     run, about = record.run, record.about
     began = datetime.fromtimestamp(run.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     lasted = f"{show_seconds(run.elapsed_seconds)} of {show_seconds(run.seconds)}"
-    facts = [f"{about[name]} {word}" for name, word in _COUNTED.items() if about.get(name) is not None]
+    facts = [
+        f"{about[name]:,} {one if about[name] == 1 else more}"
+        for name, (one, more) in _COUNTED.items()
+        if about.get(name) is not None
+    ]
     rows = [("target", run.url), ("profile", run.profile), ("began", f"{began}, lasted {lasted}")]
     if generator := [*_host(about), *facts]:
         rows.append(("generator", ", ".join(generator)))
@@ -46,7 +50,11 @@ def _head(record: Record) -> Iterator[str]:
         yield "The file has no end: the run was killed, and this is what its seconds tell."
 
 
-_COUNTED = {"cores": "cores", "processes": "processes", "connections": "connections at most"}
+_COUNTED = {
+    "cores": ("core", "cores"),
+    "processes": ("process", "processes"),
+    "connections": ("connection", "connections at most"),
+}
 
 
 def _host(about: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +89,8 @@ def _shots(run: Run) -> Iterator[str]:
         seconds = planned_seconds(run) if name == "planned" else run.elapsed_seconds
         rows.append((name, f"{count:,}", _number(share(count, seconds)), _percent(count, total.planned)))
     yield from aligned(rows)
-    yield f"{_bytes(total.bytes_out)} out, {_bytes(total.bytes_in)} in, over {run.connections:,} connections"
+    opened = "1 connection" if run.connections == 1 else f"{run.connections:,} connections"
+    yield f"{_bytes(total.bytes_out)} out, {_bytes(total.bytes_in)} in, over {opened}"
 
 
 def _times(figures: Figures) -> Iterator[str]:
