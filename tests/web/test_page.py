@@ -4,6 +4,8 @@ import re
 import pytest
 
 from forebay.errors import Missing, UsageError
+from forebay.histogram import Histogram
+from forebay.load.runfile import SECOND_BITS
 from forebay.web import assets
 from forebay.web.page import LARGEST, page
 from made_runs import made_run
@@ -26,12 +28,17 @@ def test_several_hours_share_the_room(hour):
 
 
 def test_a_page_is_small_however_far_apart_its_times_are(tmp_path):
-    record = made_run(tmp_path, 1800, 10.0, tags=tuple(f"{i:04}-{'long' * 200}" for i in range(200)))
+    record = made_run(tmp_path, 1440, 10.0, tags=tuple(f"{i:04}-{'long' * 200}" for i in range(200)))
+    wide = Histogram(SECOND_BITS)
+    wide.record_many(10 ** (i / 30 - 6) for i in range(220))
+    for _ in range(10):
+        wide.merge(wide.coarser(SECOND_BITS))
     for second in record.run.series.values():
         for time in (second.of_plan.response, second.of_plan.service):
-            time.record_many(10 ** (i / 30 - 6) for i in range(220))
+            time.merge(wide)
     text = page([record])
     assert len(text.encode()) < LARGEST
+    assert len(data(text)["runs"][0]["planned"]) < 1440 / 2, "its columns are wider than those of other runs"
     assert "140 tags with fewer shots" in text
 
 
@@ -62,6 +69,16 @@ def test_a_run_that_measured_its_generator_says_so(tmp_path):
         < text.index("the generator was the limit: ")
         < text.index("<figure")
     )
+
+
+def test_a_run_that_did_not_end_by_itself_says_so(tmp_path):
+    record = made_run(tmp_path, 5, about={"requirements": ["failed<1%"], "stopped": "http(5xx,25%,10)"})
+    record.run.interrupted, record.complete = True, False
+    text = page([record])
+    assert "Every requirement is kept, by a run that was interrupted" in text
+    assert "Stopped before its time: http(5xx,25%,10)" in text
+    assert "its file has no end: it was killed" in text
+    assert 'class="verdict bad"' in text
 
 
 def test_what_failed_is_told_with_its_reason_and_its_seconds(tmp_path):
