@@ -275,3 +275,11 @@ def test_a_dummy_asks_for_the_root_and_dates_are_those_of_the_shot() -> None:
     middlewares = [{"type": "header/date", "location": "EST", "headerName": "X-Date"}]
     shot = pool(ammo={"type": "uri", "uris": ["/"], "middlewares": middlewares}).firing.ammo(0)
     assert shot.headers["X-Date"].endswith(" EST")
+
+
+def test_the_line_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "load.yaml"
+    path.write_text("pools:\n  - id: a\n    ammo: {uris: [/a?b=1]\n")
+    with pytest.raises(UsageError, match="line 3 of .* is not YAML") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)

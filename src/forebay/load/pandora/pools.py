@@ -17,6 +17,8 @@ from forebay.load.pandora.schedule import instances, schedule
 from forebay.load.pandora.section import Section, shown
 from forebay.load.pandora.substitution import substituted
 
+_HINT = "it is a configuration of Pandora, in YAML"
+
 Kind = Literal["phout", "jsonlines", "log", "discard"]
 
 
@@ -57,8 +59,11 @@ def read(path: Path) -> list[Pool]:
     try:
         text = path.read_text(encoding="utf-8")
         found = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"line {line} of {path} is not YAML: {error.problem}", _HINT) from error
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", "it is a configuration of Pandora, in YAML") from error
+        raise UsageError(f"{path} cannot be read: {error}", _HINT) from error
     return pools(found, path.parent)
 
 
