@@ -174,46 +174,55 @@ def test_sigterm_ends_it_as_well(tmp_path, environment, slow_server):
     assert b"status 200" in said
 
 
-def test_a_process_that_dies_ends_it_and_what_was_measured_is_told(tmp_path, environment, slow_server):
-    with firing(
-        tmp_path, environment, slow_server.url, "-c", "2", "-t", "1", "-d", "1h", until=lambda: slow_server.talks
-    ) as process:
-        time.sleep(2 * SLOW_SECONDS + 1)  # until something was told by the one that dies
-        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(child), signal.SIGKILL)
-        said, errors = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert b"status 200" in said
-    assert errors.startswith(b"forebay: a process of the cannon has died")
-
-
-def test_in_a_terminal_ctrl_c_is_heard(tmp_path, environment, slow_server):
+@contextlib.contextmanager
+def in_a_terminal(tmp_path, environment, *words):
+    """Begin to fire in a terminal; gives the process and what it says there, until some words."""
     controller, terminal = pty.openpty()
-    command = [*COMMAND, "fire", slow_server.url, "--rate", "10/s", "--for", "1h"]
     process = subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path,
-        env=environment | {"TERM": "xterm"}, start_new_session=True,
+        [*COMMAND, "fire", *words],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=tmp_path,
+        env=environment | {"TERM": "xterm"},
+        start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )  # fmt: skip
+    )
     os.close(terminal)
     said = b""
+
+    def until(words):
+        nonlocal said
+        deadline = time.monotonic() + 30
+        while words not in said:
+            assert select.select([controller], [], [], max(0, deadline - time.monotonic()))[0], said
+            said += os.read(controller, 65536)
+
     try:
-        said = read_until(controller, b"elapsed", said)
-        os.write(controller, b"\x03")
-        said = read_until(controller, b"status 200", said)
-        assert process.wait(30) == 130
+        yield process, controller, until
     finally:
         process.kill()
         process.wait()
         os.close(controller)
 
 
-def read_until(controller, words, said):
-    deadline = time.monotonic() + 30
-    while words not in said:
-        assert select.select([controller], [], [], deadline - time.monotonic())[0], said
-        said += os.read(controller, 65536)
-    return said
+def test_in_a_terminal_ctrl_c_is_heard(tmp_path, environment, slow_server):
+    words = (slow_server.url, "--rate", "10/s", "--for", "1h")
+    with in_a_terminal(tmp_path, environment, *words) as (process, controller, until):
+        until(b"elapsed")
+        os.write(controller, b"\x03")
+        until(b"status 200")
+        assert process.wait(30) == 130
+
+
+def test_a_process_that_dies_ends_it_and_what_was_measured_is_told(tmp_path, environment, server):
+    with in_a_terminal(tmp_path, environment, server.url, "-c", "1", "-d", "1h") as (process, _, until):
+        until(b"lag p50")
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        until(b"status 200")
+        until(b"forebay: a process of the cannon has died")
+        assert process.wait(30) == 1
 
 
 # What it is given
