@@ -16,7 +16,11 @@ class BuildWithUPlot(build_py):
 
     def finalize_options(self) -> None:
         """Fetch it where it is missing, and go on."""
-        if _version(VENDOR / "node_modules/.package-lock.json") != _version(VENDOR / "package-lock.json"):
+        wanted = json.loads((VENDOR / "package-lock.json").read_text("utf-8"))["packages"]["node_modules/uplot"][
+            "version"
+        ]
+        here = VENDOR / "node_modules/uplot/package.json"  # in a source distribution as well, which needs no npm
+        if not here.exists() or json.loads(here.read_text("utf-8"))["version"] != wanted:
             fetch()
         super().finalize_options()
 
@@ -27,13 +31,6 @@ def fetch() -> None:
     if npm is None:
         raise SystemExit("a build of forebay needs npm, which comes with Node.js, to fetch uPlot")
     subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=VENDOR, check=True)
-
-
-def _version(lock: Path) -> str | None:
-    """Return the version of uPlot that a lock file names; None where there is no such file."""
-    if not lock.exists():
-        return None
-    return json.loads(lock.read_text("utf-8"))["packages"]["node_modules/uplot"]["version"]
 
 
 setup(cmdclass={"build_py": BuildWithUPlot})

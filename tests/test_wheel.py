@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -26,9 +27,9 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def built(checkout: Path, path: str) -> subprocess.CompletedProcess[str]:
+def built(checkout: Path, path: str, kind: str = "--wheel") -> subprocess.CompletedProcess[str]:
     uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "build", "--wheel", "--python", sys.executable, "--out-dir", str(checkout / "dist")]
+    command = [str(uv), "build", kind, "--python", sys.executable, "--out-dir", str(checkout / "dist")]
     done = subprocess.run(command, cwd=checkout, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     if not os.environ.get("CI") and "error sending request" in done.stderr:
         pytest.skip("the package index cannot be reached")
@@ -42,6 +43,15 @@ def test_a_wheel_of_a_clean_checkout_can_make_pages(checkout: Path) -> None:
     package = Path(assets.__file__).parents[1]
     needed = [*assets.STATIC.iterdir(), *(assets.UPLOT / name for name in assets.VENDORED)]
     assert {str(Path("forebay") / path.relative_to(package)) for path in needed} <= set(names)
+
+
+def test_a_source_distribution_needs_no_npm(checkout: Path, tmp_path: Path) -> None:
+    done = built(checkout, os.environ["PATH"], "--sdist")
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next((checkout / "dist").glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    done = built(next((tmp_path / "unpacked").iterdir()), str(tmp_path))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_build_without_npm_says_what_is_missing(checkout: Path, tmp_path: Path) -> None:
