@@ -164,3 +164,12 @@ def test_what_was_counted_once_is_the_same_in_every_histogram_it_is_added_to(val
 def test_what_was_counted_in_fewer_cells_is_not_added_to_more() -> None:
     with pytest.raises(ValueError, match="9 bits"):
         Histogram(10).add(Counted.of(np.array([7]), 9))
+
+
+@given(durations)
+def test_one_made_no_coarser_is_a_copy(values: list[float]) -> None:
+    histogram = filled(values)
+    copy = histogram.coarser(histogram.bits)
+    assert copy == histogram
+    copy.record(1.0)
+    assert copy.count == histogram.count + 1

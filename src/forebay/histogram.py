@@ -167,6 +167,9 @@ class Histogram:
             raise ValueError(f"a histogram of {self._bits} bits cannot be made one of {bits}")
         made = Histogram(bits)
         made._total, made._max = self._total, self._max
+        if bits == self._bits:
+            made._cells = dict(self._cells)
+            return made
         for cell, count in self._cells.items():
             wider = _cell(edges(cell, self._bits)[0], bits)
             made._cells[wider] = made._cells.get(wider, 0) + count

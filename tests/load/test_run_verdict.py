@@ -52,3 +52,9 @@ def test_a_verdict_is_told_to_programs() -> None:
     form = judge(fired(rows(evenly(10, 10))), ["p99<20ms"]).as_dict()
     assert (form["valid"], form["reasons"], form["cautions"]) == (True, [], [])
     assert form["requirements"][0]["value"] == pytest.approx(0.010, rel=1e-3)
+
+
+def test_how_busy_the_generator_was_is_taken_from_the_file() -> None:
+    closed = fired(rows(evenly(10, 10)), profile="closed(8)")
+    assert verdict(record(closed, busy=0.97)).validity.cautions
+    assert not verdict(record(closed, busy=None)).validity.cautions

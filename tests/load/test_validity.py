@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,13 @@ def test_an_interrupted_plan_is_none_either() -> None:
     run = fired(rows(evenly(10, 4)))
     run.interrupted = True
     assert validity(run).cautions == ()
+
+
+@pytest.mark.parametrize(
+    ("profile", "busy", "told"),
+    [("closed(8)", 0.99, True), ("closed(8)", 0.5, False), ("closed(8)", math.nan, False), ("const(10)", 0.99, False)],
+)
+def test_a_closed_loop_without_a_core_left_is_a_caution(profile: str, busy: float, told: bool) -> None:
+    found = validity(fired(rows(evenly(10, 10)), profile=profile), busy)
+    assert found.valid
+    assert any("used 99% of its core" in caution for caution in found.cautions) is told

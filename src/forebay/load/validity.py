@@ -25,6 +25,9 @@ LATE_SHARE = 0.25
 STILL_SHARE = 0.001
 """A smaller share of shots that were late by `LATE_SECONDS` is not worth a word."""
 
+BUSY_SHARE = 0.95
+"""Of a core; who uses more of it may have been the limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Validity:
@@ -42,10 +45,14 @@ class Validity:
         return "valid" if self.valid else "not valid: " + "; ".join(self.reasons)
 
 
-def validity(run: Run) -> Validity:
-    """Judge a run that has ended."""
+def validity(run: Run, busy: float = math.nan) -> Validity:
+    """Judge a run that has ended.
+
+    Arguments:
+        busy: the share of its core that the busiest process has used; nan: not known.
+    """
     reasons = tuple(_reasons(run))
-    cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run)]
+    cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run), *_business(run, busy)]
     return Validity(reasons, tuple(cautions))
 
 
@@ -90,6 +97,13 @@ def _waiting(run: Run) -> list[str]:
     if waited <= LATE_SECONDS:
         return []
     return [f"1 of 100 shots waited {show_seconds(waited)} or more for a free connection: that is in the response time"]
+
+
+def _business(run: Run, busy: float) -> list[str]:
+    """Tell of a closed loop that had no core left: nothing is late there, since nothing has an instant of its own."""
+    if not (run.profile.startswith("closed(") and busy > BUSY_SHARE):
+        return []
+    return [f"the generator used {busy:.0%} of its core: a faster one, or more --processes, might have fired more"]
 
 
 def _shortage(run: Run) -> list[str]:

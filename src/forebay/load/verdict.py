@@ -68,16 +68,21 @@ class Verdict:
 
 def verdict(record: Record) -> Verdict:
     """Judge a run by its figures, and by the requirements that its file names."""
-    return judge(record.run, [str(text) for text in record.about.get("requirements") or ()])
+    busy = record.about.get("busy")
+    requirements = [str(text) for text in record.about.get("requirements") or ()]
+    return judge(record.run, requirements, math.nan if busy is None else float(busy))
 
 
-def judge(run: Run, requirements: Sequence[str]) -> Verdict:
+def judge(run: Run, requirements: Sequence[str], busy: float = math.nan) -> Verdict:
     """Judge a run that has ended.
+
+    Arguments:
+        requirements: as they were written. busy: see `validity`.
 
     Raises:
         UsageError: what is required cannot be read.
     """
-    return Verdict(validity(run), tuple(_judged(text, run) for text in requirements), run.interrupted)
+    return Verdict(validity(run, busy), tuple(_judged(text, run) for text in requirements), run.interrupted)
 
 
 def _judged(text: str, run: Run) -> Judged:
