@@ -81,16 +81,19 @@ def _wrk(url: str, seconds: float) -> Mapping[str, float]:
 
 
 def _locust(url: str, seconds: float, folder: Path) -> Mapping[str, float]:
-    """Return what Locust says of a run in which all users are there from the first second on."""
-    users = ("-u", str(CONNECTIONS), "-r", str(CONNECTIONS), "-t", f"{max(1, round(seconds))}s")
+    """Return what Locust says of a run in which all users are there from the beginning; it knows whole seconds."""
+    length = max(1, round(seconds))
+    users = ("-u", str(CONNECTIONS), "-r", str(CONNECTIONS), "-t", f"{length}s")
     files = ("-f", str(_PEERS / "locust_user.py"), "--csv", str(folder / "locust"))
     quiet = ("--headless", "--only-summary", "--loglevel", "ERROR")
+    before = _processor_seconds()
     _on_last(sys.executable, "-m", "locust", *files, *users, *quiet, "-H", url.rstrip("/"))
     with (folder / "locust_stats.csv").open() as file:
         whole = next(row for row in csv.DictReader(file) if row["Name"] == "Aggregated")
     if int(whole["Failure Count"]):
         sys.exit(f"{whole['Failure Count']} shots of Locust failed")
-    return {"a second": float(whole["Requests/s"])}
+    shots = int(whole["Request Count"])
+    return {"a second": shots / length, "µs of processor a shot": (_processor_seconds() - before) / shots * 1e6}
 
 
 def _processor_seconds() -> float:

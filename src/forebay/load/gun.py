@@ -9,8 +9,10 @@
 The second form opens what lives as long as the run. A gun says how the shot ended: by the status that it returns (None
 is 200), by `NotSent`, or by any other exception, after which the outcome is unknown.
 
-What a gun costs is counted as the time of its target, since nobody can tell them apart: a coroutine of a client
-library takes 50 to 100 microseconds of processor for each shot, where the engine of bare sockets takes ten.
+What a gun costs is counted as the time of its target, since nobody can tell them apart. A gun of bare asyncio streams
+takes twice the processor time of the engine of bare sockets for each shot (benchmarks/README.md), a client library
+several times that; beyond what a processor can do shots come late, and the run is not valid. It is also the way to
+other protocols: the engine itself speaks HTTP/1.1 only.
 """
 
 from __future__ import annotations
