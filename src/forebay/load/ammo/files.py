@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -110,7 +109,7 @@ class AmmoFile:
     def __post_init__(self) -> None:
         self.origin = Origin(self.url)
         self.shots = self._held()
-        self._stream = _Stream(self._read, self.passes)
+        self._stream = _Stream(self._read, self._made, self.passes)
 
     def __call__(self, index: int) -> Shot:
         """Return the shot of an index.
@@ -131,7 +130,7 @@ class AmmoFile:
         """Return all shots; None: there are too many."""
         found, size = list[Shot](), 0
         for entry in self._read():
-            shot = entry.make()
+            shot = self._made(entry)
             size += len(shot.body) + len(shot.raw) + _WORTH
             if len(found) == HELD_SHOTS or size > HELD_BYTES:
                 return None
@@ -146,7 +145,7 @@ class AmmoFile:
         with reading(self.source, self.headers, self.origin) as text:
             for entry in self.format(text):
                 if not self.cases or entry.tag in self.cases:
-                    yield entry._replace(make=partial(self._made, entry))
+                    yield entry
         if text.passed_over:
             self.cautions = (f"{text.passed_over} lines of {self.source.name} are no GET and no HEAD: passed over",)
 
@@ -165,11 +164,12 @@ class _Stream:
     """The shots of a file that is read again and again, in rising order; what is passed over is not made.
 
     Arguments:
-        read: yields the entries of one pass. passes: how many; 0: without end.
+        read: yields the entries of one pass. make: makes the shot of one. passes: how many; 0: without end.
     """
 
-    def __init__(self, read: Callable[[], Iterator[Entry]], passes: int) -> None:
+    def __init__(self, read: Callable[[], Iterator[Entry]], make: Callable[[Entry], Shot], passes: int) -> None:
         self._read = read
+        self._make = make
         self._passes = passes
         self._process = 0
         self._entries: Iterator[Entry] = iter(())
@@ -185,7 +185,7 @@ class _Stream:
             if entry is not None:
                 self._next += 1
                 if self._next > index:
-                    return entry.make()
+                    return self._make(entry)
             elif self._turns == self._passes:
                 raise UsedUp("the ammunition is used up")
             else:

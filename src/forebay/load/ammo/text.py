@@ -13,6 +13,7 @@ from forebay.load.shot import Shot
 _LONGEST = 64 * 2**20
 """Bytes of one line or piece; more is a file of another format."""
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*)", re.DOTALL)
+_MARK = "\ufeff".encode()
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -100,7 +101,8 @@ class Text:
 
     def lines(self) -> Iterator[str]:
         """Yield the lines that are not blank, without their ends; between two of them `piece` may be read."""
-        while raw := self.stream.readline(_LONGEST):
+        readline = self.stream.readline
+        while raw := readline(_LONGEST):
             self.line += 1
             if line := decoded(raw).strip():
                 yield line
@@ -127,7 +129,7 @@ def decoded(raw: bytes) -> str:
         Unreadable: it is not UTF-8.
     """
     try:
-        return raw.decode("utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "utf-8")
+        return str(raw.removeprefix(_MARK), "utf-8")
     except UnicodeDecodeError as error:
         raise Unreadable("it is not text in UTF-8", "is a size before it wrong, or is it another format?") from error
 
