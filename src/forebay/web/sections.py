@@ -99,8 +99,8 @@ def _health(record: Record, verdict: Verdict) -> Markup:
     run, stopped = record.run, record.about.get("stopped")
     late, lag = run.late.percentile(99), run.lag.percentile(99)
     figures = f"late p99 {showing.time(late)}, lag p99 {showing.time(lag)}, fired {showing.count(run.total.sent)}"
-    state = "Valid, the generator kept up" if verdict.validity.valid else "The generator"
-    first = element("li", f"{state}: {figures} of {showing.count(run.planned)} planned.")
+    state = "Valid" if verdict.validity.valid else "Not valid"
+    first = element("li", f"{state}; the generator: {figures} of {showing.count(run.planned)} planned.")
     ended = element("li", f"Stopped before its time: {showing.short(str(stopped))}", class_="bad") if stopped else None
     against = [element("li", reason, class_="bad") for reason in verdict.validity.reasons]
     cautions = [element("li", f"Caution: {caution}", class_="caution") for caution in verdict.validity.cautions]
