@@ -315,3 +315,19 @@ def test_the_server_that_a_file_names_is_known_where_no_target_is_given(tmp_path
     ammo = ammo_of(str(tmp_path / "ammo"))
     assert isinstance(ammo, AmmoFile)
     assert ammo.origin.url == "http://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("http://a:port/", "not a URL"), ("http://", "no host"), ("http://b/", "http://a is not the target")],
+)
+def test_a_target_is_compared_with_the_file(url: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "ammo").write_text("http://a/x\n")
+    with pytest.raises(UsageError, match=said):
+        ammo_of(str(tmp_path / "ammo"), url)
+
+
+@pytest.mark.parametrize("url", ["kafka://orders", "http+unix://%2Frun%2Fshop.sock/", "http://A:80/y", ""])
+def test_what_is_no_http_server_is_not_compared(url: str, tmp_path: Path) -> None:
+    (tmp_path / "ammo").write_text("http://a/x\n")
+    assert ammo_of(str(tmp_path / "ammo"), url)(0).path == "/x"

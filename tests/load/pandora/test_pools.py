@@ -280,6 +280,14 @@ def test_a_dummy_asks_for_the_root_and_dates_are_those_of_the_shot() -> None:
 def test_the_line_that_is_no_yaml_is_named(tmp_path: Path) -> None:
     path = tmp_path / "load.yaml"
     path.write_text("pools:\n  - id: a\n    ammo: {uris: [/a?b=1]\n")
-    with pytest.raises(UsageError, match="line 3 of .* is not YAML") as caught:
+    with pytest.raises(UsageError, match=r"line 3 of .* is not YAML") as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_headers_of_the_gun_reach_whole_requests_too(tmp_path: Path) -> None:
+    request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    (tmp_path / "shots.raw").write_bytes(f"{len(request)}\n{request}".encode())
+    ammo = {"type": "raw", "file": str(tmp_path / "shots.raw"), "headers": ["[Host: b]", "[X: y]"]}
+    firing = pool(gun={"type": "http", "target": "a:80", "disable-keep-alives": True}, ammo=ammo).firing
+    assert firing.ammo(0).raw == b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: y\r\n\r\n"

@@ -107,7 +107,10 @@ class AmmoFile:
     _stream: _Stream = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.origin = Origin(self.url)
+        try:
+            self.origin = Origin(self.url)
+        except Unreadable as error:
+            raise UsageError(str(error), error.hint) from error
         self.shots = self._held()
         self._stream = _Stream(self._read, self._made, self.passes)
 

@@ -14,6 +14,7 @@ _LONGEST = 64 * 2**20
 """Bytes of one line or piece; more is a file of another format."""
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*)", re.DOTALL)
 _MARK = "\ufeff".encode()
+_SCHEMES = ("http://", "https://")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -45,7 +46,7 @@ class Origin:
     """
 
     def __init__(self, url: str = "") -> None:
-        self.url = _origin(url) if url else ""
+        self.url = _origin(url) if url.startswith(_SCHEMES) else ""
         """Scheme, host and port; empty: no URL has been seen."""
         self._of_socket = url.startswith("http+unix:")
 
@@ -59,7 +60,7 @@ class Origin:
             raise Unreadable(f"{url!r} has a character that no URL may have", "percent-encode it: %20 is a space")
         if url.startswith("/"):
             return url
-        if not url.startswith(("http://", "https://")):
+        if not url.startswith(_SCHEMES):
             raise Unreadable(f"{url!r} is neither a path nor a URL", "a path begins with /")
         origin, parts = _origin(url), urlsplit(url)
         self.url = self.url or origin

@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from forebay.errors import Unsupported, UsageError
-from forebay.load.ammo.files import AmmoFile, Change, Source
+from forebay.load.ammo.files import AmmoFile, Source
 from forebay.load.ammo.notation import ALIASES, FORMATS, only
-from forebay.load.ammo.text import Unreadable, header
+from forebay.load.ammo.text import Unreadable, header, with_headers
+from forebay.load.pandora.gun import Gun
 from forebay.load.pandora.section import Section
 from forebay.load.pandora.substitution import beside
 from forebay.load.shot import Ammo, Shot
@@ -20,11 +21,11 @@ _TYPES = ("uri", "uripost", "raw", "http/json", "jsonline")
 _OTHERS = ("http/scenario", "http2/scenario", "grpc/scenario", "grpc/json")
 
 
-def ammo(section: Section, folder: Path, url: str, change: Change | None = None) -> Ammo:
+def ammo(section: Section, folder: Path, gun: Gun) -> Ammo:
     """Return the ammunition that a section describes.
 
     Arguments:
-        folder: of the configuration. url: of the target. change: what is done to each shot when it is read.
+        folder: of the configuration. gun: what fires it: its headers stand below all others, and it may make tags.
 
     Raises:
         Unsupported: a type that is not of the http family. UsageError: names what cannot be read.
@@ -39,7 +40,7 @@ def ammo(section: Section, folder: Path, url: str, change: Change | None = None)
         what = f"the ammunition {kind!r} is not supported" if kind in _OTHERS else f"there is no ammunition {kind!r}"
         raise Unsupported(f"{section.at('type')}: {what}", f"supported: {', '.join(_TYPES)}, http, dummy")
     source = _source(section, kind, folder)
-    headers = _headers(section)
+    headers = with_headers(gun.headers, _headers(section))
     limit, passes = section.whole("limit", 0), section.whole("passes", 0)
     cases = frozenset(section.texts("chosencases"))
     dated = _dates(section)
@@ -48,7 +49,7 @@ def ammo(section: Section, folder: Path, url: str, change: Change | None = None)
     section.meaningless("small files are held and large ones streamed", "preload")
     section.close()
     format = FORMATS[ALIASES.get(kind, kind)]
-    found = AmmoFile(source, format, url, headers, limit, passes, cases, change)
+    found = AmmoFile(source, format, gun.url, headers, limit, passes, cases, gun.auto_tag)
     return _dated(found, *dated) if dated else found
 
 

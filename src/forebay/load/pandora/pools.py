@@ -100,7 +100,7 @@ def _pool(value: Any, number: int, folder: Path, notes: list[str]) -> Pool:
     profile = schedule(schedules[0], section.at("rps"), notes, connections if each else 1)
     firing = Firing(
         weapon.url,
-        ammo(source, folder, weapon.url, weapon.auto_tag),
+        ammo(source, folder, weapon),
         profile.span or 1.0,
         profile,
         connections,
