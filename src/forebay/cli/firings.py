@@ -148,7 +148,8 @@ class Asked:
             raise UsageError("--ammo says method and body of its shots", "leave --method and --body out")
         from forebay.load.ammo.notation import ammo_of
 
-        return ammo_of(_seeded(self.ammo, self.seed), url)
+        headers = dict(_header(text) for text in self.headers)  # a whole request can get them only here
+        return ammo_of(_seeded(self.ammo, self.seed), url, headers=headers)
 
     def _gun(self) -> Gun | None:
         from forebay.load.gun import load
@@ -206,7 +207,7 @@ def _length(profile: Profile) -> float:
     """Return how long a run has to be to show all of a profile, seconds; of a wave a period."""
     if 0 < profile.span < math.inf:
         return profile.span
-    return getattr(profile, "period", None) or RUN_SECONDS
+    return getattr(_plain(profile), "period", None) or RUN_SECONDS
 
 
 def _rushes(profile: Profile) -> bool:
@@ -214,6 +215,13 @@ def _rushes(profile: Profile) -> bool:
     from forebay.load.profiles.shapes import Unlimited
 
     return any(isinstance(part, Unlimited) for part in getattr(profile, "parts", [profile]))
+
+
+def _plain(profile: Profile) -> Profile:
+    """Return a profile without the chance that was put on it."""
+    from forebay.load.profiles.stages import Poisson
+
+    return profile.profile if isinstance(profile, Poisson) else profile
 
 
 def _peak(profile: Profile, seconds: float) -> float:
