@@ -77,12 +77,24 @@ def test_what_is_not_a_file_of_shots_is_refused(tmp_path: Path, content: bytes) 
         ShotsReader(tmp_path / "shots")
 
 
-def test_a_block_that_is_none_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", [b'{"rows": "many"}', b"{}", b"[]", b"7", b"{", b'{"rows": 0, "reasons": [["odd", ""]]}']
+)
+def test_a_block_that_is_none_is_refused(tmp_path: Path, line: bytes) -> None:
     told(tmp_path / "shots", [])
     with (tmp_path / "shots").open("ab") as file:
-        file.write(b'{"rows": "many"}\n')
+        file.write(line + b"\n")
     with pytest.raises(UsageError, match="is not a file of shots"):
         list(ShotsReader(tmp_path / "shots"))
+
+
+def test_a_head_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    told(tmp_path / "shots", [])
+    head = json.loads((tmp_path / "shots").read_bytes())
+    del head["zero"]
+    (tmp_path / "shots").write_text(json.dumps(head) + "\n")
+    with pytest.raises(UsageError, match="zero"):
+        ShotsReader(tmp_path / "shots")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

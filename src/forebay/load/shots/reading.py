@@ -43,9 +43,12 @@ class ShotsReader:
             head = self._line(file)
         if head is None or any(head.get(name) != wanted for name, wanted in _FORM.items()):
             raise UsageError(f"{path} is not a file of shots", f"`forebay fire --shots` writes them, version {VERSION}")
-        self.url = str(head["url"])
-        self.zero = int(head["zero"])
-        self.started_at = float(head["started_at"])
+        try:
+            self.url = str(head["url"])
+            self.zero = int(head["zero"])
+            self.started_at = float(head["started_at"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{path} is not a file of shots: {error!r}") from error
 
     def unix(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return instants of rows as Unix times in nanoseconds."""
@@ -61,7 +64,7 @@ class ShotsReader:
         tags: list[str] = []
         with self._opened() as file:
             self._line(file)
-            while head := self._line(file):
+            while (head := self._line(file)) is not None:
                 try:
                     count = int(head["rows"])
                     reasons += [(Kind(kind), reason) for kind, reason in head.get("reasons", ())]
@@ -90,4 +93,6 @@ class ShotsReader:
             said = msgspec.json.decode(line)
         except msgspec.DecodeError as error:
             raise UsageError(f"{self._path} is not a file of shots: {error}") from error
-        return said if isinstance(said, dict) else None
+        if not isinstance(said, dict):
+            raise UsageError(f"{self._path} is not a file of shots: {said!r:.40} is not the head of a block")
+        return said
