@@ -46,12 +46,13 @@ def test_the_length_is_that_of_the_profile_or_of_a_wave_or_ten_seconds():
             {"profile": "line(1, 9, 30s) const(9, 30s)"},
             {"profile": "line(1, 9, 30s) const(9, 30s)", "length": "5s"},
             {"profile": "sine(0, 100, 40s)"},
+            {"profile": "sine(0, 100, 40s)", "poisson": True},
             {"profile": "once(5)"},
             {"constant": "5/s"},
             {"connections": 5},
         )
     ]
-    assert lengths == [60.0, 5.0, 40.0, 10.0, 10.0, 10.0]
+    assert lengths == [60.0, 5.0, 40.0, 40.0, 10.0, 10.0, 10.0]
 
 
 # The live line

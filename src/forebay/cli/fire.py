@@ -15,6 +15,7 @@ from forebay.errors import UsageError
 
 if TYPE_CHECKING:
     from forebay.cli.pools import Pooled
+    from forebay.cli.recording import Recording
     from forebay.load.autostop import Autostop
 
 
@@ -56,7 +57,7 @@ def fire(
     """
     from forebay.cli.lookout import fired
     from forebay.cli.pools import pools
-    from forebay.cli.recording import Recording, together
+    from forebay.cli.recording import together
     from forebay.cli.report import exit_code
     from forebay.load.reports.formats import FORMATS
     from forebay.load.requirements import requirement
@@ -71,20 +72,31 @@ def fire(
         folder = Path(name)
         pooled = pools(target, asked, folder, shots)
         stop = _autostop(autostop, pooled)
-        alone, needed = len(pooled) == 1, bool(out or latency or as_json)
-        paths = [out if alone and out else folder / f"{i}" if needed else None for i, _ in enumerate(pooled)]
-        recordings = [
-            Recording(pool.battery, pool.about(requirements, asked.seed), path)
-            for pool, path in zip(pooled, paths, strict=True)
-        ]
-        records = fired(pooled, recordings, stop)
-        record = records[0] if alone else together(records, [pool.name for pool in pooled], out)
+        paths = _paths(len(pooled), out, folder, needed=bool(out or latency or as_json))
+        recordings = _recordings(pooled, requirements, asked.seed, paths)
+        records, failure = fired(pooled, recordings, stop)
+        record = records[0] if len(pooled) == 1 else together(records, [pool.name for pool in pooled], out)
     sys.stdout.write(FORMATS["json" if as_json else "wrk" if latency else "text"].write(record))
-    for recording in recordings:
-        if recording.error is not None:
-            raise recording.error
+    if failure is not None:
+        raise failure
     if code := exit_code(record):
         raise click.exceptions.Exit(code)
+
+
+def _recordings(
+    pooled: Sequence[Pooled], requirements: Sequence[str], seed: int, paths: Sequence[Path | None]
+) -> list[Recording]:
+    from forebay.cli.recording import Recording
+
+    abouts = [pool.about(requirements, seed) for pool in pooled]
+    return [Recording(pool.battery, about, path) for pool, about, path in zip(pooled, abouts, paths, strict=True)]
+
+
+def _paths(count: int, out: Path | None, folder: Path, needed: bool) -> list[Path | None]:
+    """Return where the file of each pool is written; that of several is made of theirs. None: none is needed."""
+    if not needed:
+        return [None] * count
+    return [out or folder / "run"] if count == 1 else [folder / f"{i}" for i in range(count)]
 
 
 def _autostop(text: str | None, pooled: Sequence[Pooled]) -> Autostop | None:

@@ -69,6 +69,7 @@ class FiringView:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+            print(file=self._out)  # the report comes below
 
     def tick(self, elapsed: float, run: Run) -> None:
         """Show how things stand.

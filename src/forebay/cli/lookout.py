@@ -19,8 +19,10 @@ from forebay.load.runfile import Record
 from forebay.load.salvo import Salvo
 
 
-def fired(pooled: Sequence[Pooled], recordings: Sequence[Recording], stop: Autostop | None) -> list[Record]:
-    """Fire all pools at once, and return what became of each; what went wrong on the way is with the first recording.
+def fired(
+    pooled: Sequence[Pooled], recordings: Sequence[Recording], stop: Autostop | None
+) -> tuple[list[Record], ForebayError | None]:
+    """Fire all pools at once; return what became of each, and what went wrong on the way, which is to be told last.
 
     Arguments:
         recordings: of each pool. stop: says whether all have to end before their time.
@@ -28,7 +30,7 @@ def fired(pooled: Sequence[Pooled], recordings: Sequence[Recording], stop: Autos
     Raises:
         ForebayError: what went wrong before the first shot.
     """
-    salvo, failure = Salvo([pool.battery for pool in pooled]), None
+    salvo, failures = Salvo([pool.battery for pool in pooled]), list[ForebayError]()
     with _interruptible(salvo), FiringView(salvo.run.seconds) as view:
         lookout = _Lookout(salvo, view, recordings, stop)
         try:
@@ -36,14 +38,17 @@ def fired(pooled: Sequence[Pooled], recordings: Sequence[Recording], stop: Autos
         except ForebayError as error:
             if not salvo.run.total.planned:
                 raise
-            failure = error  # what was measured until then is told all the same
+            failures.append(error)
     if lookout.stopped:
         click.echo(f"stopped: {lookout.stopped}", err=True)
     records = [recording.close(lookout.stopped) for recording in recordings]
-    recordings[0].error = failure or recordings[0].error
+    failures += [recording.error for recording in recordings if recording.error is not None]
     for pool in pooled:
-        pool.finish()
-    return records
+        try:
+            pool.finish()
+        except ForebayError as error:
+            failures.append(error)
+    return records, failures[0] if failures else None
 
 
 @dataclass(slots=True)

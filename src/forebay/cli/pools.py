@@ -7,7 +7,7 @@ import platform
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,22 @@ def _of_pandora(pool: Pool, asked: Asked, shots: Path) -> Pooled:
     form = _WRITTEN.get(pool.result.kind)
 
     def finish() -> None:
-        if form is None:
-            return
-        with click.open_file(pool.result.path or "-", "w", "utf-8") as file:
-            file.writelines(form(ShotsReader(shots)))
+        if form is not None:
+            _write(pool.result.path, form(ShotsReader(shots)))
 
+    if form is not None and pool.result.path:
+        _write(pool.result.path, ())  # to say at once that it cannot be written
     return _pooled(pool.id, pool.firing, asked, shots if form else None, finish)
+
+
+def _write(path: str, lines: Iterable[str]) -> None:
+    try:
+        with click.open_file(path or "-", "w", "utf-8") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", "the `result` of a pool names a file"
+        ) from error
 
 
 def _pooled(name: str, firing: Firing, asked: Asked, shots: Path | None, finish: Callable[[], None]) -> Pooled:
