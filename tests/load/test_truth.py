@@ -185,6 +185,8 @@ def test_memory_does_not_grow_with_the_length_of_a_run() -> None:
         battery = Battery(Firing(url, lambda i: SHOT, 60.0, Const(30_000), timeout=60), 1)
         run = battery.fire(look)
     assert run.planned == 1_800_000
+    if run.lag.percentile(99) > 0.5:
+        pytest.skip("this machine did not keep the plan: what waits for its turn is in memory")
     sizes = [size for size in sizes if size]
     early, late = np.median(sizes[10:20]), np.median(sizes[-20:])
     assert late < 100

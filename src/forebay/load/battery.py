@@ -140,7 +140,8 @@ class Battery:
     def _tell_again(self, part: _Part) -> None:
         if self._asked is not None and not part.ended:
             self.run.interrupted = True
-            os.kill(part.pid, self._asked)
+            with contextlib.suppress(ProcessLookupError):  # it has ended at this very moment
+                os.kill(part.pid, self._asked)
 
     def _heard(self) -> Iterator[None]:
         """Add up what the processes say until all have ended; yield when each has said something, and at the end."""
@@ -150,7 +151,7 @@ class Battery:
             for part in open_parts:
                 if part.pipe in ready:
                     self._take(part)
-                elif not ready and not _alive(part.pid):
+                elif not ready and not _alive(part.pid) and not part.pipe.poll():
                     raise _died()
             self.run.in_flight = sum(part.in_flight for part in self._parts)
             now = time.perf_counter_ns()
