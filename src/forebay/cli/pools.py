@@ -71,7 +71,10 @@ def pools(target: str, asked: Asked, folder: Path, shots: Path | None) -> list[P
         UsageError: something cannot be read, or does not go together.
     """
     if "://" in target or not target.endswith(_SUFFIXES):
-        return [_pooled("", asked.firing(target), asked, shots, lambda: None)]
+        firing = asked.firing(target)
+        for caution in getattr(firing.ammo, "cautions", ()):  # of ammunition from a file
+            click.echo(f"{asked.ammo}: {caution}", err=True)
+        return [_pooled("", firing, asked, shots, lambda: None)]
     asked.check_only_processes()
     found = read_pandora(Path(target))
     if shots is not None and len(found) > 1:

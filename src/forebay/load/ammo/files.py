@@ -150,7 +150,7 @@ class AmmoFile:
                 if not self.cases or entry.tag in self.cases:
                     yield entry
         if text.passed_over:
-            self.cautions = (f"{text.passed_over} lines of {self.source.name} are no GET and no HEAD: passed over",)
+            self.cautions = (f"lines passed over, which are no GET and no HEAD: {text.passed_over}",)
 
     def _made(self, entry: Entry) -> Shot:
         try:
