@@ -45,7 +45,7 @@ def _head(record: Record) -> Iterator[str]:
         rows.append(("generator", ", ".join(generator)))
     if about.get("command"):
         rows.append(("command", f"forebay {about['command']}"))
-    yield from (f"{name:9}  {_printable(value)}" for name, value in rows)
+    yield from (f"{name:9}  {printable(value)}" for name, value in rows)
     if not record.complete:
         yield "The file has no end: the run was killed, and this is what its seconds tell."
 
