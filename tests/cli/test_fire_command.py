@@ -345,7 +345,7 @@ def test_a_configuration_of_pandora_is_fired(forebay, server, tmp_path):
     }  # fmt: skip
     assert len((tmp_path / "left.log").read_text().splitlines()) == 3
     assert told(forebay("report", "run", "--json"))["total"]["answered"] == 6
-    (tmp_path / "load.yaml").write_text(f"pools:{pool.format(name='absent/left')}")
+    (tmp_path / "load.yaml").write_text(f"pools:{pool.format(name='absent/left', address=address)}")
     done = forebay("fire", "load.yaml")
     assert done.returncode == 2
     assert done.stderr.startswith(b"forebay: absent/left.log cannot be written")
