@@ -291,3 +291,5 @@ def test_the_headers_of_the_gun_reach_whole_requests_too(tmp_path: Path) -> None
     ammo = {"type": "raw", "file": str(tmp_path / "shots.raw"), "headers": ["[Host: b]", "[X: y]"]}
     firing = pool(gun={"type": "http", "target": "a:80", "disable-keep-alives": True}, ammo=ammo).firing
     assert firing.ammo(0).raw == b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: y\r\n\r\n"
+    ammo["middlewares"] = [{"type": "header/date"}]
+    assert "middlewares changes nothing" in " ".join(pool(ammo=ammo).notes)

@@ -44,6 +44,8 @@ def ammo(section: Section, folder: Path, gun: Gun) -> Ammo:
     limit, passes = section.whole("limit", 0), section.whole("passes", 0)
     cases = frozenset(section.texts("chosencases"))
     dated = _dates(section)
+    if dated and kind == "raw":
+        section.notes.append(f"{section.at('middlewares')} changes nothing: a whole request is sent as it is")
     section.meaningless("a file with an error is refused", "continueonerror")
     section.meaningless("a request may have up to 64 MiB", "maxammosize")
     section.meaningless("small files are held and large ones streamed", "preload")
