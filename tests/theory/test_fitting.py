@@ -201,3 +201,18 @@ def test_a_log_that_was_read_is_taken_too() -> None:
     path = ran(1, math.inf, np.arange(100.0), np.full(100, 0.5))
     log = read_log(written(path))
     assert fit(log).log is log
+
+
+def test_a_log_in_which_all_is_at_one_instant_is_told_so() -> None:
+    found = fit(io.StringIO("accepted,started,ended\n" + "1,1,1\n" * 30))
+    assert "at one instant" in found.missing[0]
+    assert found.model is None
+
+
+def test_one_worker_with_several_works_and_times_like_milliseconds_are_asked_about() -> None:
+    rows = "".join(f"{k * 37 + k % 5},{k * 37 + k % 5},{k * 37 + 90 + k % 7},0\n" for k in range(200))
+    model = fit(io.StringIO("accepted,started,ended,worker\n" + rows)).model
+    assert model is not None
+    cautions = " ".join(model.cautions)
+    assert "the only worker that the log names has up to 3 works at once" in cautions
+    assert "accepted_ms" in cautions

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
@@ -66,6 +66,7 @@ def test_a_whole_log_keeps_every_law() -> None:
     assert "XS/n = 50.3% of 1 workers" in found["utilisation"].told
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 5), st.floats(0.01, 5)), min_size=2, max_size=40), st.integers(1, 4))
 def test_every_whole_run_keeps_little_and_the_utilisation_law(times: list[tuple[float, float]], n: int) -> None:
     free, t, rows = [0.0] * n, 0.0, []

@@ -199,6 +199,11 @@ def test_the_interval_of_a_run_that_stops_when_precise_holds_the_true_wait():
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_of_400_intervals_93_to_97_in_100_hold_the_true_wait():
+    """Batches of 20,000 customers and more are long beside the correlation of the waits: 95 are to be expected.
+
+    Measured, in 400 seeds from 0 and in 400 from 1000: 94.0 and 94.0 with 300,000 customers, 94.8 and 95.0 with a
+    million, 98.5 and 94.0 with three. The error of such a share is 1.1, so one of six may well be out.
+    """
     assert 0.93 <= covered(range(400), precision=None, customers=1_000_000) <= 0.97
 
 

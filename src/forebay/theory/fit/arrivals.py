@@ -110,7 +110,9 @@ def arrivals_of(arrived: Seconds, seconds: float) -> ArrivalFit:
         UsageError: there are too few of them.
     """
     n = len(arrived)
-    if n < LEAST or seconds <= 0:
+    if n >= LEAST and seconds <= 0:
+        raise UsageError(f"all {n} came at one instant, which tells no rate", "is the clock of the log too coarse?")
+    if n < LEAST:
         raise UsageError(f"{n} arrivals do not tell a law", f"{LEAST} are the least, a thousand are good")
     trend = trend_of(arrived, seconds)
     level = trend.cumulative(arrived) * seconds / float(trend.cumulative(seconds))

@@ -16,7 +16,8 @@ INSTANTS = {
     "started": ("began", "start", "started_at", "t_start"),
     "ended": ("finished", "departed", "end", "ended_at", "t_ack", "t_end"),
 }
-"""Columns of instants: seconds since the epoch, seconds from 0, or ISO 8601 (UTC unless it says otherwise)."""
+"""Columns of instants: seconds since the epoch, seconds from 0, or ISO 8601 (UTC unless it says otherwise); with _ms or
+_us behind the name, that unit."""
 
 TIMES = {
     "wait": ("waiting", "queue_time"),
@@ -58,7 +59,7 @@ def meaning(name: str) -> tuple[str, float] | None:
                 return column, 1.0
     for suffix, unit in _UNITS.items():
         bare = name.removesuffix(suffix)
-        if bare != name and (found := meaning(bare)) and found[0] in TIMES:
+        if bare != name and (found := meaning(bare)) and found[0] not in WORDS:
             return found[0], unit
     return None
 
@@ -68,15 +69,16 @@ def all_names() -> str:
     return ", ".join([*INSTANTS, *TIMES, *WORDS])
 
 
-def instants(cells: Sequence[Any]) -> Seconds:
-    """Return instants; an empty cell is nan.
+def instants(cells: Sequence[Any], unit: float = 1.0) -> Seconds:
+    """Return instants, in the unit of the column; an empty cell is nan.
 
     Raises:
         ValueError: names the cell that is none.
     """
     found = _each(cells, _instant)
-    if len(found) and np.nanmax(found, initial=-math.inf) > _LATEST:
-        raise ValueError(f"{np.nanmax(found):.0f} is no instant: seconds are wanted, not milliseconds")
+    if len(found) and np.nanmax(found, initial=-math.inf) * unit > _LATEST:
+        latest = f"{np.nanmax(found):.0f} is no instant"
+        raise ValueError(f"{latest}: seconds are wanted, or a column that is named accepted_ms, started_ms, ended_ms")
     return found
 
 

@@ -156,9 +156,10 @@ def _arrivals(log: Log, missing: list[str]) -> ArrivalFit | None:
     if log.path is None:
         missing.append("arrivals: the log does not tell when messages came; it needs `accepted`")
         return None
-    began, _ = window(log.path)
+    began, n = window(log.path)[0], len(log.path)
+    span = (float(log.path.arrived[-1]) - began) * n / max(n - 1, 1)  # the last has a gap behind it too
     try:
-        return arrivals_of(log.path.arrived - began, float(log.path.arrived[-1]) - began)
+        return arrivals_of(log.path.arrived - began, span)
     except UsageError as error:
         missing.append(f"arrivals: {error}; {error.hint}")
         return None

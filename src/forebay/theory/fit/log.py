@@ -77,7 +77,7 @@ def assembled(table: Table, workers: float = 0) -> Log:
     Raises:
         UsageError: a row ends before it begins, or has no instant of arrival where others have one.
     """
-    accepted, started, ended = _instants(table)
+    table, (accepted, started, ended) = _in_order(table, _instants(table))
     fate = _fates(table, accepted, ended)
     last = _last(table, fate)
     zero = _zero(accepted)
@@ -114,6 +114,13 @@ def _instants(table: Table) -> tuple[Seconds, Seconds, Seconds]:
     table.refuse(ended < accepted - _CLOCKS, "it ended before it came", "do two clocks disagree?")
     started = np.where(started < accepted, accepted, started)
     return accepted, started, np.where(ended < started, started, ended)
+
+
+def _in_order(table: Table, instants: tuple[Seconds, ...]) -> tuple[Table, tuple[Seconds, ...]]:
+    """Return rows by arrival: the errors of means are of neighbours in time, and logs may stand one after the other."""
+    order = np.argsort(instants[0], kind="stable")
+    columns = {name: column[order] for name, column in table.columns.items()}
+    return Table(table.name, table.lines[order], columns), tuple(array[order] for array in instants)
 
 
 def _first(*choices: Seconds) -> Seconds:

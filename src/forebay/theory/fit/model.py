@@ -20,6 +20,8 @@ from forebay.theory.system import System
 
 _NOTED = 0.01
 """Share of the work below which nothing is said of an overhead."""
+_LONG = 20.0
+"""Seconds of mean work from which it is asked whether they are milliseconds."""
 _PAUSE = 50
 """Mean gaps that one may last."""
 _RELAXED = 50
@@ -72,6 +74,9 @@ def workers_of(log: Log) -> tuple[float, str]:
     named = len(np.unique(log.path.worker[log.path.worker >= 0])) if log.path else 0
     if named >= most:
         return named, ""
+    if named:
+        who = f"the {named} workers that the log names have" if named > 1 else "the only worker that the log names has"
+        return most, f"{who} up to {most} works at once: n = {most}, or `started` is not when the work begins"
     return most, f"the log does not name its workers: n = {most} is the most that were at work at once"
 
 
@@ -113,6 +118,9 @@ def _cautions(log: Log, arrivals: ArrivalFit, service: ServiceFit, n: float) -> 
     found = _pause(arrivals, log)
     if arrivals.kind is Kind.CLOCK:
         found.append("arrivals come by a clock, as from a load generator: users come at random, and wait longer")
+    if service.mean > _LONG:
+        long = show_seconds(service.mean)
+        found.append(f"work takes {long}: if the log counts in milliseconds, name its columns accepted_ms, started_ms")
     if arrivals.together > 0.05:
         found.append(f"{arrivals.together:.0%} came at the same instant as another: batches, or a coarse clock")
     if service.tail < 2 and service.c2 > 4:

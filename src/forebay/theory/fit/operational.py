@@ -199,7 +199,7 @@ def _little(log: Log) -> Check:
 def _closed(log: Log, N: float, Z: float) -> Check:
     assert log.path is not None
     began, end = window(log.path)
-    loop = ClosedLoop(N, len(log.latencies) / (end - began), float(np.mean(log.latencies)), Z)
+    loop = ClosedLoop(N, len(log.latencies) / max(end - began, 1e-300), float(np.mean(log.latencies)), Z)
     told = f"N = {N:g} connections, X(R + Z) = {loop.implied:.4g}"
     return Check("closed loop", loop.holds, told, "" if loop.holds else loop.verdict.removeprefix("Broken: "))
 
@@ -208,7 +208,7 @@ def _utilization(log: Log, n: float) -> Check:
     assert log.path is not None
     began, end = window(log.path)
     most = busiest(log)
-    work = float(np.sum(log.busy[1] - log.busy[0])) / (end - began)
+    work = float(np.sum(log.busy[1] - log.busy[0])) / max(end - began, 1e-300)
     if not 0 < n < math.inf:
         return Check("utilisation", True, f"XS = {work:.4g} at work on average, {most} at most")
     told = f"XS/n = {work / n:.1%} of {n:g} workers, {most} at work at most"

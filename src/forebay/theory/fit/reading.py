@@ -104,8 +104,8 @@ class _Gathering:
         for column in {**self._parts, **wanted}:
             if column not in self._parts:
                 self._parts[column] = [np.full(self._seen, np.nan)]
-            read = self._reader(column)
             name, unit = wanted.get(column, ("", 1.0))
+            read = self._reader(column, unit)
             part = self._checked(read, cells[name], line) * unit if name else np.full(count, np.nan)
             self._parts[column].append(part)
         self._lines.append(np.arange(line, line + count, dtype=float))
@@ -153,11 +153,11 @@ class _Gathering:
             )
         return wanted
 
-    def _reader(self, column: str) -> Callable[[Sequence[Any]], Seconds]:
+    def _reader(self, column: str, unit: float) -> Callable[[Sequence[Any]], Seconds]:
         if column in self._words:
             return partial(columns.numbered, known=self._words[column])
         if column in columns.INSTANTS:
-            return columns.instants
+            return partial(columns.instants, unit=unit)
         special = {"id": columns.marks, "outcome": columns.fates, "attempt": columns.whole}
         return special.get(column, columns.times)
 
@@ -175,16 +175,24 @@ class _Gathering:
 
 
 def _of_csv(first: str, lines: Iterator[str], name: str) -> Iterator[tuple[int, Cells]]:
-    header = [cell.strip() for cell in next(csv.reader([first]))]
+    between = max(",;\t", key=first.count)
+    header = [cell.strip() for cell in next(csv.reader([first], delimiter=between))]
     if len(set(header)) < len(header):
         raise UsageError(f"{name}: two columns have the same name", "give each its own")
-    rows, line = csv.reader(lines), 2
+    rows, line = csv.reader(_whole(lines, between, len(header)), delimiter=between), 2
     while chunk := list(itertools.islice(rows, _CHUNK)):
         if set(map(len, chunk)) == {len(header)} and header not in chunk:
             yield line, dict(zip(header, zip(*chunk, strict=True), strict=True))
         else:
             yield from _by_pieces(chunk, header, line, name)
         line += len(chunk)
+
+
+def _whole(lines: Iterator[str], between: str, cells: int) -> Iterator[str]:
+    """Yield lines, without a last one that was cut off while it was written: it has no end, and too few cells."""
+    for line in lines:
+        if line.endswith(("\n", "\r")) or line.count(between) >= cells - 1:
+            yield line
 
 
 def _by_pieces(chunk: list[list[str]], header: list[str], line: int, name: str) -> Iterator[tuple[int, Cells]]:
@@ -209,6 +217,8 @@ def _of_json(first: str, lines: Iterator[str], name: str) -> Iterator[tuple[int,
             try:
                 rows.append(decode(text) if text.strip() else {})
             except msgspec.MsgspecError as error:
+                if not text.endswith("\n"):  # cut off while it was written
+                    continue
                 raise UsageError(f"{name}, line {number}: {error}", _HINT) from None
         names = {key: None for row in rows for key in row}
         yield line, {key: [row.get(key) for row in rows] for key in names}

@@ -2,6 +2,9 @@
 
 Each power of two is cut into 512 equal cells, from a nanosecond to twelve days; a value's cell is the upper part of
 the bits of its float, so that counting costs a shift and a `bincount`. What is below a nanosecond counts as 0.
+
+`forebay.histogram` is for what services measure: sparse, merged between processes. Here are rows of a matrix, which a
+run fills by tens of millions a second, and whose batches give the intervals; a cell remembers the time it stands for.
 """
 
 from __future__ import annotations
