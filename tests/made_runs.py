@@ -58,7 +58,7 @@ def _shots(
     draw: np.random.Generator, begin: int, seconds: int, rate: float, typical: float, statuses: Mapping[int, float]
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return rows of shots planned within some seconds, of which the busy ones take longer."""
-    at = begin + np.sort(draw.random(max(1, round(rate * seconds)))) * seconds
+    at = begin + np.sort(draw.random(max(1, round(2 * rate * seconds)))) * seconds
     wave = 1 + np.sin(2 * np.pi * at / 60)
     at, wave = at[keep := draw.random(len(at)) * 2 < wave], wave[keep]
     planned = (at * NANOSECONDS).astype(np.int64)

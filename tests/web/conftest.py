@@ -38,4 +38,4 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Record:
 def hour(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """An hour in which nearly everything happened."""
     statuses = {200: 0.95, 201: 0.01, 302: 0.01, 404: 0.01, 500: 0.005, 503: 0.005, -1: 0.005, -2: 0.005}
-    return made_run(tmp_path_factory.mktemp("hour"), 3600, 60.0, statuses=statuses, tags=("orders", "rates", "users"))
+    return made_run(tmp_path_factory.mktemp("hour"), 3600, 30.0, statuses=statuses, tags=("orders", "rates", "users"))

@@ -56,7 +56,10 @@ class Chart {
       ...this.size(),
       padding: [12, 16, 0, 0],
       legend: { show: false },
-      scales: { x: { time: false, distr: across.log ? 3 : 1, range: (plot, ...seen) => this.range(seen) }, y: scale(up) },
+      scales: {
+        x: { time: false, distr: across.log ? 3 : 1, range: (plot, ...seen) => this.range(seen) },
+        y: scale(up),
+      },
       axes: [axis(across, 32, 90), axis(up, 64, 32)],
       series: [{}, ...this.drawn().map((line) => series(line, stepped, this.isShown(line)))],
       cursor: this.cursor(),
@@ -111,7 +114,8 @@ class Chart {
       key.addEventListener("click", () => this.toggle(line, key));
       return key;
     });
-    const ramp = this.specification.most ? [make("span", "ramp"), make("span", "note", `1 to ${showCount(this.specification.most)} shots in a cell`)] : [];
+    const { most } = this.specification;
+    const ramp = most ? [make("span", "ramp"), make("span", "note", `1 to ${showCount(most)} shots in a cell`)] : [];
     this.frame.querySelector(".keys").replaceChildren(...keys, ...ramp);
     this.values = keys.map((key) => key.querySelector("b"));
   }
@@ -133,14 +137,15 @@ class Chart {
 
   // Arrows move by a column, with Shift by ten; Home and End go to the ends; Escape shows all again.
   key(event) {
-    const last = this.specification.x.length - 1;
+    const { x, stepped } = this.specification;
+    const last = x.length - 1;
     const step = (event.shiftKey ? 10 : 1) * (event.key === "ArrowLeft" ? -1 : 1);
-    if (event.key === "Escape") return this.plot.setScale("x", { min: this.specification.x[0], max: this.specification.x[last] });
+    if (event.key === "Escape") return this.plot.setScale("x", { min: x[0], max: x[last] });
     const aims = { ArrowLeft: (this.at ?? 1) + step, ArrowRight: (this.at ?? -1) + step, Home: 0, End: last };
     if (!(event.key in aims)) return undefined;
     event.preventDefault();
     this.at = Math.min(Math.max(aims[event.key], 0), last);
-    const left = this.plot.valToPos(this.specification.x[this.at], "x") + (this.specification.stepped ? 0.5 : 0);
+    const left = this.plot.valToPos(x[this.at], "x") + (stepped ? 0.5 : 0);
     this.plot.setCursor({ left, top: this.plot.over.clientHeight / 2 });
     const shown = this.lines.filter((line) => this.isShown(line));
     this.told.textContent += `: ${shown.map((line) => `${line.name} ${line.show(valueAt(line, this.at))}`).join(", ")}`;
@@ -152,8 +157,9 @@ class Chart {
     const table = make("table");
     if (details.open) {
       const { x, across } = this.specification;
+      const values = (i) => this.lines.map((line) => line.show(line.values[i]));
       table.append(row("th", [across.name, ...this.lines.map((line) => line.name)]));
-      x.forEach((value, i) => table.append(row("td", [across.show(value), ...this.lines.map((line) => line.show(line.values[i]))])));
+      x.forEach((value, i) => table.append(row("td", [across.show(value), ...values(i)])));
     }
     details.querySelector("div").replaceChildren(table);
   }
@@ -161,7 +167,9 @@ class Chart {
 
 const isMove = (type) => type === "mousemove" || type === "mouseleave";
 
-const make = (name, kind = "", text = "") => Object.assign(document.createElement(name), { className: kind, textContent: text });
+function make(name, kind = "", text = "") {
+  return Object.assign(document.createElement(name), { className: kind, textContent: text });
+}
 
 function row(cell, texts) {
   const made = make("tr");
@@ -178,7 +186,9 @@ function valueAt(line, at) {
 
 const WHOLE = Array.from({ length: 40 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
 
-const scale = (up) => ({ distr: up.log ? 3 : 1, range: up.range ?? ((plot, low, high) => [0, high > 0 ? high * 1.06 : 1]) });
+const fromZero = (plot, low, high) => [0, high > 0 ? high * 1.06 : 1];
+
+const scale = (up) => ({ distr: up.log ? 3 : 1, range: up.range ?? fromZero });
 
 function axis({ show, marks, whole }, size, space) {
   const own = marks ? { splits: (plot, i, low, high) => marks(low, high), filter: (plot, splits) => splits } : {};
@@ -210,9 +220,8 @@ function series(line, stepped, show) {
     width: line.width ?? 1.5,
     dash: line.dash,
     spanGaps: Boolean(line.carried),
+    points: line.carried ? { show: false } : { show: true, filter: lonely, size: 5, fill: line.colour },
     ...(stepped ? { paths: uPlot.paths.stepped({ align: 1, extend: true }), points: { show: false } } : {}),
     ...(line.marks ? { paths: () => null, points: { show: true, size: line.marks, fill: line.colour, width: 0 } } : {}),
-    ...(line.carried || line.marks || stepped ? {} : { points: { show: true, filter: lonely, size: 5, fill: line.colour } }),
-    ...(line.carried && !line.marks ? { points: { show: false } } : {}),
   };
 }

@@ -4,7 +4,10 @@ const SHARES = ["p50", "p90", "p99", "p99.9", "max"];
 const SHARE_COLOURS = ["heat-p50", "heat-p90", "heat-p99", "heat-p999", "heat-max"];
 const RUN_COLOURS = ["work", "wait", "green", "purple", "lost", "slate"];
 const STATUS_COLOURS = {
-  2: ["green", "green-2", "green-3"], 3: ["work", "work-2"], 4: ["wait", "wait-2", "wait-3"], 5: ["lost", "lost-2", "lost-3"],
+  2: ["green", "green-2", "green-3"],
+  3: ["work", "work-2"],
+  4: ["wait", "wait-2", "wait-3"],
+  5: ["lost", "lost-2", "lost-3"],
 };
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
@@ -71,7 +74,8 @@ function latencyChart(run, time) {
     dash: name === "max" ? [3, 3] : undefined,
   });
   return {
-    x: middles(run), across: clockAxis(run), up: timeAxis(heatRange([run.response, run.service], run.bits)), overTime: true,
+    x: middles(run), across: clockAxis(run), overTime: true,
+    up: timeAxis(heatRange([run.response, run.service], run.bits)),
     lines: SHARES.map(line).reverse(), paint: (plot) => paintHeat(plot, run, chosen),
     most: mostInACell(chosen),
   };
@@ -99,7 +103,8 @@ function curveChart(run, time, runs) {
     dash: name === "service" ? [6, 4] : undefined,
   })));
   const most = Math.max(10, ...lines.flatMap((line) => line.points.map(([x]) => x)));
-  const decades = (low, high) => logMarks(low, high).filter((mark) => Number.isInteger(Math.round(Math.log10(mark) * 1e6) / 1e6));
+  const isDecade = (mark) => Number.isInteger(Math.round(Math.log10(mark) * 1e6) / 1e6);
+  const decades = (low, high) => logMarks(low, high).filter(isDecade);
   return {
     ...together(lines), up: timeAxis(spread(lines)),
     across: { name: "share of shots", log: true, range: [1, most], marks: decades, show: showShare },
@@ -107,7 +112,9 @@ function curveChart(run, time, runs) {
 }
 
 function unfinishedChart(run) {
-  const line = (name, values, look) => ({ name, values, show: showCount, colour: colour(look), fill: colour(look), width: 1 });
+  const line = (name, values, look) => ({
+    name, values, show: showCount, colour: colour(look), fill: colour(look), width: 1,
+  });
   return {
     x: starts(run), across: clockAxis(run), up: countAxis, stepped: true, overTime: true, stacked: true,
     lines: [line("sent, no answer yet", run.awaited, "work"), line("not sent yet", run.waiting, "wait")],
@@ -128,7 +135,9 @@ function againstChart(run) {
 }
 
 function generatorChart(run) {
-  const line = (name, values, look, dash) => ({ name, values, show: showTime, colour: colour(look), width: thin(run, 1.75), dash });
+  const line = (name, values, look, dash) => ({
+    name, values, show: showTime, colour: colour(look), width: thin(run, 1.75), dash,
+  });
   const lines = [
     line("late p50", run.late[0], "green"), line("late p99", run.late[1], "green", [6, 4]),
     line("lag p50", run.lag[0], "wait"), line("lag p99", run.lag[1], "wait", [6, 4]),
