@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from forebay.load.shot import Ammo, Shot
 
 _REMEMBERED = 65_536
-"""Shots whose encoding is kept, for ammunition that gives the same ones again."""
+"""Shots whose encoding is kept, for ammunition that gives the same ones again ..."""
+_REMEMBERED_BYTES = 2**24
+"""... and of all of them together; one that is beyond costs its encoding each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Magazine:
         self.taken = 0
         """How many it has given."""
         self._ready: dict[int, Loaded] = {}
+        self._ready_bytes = 0
         self._numbers: dict[str, int] = {}
         self.tags: list[str] = []
         """By number."""
@@ -63,7 +66,9 @@ class Magazine:
         bodiless = shot.raw.startswith(b"HEAD ") if shot.raw else shot.method == "HEAD"
         request = self._encode(shot)
         loaded = Loaded(shot, request, len(request), number, bodiless)
-        if len(self._ready) >= _REMEMBERED:
+        self._ready_bytes += len(request)
+        if len(self._ready) >= _REMEMBERED or self._ready_bytes > _REMEMBERED_BYTES:
             self._ready.clear()
+            self._ready_bytes = len(request)
         self._ready[id(shot)] = loaded  # which keeps the shot alive, so that its id is not given to another
         return loaded
