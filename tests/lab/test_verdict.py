@@ -10,8 +10,8 @@ from forebay.load.figures import COLUMNS
 from forebay.load.ledger import Tally, judge
 from forebay.load.run import Run
 from forebay.load.shot import Kind
-from forebay.theory.fluid import predict
-from forebay.theory.sine import Sine
+from forebay.theory.varying.fluid import predict
+from forebay.theory.varying.sine import Sine
 
 
 def fired(accepted: int, kaput: int = 0, unknown: int = 0) -> Run:

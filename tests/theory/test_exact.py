@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.theory.exact import rational, show, show_number
+from forebay.theory.timelines.exact import rational, show, show_number
 
 
 @pytest.mark.parametrize(

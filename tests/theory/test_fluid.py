@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.theory.fluid import Prediction, capacity, drain_seconds, predict
-from forebay.theory.sine import Sine
+from forebay.theory.varying.fluid import Prediction, capacity, drain_seconds, predict
+from forebay.theory.varying.sine import Sine
 
 # The sine 0..100 a second (A = B = 50, φ = 0). Source: closed forms of the module's docstring, evaluated independently
 # with 30 digits and printed to the digits given here.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory import Deterministic, Exponential, Fate, Path, System, follow, read
-from forebay.theory.following import MOST, follow_path, follow_system
+from forebay.theory.timelines.following import MOST, follow_path, follow_system
 
 MS = Fraction(1, 1000)
 HALF = Fraction(1, 2)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.theory import Deterministic, Sine, evolve, solve
-from forebay.theory.chain import Setting
-from forebay.theory.levelled import levelled
-from forebay.theory.walk import Walk
+from forebay.theory.varying.chain import Setting
+from forebay.theory.varying.levelled import levelled
+from forebay.theory.varying.walk import Walk
 
 near = pytest.approx
 WAVE = Sine(50, 50, 60)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.theory.closed import Station, closed_network
-from forebay.theory.jackson import Node, open_network, traffic
+from forebay.theory.networks.closed import Station, closed_network
+from forebay.theory.networks.jackson import Node, open_network, traffic
 from forebay.theory.solving import solve
 
 near = pytest.approx

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.theory import Deterministic, Erlang, General, Hyperexponential, Sine, Unkeepable, evolve, plan, solve
-from forebay.theory.checking import check
-from forebay.theory.outlook import Demand
+from forebay.theory.planning.checking import check
+from forebay.theory.planning.outlook import Demand
 
 near = pytest.approx
 WAVE = Sine(50, 50, 60)

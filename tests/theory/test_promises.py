@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.theory import Promise, promise
-from forebay.theory.promises import Quantity
+from forebay.theory.planning.promises import Quantity
 
 
 @pytest.mark.parametrize(

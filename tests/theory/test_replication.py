@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.theory.laws import Deterministic, Erlang, Exponential
-from forebay.theory.replication import Routing, replicas
+from forebay.theory.networks.replication import Routing, replicas
 from forebay.theory.solving import solve
 from forebay.theory.system import System, Trace
 

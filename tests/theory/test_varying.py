@@ -12,7 +12,7 @@ from scipy.stats import erlang
 
 from forebay.errors import UsageError
 from forebay.theory import Deterministic, Erlang, Exponential, Hyperexponential, Sine, evolve, pointwise, solve
-from forebay.theory.waits import survival, tails
+from forebay.theory.varying.waits import survival, tails
 
 near = pytest.approx
 

@@ -16,9 +16,9 @@ from forebay.cli.systems import RUN_SECONDS, arrivals
 from forebay.errors import UsageError
 
 if TYPE_CHECKING:
-    from forebay.theory.capacity_plan import Plan
     from forebay.theory.laws import Law
-    from forebay.theory.promises import Promise
+    from forebay.theory.planning.capacity_plan import Plan
+    from forebay.theory.planning.promises import Promise
     from forebay.theory.simulation.estimate import Estimate
     from forebay.theory.system import Load
 
@@ -65,9 +65,9 @@ def plan(
     like 'line(1, 100, 10m) const(100, 5m)' happen once. Arrivals
     are taken as Poisson: many independent users. Ends with 4 when a promise cannot be kept.
     """
-    from forebay.theory.checking import check
-    from forebay.theory.planning import Unkeepable
-    from forebay.theory.planning import plan as find
+    from forebay.theory.planning.checking import check
+    from forebay.theory.planning.planner import Unkeepable
+    from forebay.theory.planning.planner import plan as find
 
     seconds = None if length is None else _seconds(length)
     work = _work(service, law)

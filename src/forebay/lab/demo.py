@@ -18,7 +18,7 @@ from forebay.services.work_time import work_time
 from forebay.serving import serving
 from forebay.settings import Settings
 from forebay.telemetry.ring import Ring, Snapshot
-from forebay.theory.fluid import Prediction, capacity, predict
+from forebay.theory.varying.fluid import Prediction, capacity, predict
 
 LOOK_SECONDS = 0.1
 

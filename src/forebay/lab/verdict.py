@@ -10,7 +10,7 @@ import msgspec
 from forebay.load.ledger import Judgement
 from forebay.load.run import Run
 from forebay.quantity import show_seconds
-from forebay.theory.fluid import Prediction
+from forebay.theory.varying.fluid import Prediction
 
 _PERCENTILES = (50, 90, 99, 99.9, 100)
 

@@ -9,13 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forebay.theory.capacity_plan import Plan
-    from forebay.theory.closed import Station, closed_network
-    from forebay.theory.evolution import Evolution
     from forebay.theory.fit.operational import ClosedLoop
-    from forebay.theory.fluid import Prediction, predict
-    from forebay.theory.following import follow
-    from forebay.theory.jackson import Node, open_network
     from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Law, Samples, Uniform
     from forebay.theory.models.batch import batch_states, batch_wait
     from forebay.theory.models.breakdown import breakdown_length, redelivery_completion
@@ -55,25 +49,31 @@ if TYPE_CHECKING:
         redelivered_load,
         retrial_orbit,
     )
+    from forebay.theory.networks.closed import Station, closed_network
+    from forebay.theory.networks.jackson import Node, open_network
+    from forebay.theory.networks.replication import Routing, replicas
     from forebay.theory.notation import read, read_tandem, write
     from forebay.theory.path import Fate, Path
     from forebay.theory.pictures.drawing import draw
     from forebay.theory.pictures.picture import Picture
-    from forebay.theory.planning import Unkeepable, plan
-    from forebay.theory.promises import Promise, promise
-    from forebay.theory.replication import Routing, replicas
+    from forebay.theory.planning.capacity_plan import Plan
+    from forebay.theory.planning.planner import Unkeepable, plan
+    from forebay.theory.planning.promises import Promise, promise
     from forebay.theory.scalability import fit_usl, usl
     from forebay.theory.simulation.estimate import Estimate
     from forebay.theory.simulation.simulate import simulate
     from forebay.theory.simulation.simulation import Simulation
     from forebay.theory.simulation.wave import Wave
-    from forebay.theory.sine import Sine
     from forebay.theory.solution import Solution
     from forebay.theory.solving import solve
-    from forebay.theory.stand_ins import modified_offered_load, pointwise
     from forebay.theory.system import Breaking, Class, Load, Markovian, Retrying, System, Trace, Varying
-    from forebay.theory.timeline import Timeline
-    from forebay.theory.varying import evolve
+    from forebay.theory.timelines.following import follow
+    from forebay.theory.timelines.timeline import Timeline
+    from forebay.theory.varying.evolution import Evolution
+    from forebay.theory.varying.evolving import evolve
+    from forebay.theory.varying.fluid import Prediction, predict
+    from forebay.theory.varying.sine import Sine
+    from forebay.theory.varying.stand_ins import modified_offered_load, pointwise
 
 _HOMES = {
     "Breaking": "system",
@@ -82,7 +82,7 @@ _HOMES = {
     "Deterministic": "laws",
     "Erlang": "laws",
     "Estimate": "simulation.estimate",
-    "Evolution": "evolution",
+    "Evolution": "varying.evolution",
     "Exponential": "laws",
     "Fate": "path",
     "General": "laws",
@@ -90,24 +90,24 @@ _HOMES = {
     "Law": "laws",
     "Load": "system",
     "Markovian": "system",
-    "Node": "jackson",
+    "Node": "networks.jackson",
     "Path": "path",
     "Picture": "pictures.picture",
-    "Plan": "capacity_plan",
-    "Prediction": "fluid",
-    "Promise": "promises",
+    "Plan": "planning.capacity_plan",
+    "Prediction": "varying.fluid",
+    "Promise": "planning.promises",
     "Retrying": "system",
-    "Routing": "replication",
+    "Routing": "networks.replication",
     "Samples": "laws",
     "Simulation": "simulation.simulation",
-    "Sine": "sine",
+    "Sine": "varying.sine",
     "Solution": "solution",
-    "Station": "closed",
+    "Station": "networks.closed",
     "System": "system",
-    "Timeline": "timeline",
+    "Timeline": "timelines.timeline",
     "Trace": "system",
     "Uniform": "laws",
-    "Unkeepable": "planning",
+    "Unkeepable": "planning.planner",
     "Varying": "system",
     "Wave": "simulation.wave",
     "allen_cunneen": "models.ggn",
@@ -118,7 +118,7 @@ _HOMES = {
     "busy_mean": "models.passage",
     "busy_variance": "models.passage",
     "clock_cycle": "models.clock",
-    "closed_network": "closed",
+    "closed_network": "networks.closed",
     "crowd": "models.finite_source",
     "cosmetatos": "models.ggn",
     "delay_tail": "models.discipline",
@@ -130,11 +130,11 @@ _HOMES = {
     "erlang_c": "models.erlang",
     "erlang_c_load": "models.erlang",
     "erlang_c_workers": "models.erlang",
-    "evolve": "varying",
+    "evolve": "varying.evolving",
     "extended_erlang_b": "models.retrial",
     "extended_erlang_b_workers": "models.retrial",
     "fit_usl": "scalability",
-    "follow": "following",
+    "follow": "timelines.following",
     "halfin_whitt": "models.erlang",
     "halfin_whitt_beta": "models.erlang",
     "kimura": "models.ggn",
@@ -142,22 +142,22 @@ _HOMES = {
     "kraemer_langenbach_belz": "models.ggn",
     "map_map_1": "models.qbd",
     "marchal": "models.ggn",
-    "modified_offered_load": "stand_ins",
+    "modified_offered_load": "varying.stand_ins",
     "nonpreemptive_waits": "models.priority",
-    "open_network": "jackson",
+    "open_network": "networks.jackson",
     "orbit": "models.retrial",
     "passage_tail": "models.passage",
-    "plan": "planning",
-    "pointwise": "stand_ins",
-    "predict": "fluid",
+    "plan": "planning.planner",
+    "pointwise": "varying.stand_ins",
+    "predict": "varying.fluid",
     "preemptive_sojourns": "models.priority",
-    "promise": "promises",
+    "promise": "planning.promises",
     "quasi_birth_death": "models.qbd",
     "read": "notation",
     "read_tandem": "notation",
     "redelivered_load": "models.retrial",
     "redelivery_completion": "models.breakdown",
-    "replicas": "replication",
+    "replicas": "networks.replication",
     "retrial_orbit": "models.retrial",
     "second_moment_of_delay": "models.discipline",
     "sigma": "models.gimn",

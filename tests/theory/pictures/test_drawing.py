@@ -19,7 +19,7 @@ from forebay.theory.pictures.bands import simulated_tail
 from forebay.theory.pictures.drawing import KINDS
 from forebay.theory.pictures.material import simulated
 from forebay.theory.pictures.scalability import draw_scalability
-from forebay.theory.sine import Sine as Wave
+from forebay.theory.varying.sine import Sine as Wave
 
 GOLDEN = File(__file__).parent / "golden"
 MM1 = ("M/M/1", "9/s", "100ms")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forebay.load.profiles.profile import Profile, Rush
-from forebay.theory import sine
+from forebay.theory.varying import sine
 
 if TYPE_CHECKING:
     from forebay.load.profiles.profile import Seconds

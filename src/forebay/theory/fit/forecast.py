@@ -20,9 +20,9 @@ from forebay.theory.fit.log import Log
 from forebay.theory.fit.model import Model
 from forebay.theory.fit.overheads import Overheads
 from forebay.theory.fit.service import ServiceFit
-from forebay.theory.fluid import predict
 from forebay.theory.path import Path
 from forebay.theory.system import System
+from forebay.theory.varying.fluid import predict
 
 PERCENTS = (50.0, 95.0, 99.0)
 _BATCHES = 20
@@ -135,7 +135,7 @@ def _of_path(path: Path) -> Figures:
 
 
 def _moving(arrivals: ArrivalFit, service: ServiceFit, model: Model) -> Forecast:
-    from forebay.theory.varying import evolve
+    from forebay.theory.varying.evolving import evolve
 
     work, n, q = model.system.service, int(model.system.n), model.system.q
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from forebay.theory.path import Seconds
-from forebay.theory.sine import Sine
+from forebay.theory.varying.sine import Sine
 
 _BY_CHANCE = 1e-4
 """A peak of noise alone is this rare before it is believed."""

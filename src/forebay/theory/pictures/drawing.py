@@ -11,10 +11,6 @@ import numpy as np
 
 from forebay.errors import UsageError
 from forebay.theory import notation
-from forebay.theory.exact import Time as Instant
-from forebay.theory.exact import rational, show
-from forebay.theory.fluid import capacity, predict
-from forebay.theory.following import follow_path, follow_system
 from forebay.theory.laws import Deterministic
 from forebay.theory.notation import Coming, Time
 from forebay.theory.path import Path
@@ -30,6 +26,10 @@ from forebay.theory.pictures.steps import level_at
 from forebay.theory.pictures.tails import draw_tails
 from forebay.theory.pictures.wave import draw_wave
 from forebay.theory.system import Load, System, Varying
+from forebay.theory.timelines.exact import Time as Instant
+from forebay.theory.timelines.exact import rational, show
+from forebay.theory.timelines.following import follow_path, follow_system
+from forebay.theory.varying.fluid import capacity, predict
 
 _ARRIVALS = {"timeline": 16, "number": 100, "cumulative": 100}
 """How many come in a picture whose length is not given."""

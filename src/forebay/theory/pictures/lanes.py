@@ -10,14 +10,14 @@ from functools import partial, reduce
 from itertools import groupby
 from typing import Any
 
-from forebay.theory.exact import show, show_number
 from forebay.theory.path import Fate
 from forebay.theory.pictures import lanes_svg, lanes_text
 from forebay.theory.pictures.axes import Axis
 from forebay.theory.pictures.lettering import plain, seconds, share, unit_of
 from forebay.theory.pictures.picture import Picture
 from forebay.theory.pictures.staff import Lane, Staff, Tick
-from forebay.theory.timeline import Timeline, Visit
+from forebay.theory.timelines.exact import show, show_number
+from forebay.theory.timelines.timeline import Timeline, Visit
 
 MOST_PLACES = 12
 MOST_WORKERS = 24

@@ -10,7 +10,7 @@ from forebay.theory.pictures.chart_svg import EDGE, WIDTH, heading
 from forebay.theory.pictures.lettering import text_width
 from forebay.theory.pictures.staff import Lane, Staff, token
 from forebay.theory.pictures.svg import Sheet
-from forebay.theory.timeline import Visit
+from forebay.theory.timelines.timeline import Visit
 
 _HEAD = 88
 _ROW = 30

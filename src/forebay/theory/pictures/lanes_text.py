@@ -9,7 +9,7 @@ from fractions import Fraction
 from forebay.theory.path import Fate
 from forebay.theory.pictures.chart_text import plain_text
 from forebay.theory.pictures.staff import Bar, Lane, Staff, token
-from forebay.theory.timeline import Visit
+from forebay.theory.timelines.timeline import Visit
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory import notation
-from forebay.theory.exact import rational, show
 from forebay.theory.laws import Law
 from forebay.theory.path import Fate, Path, Seconds
 from forebay.theory.pictures.lettering import plain
@@ -22,6 +21,7 @@ from forebay.theory.simulation.run import Run
 from forebay.theory.solution import Solution
 from forebay.theory.solving import solve
 from forebay.theory.system import Class, Markovian, System, Trace, Varying
+from forebay.theory.timelines.exact import rational, show
 
 MANY = 500_000
 """Customers from which the compiled engine is worth its start."""

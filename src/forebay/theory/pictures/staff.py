@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import groupby
 
 from forebay.theory.path import Fate
-from forebay.theory.timeline import Timeline, Visit
+from forebay.theory.timelines.timeline import Timeline, Visit
 
 Tick = tuple[Fraction, str]
 Bar = tuple[Fraction, Fraction, int]

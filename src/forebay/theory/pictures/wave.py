@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 
-from forebay.theory.fluid import Prediction
 from forebay.theory.pictures.axes import Axis, rising
 from forebay.theory.pictures.bands import Band
 from forebay.theory.pictures.chart import Area, Figure, Level, Line, Mark, Note, Panel
 from forebay.theory.pictures.lettering import plain, seconds
 from forebay.theory.pictures.picture import Picture, charted
 from forebay.theory.system import Load
+from forebay.theory.varying.fluid import Prediction
 
 _POINTS = 600
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forebay.theory.chain import Setting
-from forebay.theory.forward import Floats, Hill
-from forebay.theory.waits import normal_below
+from forebay.theory.varying.chain import Setting
+from forebay.theory.varying.forward import Floats, Hill
+from forebay.theory.varying.waits import normal_below
 
 STEPS = 512
 _FINE = 8192

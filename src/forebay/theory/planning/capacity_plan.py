@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from forebay.quantity import show_seconds
-from forebay.theory.evolution import Evolution
-from forebay.theory.outlook import Demand, Drain, Outlook
-from forebay.theory.promises import Promise, Quantity
+from forebay.theory.planning.outlook import Demand, Drain, Outlook
+from forebay.theory.planning.promises import Promise, Quantity
 from forebay.theory.result import Result, Row, finite
+from forebay.theory.varying.evolution import Evolution
 
 _HOURS_IN_A_MONTH = 730
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from forebay.errors import UsageError
 from forebay.quantity import show_seconds
-from forebay.theory.chain import Followed, Setting
-from forebay.theory.forward import Floats, Hill
 from forebay.theory.percentiles import Tail, invert
 from forebay.theory.result import Result, Row, finite
 from forebay.theory.solution import PERCENTILES
-from forebay.theory.waits import tails
+from forebay.theory.varying.chain import Followed, Setting
+from forebay.theory.varying.forward import Floats, Hill
+from forebay.theory.varying.waits import tails
 
 _NOTHING = 1e-15
 _ERROR = (

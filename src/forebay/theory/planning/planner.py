@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 
 from forebay.errors import ForebayError, UsageError
-from forebay.theory.capacity_plan import Neighbour, Plan
 from forebay.theory.laws import Exponential, Law
 from forebay.theory.models.erlang import erlang_b_workers, square_root_staffing
-from forebay.theory.outlook import Demand, Outlook
-from forebay.theory.promises import Promise, Quantity, promise
-from forebay.theory.search import Search
+from forebay.theory.planning.capacity_plan import Neighbour, Plan
+from forebay.theory.planning.outlook import Demand, Outlook
+from forebay.theory.planning.promises import Promise, Quantity, promise
+from forebay.theory.planning.search import Search
 from forebay.theory.system import Load
-from forebay.theory.waits import survival
+from forebay.theory.varying.waits import survival
 
 WAITS = 0.2
 """The share that waits, for which the square-root rule is shown."""

@@ -18,11 +18,11 @@ import numpy as np
 
 from forebay.disciplines import Discipline
 from forebay.errors import UsageError
-from forebay.theory.exact import Time, rational, show
 from forebay.theory.laws import Deterministic
 from forebay.theory.path import Fate, Path
 from forebay.theory.system import System
-from forebay.theory.timeline import Stay, Timeline, Visit
+from forebay.theory.timelines.exact import Time, rational, show
+from forebay.theory.timelines.timeline import Stay, Timeline, Visit
 
 PERIODS = 4
 """How many periods are drawn where nothing is said, as the lecture does."""

@@ -21,9 +21,9 @@ from functools import cache
 
 import numpy as np
 
-from forebay.theory.forward import Floats
 from forebay.theory.laws import Exponential, Law
 from forebay.theory.percentiles import Tail
+from forebay.theory.varying.forward import Floats
 
 _DRAWS = 1 << 16
 _QUANTILES = 512

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.theory.chain import Chain, Setting
-from forebay.theory.evolution import Evolution
-from forebay.theory.forward import Floats, Hill
-from forebay.theory.walk import Walk
+from forebay.theory.varying.chain import Chain, Setting
+from forebay.theory.varying.evolution import Evolution
+from forebay.theory.varying.forward import Floats, Hill
+from forebay.theory.varying.walk import Walk
 
 FORMULA = "fluid with its Gaussian term, steady states below the capacity"
 ERROR = (

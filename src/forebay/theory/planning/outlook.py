@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from forebay.errors import UsageError
-from forebay.theory.evolution import Evolution
-from forebay.theory.fluid import Prediction, drain_seconds, predict
 from forebay.theory.laws import Exponential, Hyperexponential, Law
-from forebay.theory.promises import Promise, Quantity
+from forebay.theory.planning.promises import Promise, Quantity
 from forebay.theory.solution import Solution
 from forebay.theory.solving import solve
-from forebay.theory.stand_ins import pointwise
 from forebay.theory.system import Load, System
-from forebay.theory.varying import evolve
+from forebay.theory.varying.evolution import Evolution
+from forebay.theory.varying.evolving import evolve
+from forebay.theory.varying.fluid import Prediction, drain_seconds, predict
+from forebay.theory.varying.stand_ins import pointwise
 
 _FLUID_STEPS = 2048
 

@@ -6,17 +6,16 @@ what is done where nobody solves them (see `stand_ins`): L. Green, P. Kolesar, W
 Demand When Setting Staffing Requirements for a Service System" (2007).
 """
 
-
 from __future__ import annotations
 
 import math
 
-from forebay.theory.chain import Chain, Followed, Setting
-from forebay.theory.evolution import Evolution
-from forebay.theory.forward import Hill
 from forebay.theory.laws import Law
-from forebay.theory.levelled import levelled
 from forebay.theory.system import Load
+from forebay.theory.varying.chain import Chain, Followed, Setting
+from forebay.theory.varying.evolution import Evolution
+from forebay.theory.varying.forward import Hill
+from forebay.theory.varying.levelled import levelled
 
 EVENTS = 12_000
 """Of a period, that are followed one by one; beyond, the fluid with its Gaussian term answers."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from forebay.theory.evolution import Evolution
-from forebay.theory.fluid import predict
-from forebay.theory.forward import Floats
-from forebay.theory.outlook import Demand, Outlook, look
-from forebay.theory.promises import Promise, Quantity
+from forebay.theory.planning.outlook import Demand, Outlook, look
+from forebay.theory.planning.promises import Promise, Quantity
+from forebay.theory.varying.evolution import Evolution
+from forebay.theory.varying.fluid import predict
+from forebay.theory.varying.forward import Floats
 
 _MOST_PLACES = 10_000_000
 _FLUID_STEPS = 256

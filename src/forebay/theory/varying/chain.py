@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from forebay.errors import UsageError
-from forebay.theory.forward import Floats, Hill, Rates, advance
 from forebay.theory.laws import Exponential, Law
 from forebay.theory.system import Load
+from forebay.theory.varying.forward import Floats, Hill, Rates, advance
 
 SEGMENTS = 256
 """Parts of the time in each of which the rates of a diffusion are constant, and at whose ends states are kept."""

@@ -18,11 +18,11 @@ import math
 import numpy as np
 
 from forebay.errors import UsageError
-from forebay.theory.chain import SEGMENTS, Chain, Constant, Followed, Setting
-from forebay.theory.evolution import Evolution
-from forebay.theory.forward import Floats
 from forebay.theory.laws import Law
 from forebay.theory.system import Load
+from forebay.theory.varying.chain import SEGMENTS, Chain, Constant, Followed, Setting
+from forebay.theory.varying.evolution import Evolution
+from forebay.theory.varying.forward import Floats
 
 _FINE = 16
 """Parts of a segment in which m(t) is computed."""

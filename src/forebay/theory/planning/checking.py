@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from forebay.theory.capacity_plan import Plan
 from forebay.theory.laws import Exponential
-from forebay.theory.promises import Promise, Quantity
+from forebay.theory.planning.capacity_plan import Plan
+from forebay.theory.planning.promises import Promise, Quantity
 from forebay.theory.simulation.estimate import Estimate
 from forebay.theory.simulation.simulate import simulate
 from forebay.theory.simulation.simulation import Simulation

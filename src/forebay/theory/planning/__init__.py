@@ -1,0 +1,1 @@
+"""Promises, and the fewest workers and places that keep them."""

@@ -1,0 +1,1 @@
+"""Exact timelines: what happens to each request, in fractions of a second that stay fractions."""
