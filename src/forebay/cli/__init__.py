@@ -47,6 +47,9 @@ Examples:
   forebay serve myshop:app --queue kafka://localhost:9092
   forebay dead ls 'sqlite:///forebay.db?topic=orders'
   forebay doctor redis://localhost:6379
+  forebay plan --in 'sine(0, 100, 60s)' --service 80ms --promise 'p99<5s'
+  forebay draw 'D/D/1/1' --in 2/ms --service 0.5ms
+  forebay fire http://127.0.0.1:8080/orders --ammo forebay:orders --profile 'sine(0, 100, 60s)' --out run
 
 \b
 Exit codes:

@@ -19,8 +19,8 @@ class Fate(IntEnum):
 
     SERVED = 0
     LOST = 1
-    """Found no place and did not come again; or its work was begun (`started` is set), its worker broke down, and nothing
-    is delivered again: at most once."""
+    """Found no place and did not come again; or its work was begun (`started` is set), its worker broke down, and
+    nothing is delivered again: at most once."""
     ABANDONED = 2
     """Lost patience while it waited."""
     UNFINISHED = 3
