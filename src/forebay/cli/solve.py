@@ -64,7 +64,8 @@ def solve(
 
 
 def _solution(spec: str, asked: Asked, replicas: int | None, routing: str) -> Solution:
-    from forebay.theory import replication, solving
+    from forebay.theory import solving
+    from forebay.theory.networks import replication
 
     stations = asked.stations(spec)
     if replicas is None:
