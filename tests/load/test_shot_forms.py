@@ -33,6 +33,11 @@ def test_a_line_of_phout_has_twelve_columns_in_microseconds(tmp_path: Path) -> N
     assert row == ["1795000000.750", "buy", "13000", "3000", "0", "10000", "0", "10000", "100", "300", "0", "200"]
 
 
+def test_phout_puts_the_number_of_a_shot_behind_its_tag_where_that_is_asked_for(tmp_path: Path) -> None:
+    source = reader(tmp_path, rows([0.1, 0.2, 0.3]), tags=("buy",))
+    assert [line.split("\t")[1] for line in phout(source, ids=True)] == ["buy#0", "buy#1", "buy#2"]
+
+
 def test_the_columns_of_phout_add_up_to_the_response_time(tmp_path: Path) -> None:
     batch = rows([0.1, 0.2, 0.3], [0.0123456, 0.1, 0.5], wait=0.0000019, status=[200, -1, -2])
     for row in phout_rows(tmp_path, batch):

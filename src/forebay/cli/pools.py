@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shlex
@@ -19,7 +20,7 @@ from forebay.cli.recording import join, sink
 from forebay.errors import UsageError
 from forebay.load.battery import Battery
 from forebay.load.firing import Firing
-from forebay.load.pandora.pools import Pool
+from forebay.load.pandora.pools import Pool, Result
 from forebay.load.pandora.pools import read as read_pandora
 from forebay.load.shots import forms
 from forebay.load.shots.reading import ShotsReader
@@ -27,7 +28,6 @@ from forebay.load.shots.writing import ShotsWriter
 from forebay.version import __version__
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_WRITTEN = {"phout": forms.phout, "jsonlines": forms.json_lines}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def pools(target: str, asked: Asked, folder: Path, shots: Path | None) -> list[P
 
 def _of_pandora(pool: Pool, asked: Asked, shots: Path) -> Pooled:
     """Return a pool of Pandora, whose shots are written as its `result` says."""
-    form = _WRITTEN.get(pool.result.kind)
+    form = _form(pool.result)
 
     def finish() -> None:
         if form is not None:
@@ -95,6 +95,13 @@ def _of_pandora(pool: Pool, asked: Asked, shots: Path) -> Pooled:
     if form is not None and pool.result.path:
         _write(pool.result.path, ())  # to say at once that it cannot be written
     return _pooled(pool.id, pool.firing, asked, shots if form else None, finish)
+
+
+def _form(result: Result) -> Callable[[ShotsReader], Iterable[str]] | None:
+    """Return what makes the text of a result; None: it has none."""
+    if result.kind == "phout":
+        return functools.partial(forms.phout, ids=result.ids)
+    return forms.json_lines if result.kind == "jsonlines" else None
 
 
 def _write(path: str, lines: Iterable[str]) -> None:

@@ -157,6 +157,8 @@ def test_the_const_of_the_manual_with_a_stray_from_is_accepted_with_a_note() -> 
     [
         ("{type: once, times: 10}", 10, False),
         ("{type: const, ops: 5, duration: 60s}", 300, True),
+        ("{type: step, from: 1, to: 3, step: 1, duration: 2s}", 12, True),
+        ("{type: step, from: 5, to: 25, step: 5, duration: 300ms}", 21, True),
         ("{type: instance_step, from: 10, to: 100, step: 10, stepduration: 10s}", 100, True),
         ("[{type: once, times: 10}, {type: const, ops: 0, duration: 10s}, {type: once, times: 10}]", 20, True),
     ],

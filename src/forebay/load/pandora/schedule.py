@@ -38,10 +38,18 @@ def instances(startup: Profile, place: str) -> int:
     stages = startup.parts if isinstance(startup, Stages) else (startup,)
     if any(isinstance(stage, Unlimited) for stage in stages):
         raise UsageError(f"{place}: unlimited instances are too many", "write {type: once, times: 100}")
-    count = sum(math.floor(stage.cumulative(stage.span) + 1e-9) for stage in stages)
+    count = sum(map(_whole, stages))
     if not count:
         raise UsageError(f"{place} starts no instance", "write {type: once, times: 100}")
     return count
+
+
+def _whole(stage: Profile) -> int:
+    """Return how many a stage brings; Pandora counts each step for itself, and its fraction is lost."""
+    counts = [stage.cumulative(stage.span)]
+    if isinstance(stage, Step):
+        counts = [stage.rate((i + 0.5) * stage.T) * stage.T for i in range(round(stage.span / stage.T))]
+    return sum(math.floor(count + 1e-9) for count in counts)
 
 
 def _stages(value: Any, place: str, notes: list[str], times: int) -> list[Profile]:

@@ -30,12 +30,15 @@ _ERRNO = {os.strerror(number): number for number in errno.errorcode}
 _GAPS = str.maketrans("\t\r\n", "   ")
 
 
-def phout(reader: ShotsReader) -> Iterator[str]:
+def phout(reader: ShotsReader, ids: bool = False) -> Iterator[str]:
     """Yield the lines of a phout file: 12 columns between tabs, durations in microseconds.
 
     time (the plan, Unix), tag, interval_real (the response time), connect_time (the wait until the sending), send_time
     (0), latency (the service time), receive_time (0), interval_event (the service time), size_out, size_in, net_code,
     proto_code. Of a shot that was never sent all of the response time is connect_time.
+
+    Arguments:
+        ids: whether the number of the shot stands behind its tag, `tag#7`.
     """
     for block in reader:
         batch = Batch(block.rows, block.reasons)
@@ -44,11 +47,12 @@ def phout(reader: ShotsReader) -> Iterator[str]:
         service = response - wait  # so that the columns add up to the whole
         tags = [tag.translate(_GAPS) or NO_TAG for tag in block.tags]
         net = [net_code(reason) for reason in block.reasons]
-        columns = (planned, batch.tag, response, wait, service, batch.bytes_out, batch.bytes_in, batch.status)
-        for at, tag, whole, waited, served, out, back, status in _rows(columns):
+        columns = (planned, batch.tag, response, wait, service, *batch.rows.T[[7, 8, 5, 0]])
+        for at, tag, whole, waited, served, out, back, status, index in _rows(columns):
+            name = f"{tags[tag]}#{index}" if ids else tags[tag]
             code = f"0\t{status}" if status > 0 else f"{net[-1 - status]}\t0"
             yield (
-                f"{at // 1000}.{at % 1000:03d}\t{tags[tag]}\t{whole}\t{waited}\t0\t{served}\t0\t{served}"
+                f"{at // 1000}.{at % 1000:03d}\t{name}\t{whole}\t{waited}\t0\t{served}\t0\t{served}"
                 f"\t{out}\t{back}\t{code}\n"
             )
 
