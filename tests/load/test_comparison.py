@@ -52,6 +52,19 @@ def test_a_run_that_is_half_as_slow_again_is_told_as_longer() -> None:
     assert str(of(compared([noisy(2, slow=1.5), noisy(1)])[0], "response p50")).endswith("% shorter")
 
 
+def test_what_more_than_doubles_is_told_as_a_multiple() -> None:
+    (found,) = compared([noisy(1), noisy(2, slow=150.0)])
+    low, word, high, *rest = str(of(found, "response p50")).split()
+    assert (word, rest) == ("to", ["times", "the", "first"])
+    assert 10 < float(low) < 150 < float(high)
+    assert "e" not in high
+
+
+def test_all_failures_are_a_hundred_points() -> None:
+    (found,) = compared([noisy(1, bad=0.0), noisy(2, bad=1.0)])
+    assert str(of(found, "failed")).endswith(" to 100 points more")
+
+
 def test_more_failures_are_told_in_points() -> None:
     (found,) = compared([noisy(1), noisy(2, bad=0.06)])
     assert of(found, "failed").certain

@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Any
 
 from forebay.errors import UsageError
-from forebay.load.reports.summary import failed, planned_seconds, share
+from forebay.load.reports.summary import planned_seconds, share
 from forebay.load.resampling import (
     CONFIDENCE,
     FEWEST_BLOCKS,
@@ -82,20 +82,29 @@ class Difference:
             return "the same"
         more, less = self.figure.more
         low, high, unit = self._size(self.low), self._size(self.high), self._unit
+        most = self._times(self.high) if self._doubled else f"{high}{unit} {more}"
         if self.low > 0:
-            return f"{low} to {high}{unit} {more}"
+            return f"{self._times(self.low).split()[0] if self._doubled else low} to {most}"
         if self.high < 0:
             return f"{high} to {low}{unit} {less}"
-        return f"no difference beyond chance: {low}{unit} {less} to {high}{unit} {more}"
+        return f"no difference beyond chance: {low}{unit} {less} to {most}"
 
     @property
     def _unit(self) -> str:
         """Of how much a change is: of a share in points, of everything else in parts of the first run's."""
         return " points" if self.figure.kind == "share" else "%" if self.first else ""
 
+    @property
+    def _doubled(self) -> bool:
+        """Whether it may have more than doubled; then it is said in multiples of the first."""
+        return self.figure.kind != "share" and 0 < self.first < self.high
+
+    def _times(self, change: float) -> str:
+        return f"{_digits(1 + change / self.first)} times the first"
+
     def _size(self, change: float) -> str:
         whole = 1.0 if self.figure.kind == "share" else self.first
-        return f"{abs(change) / whole * 100:.2g}" if whole else f"{abs(change):.2g}"
+        return _digits(abs(change) / whole * 100 if whole else abs(change))
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in a form that JSON can hold."""
@@ -137,6 +146,11 @@ class Comparison:
             "cautions": list(self.cautions),
             "differences": [difference.as_dict() for difference in self.differences],
         }
+
+
+def _digits(number: float) -> str:
+    """Return a positive number with two digits, or all before the point."""
+    return f"{number:.2g}" if number < 99.5 else f"{number:,.0f}"
 
 
 def compared(records: Sequence[Record]) -> list[Comparison]:
@@ -181,7 +195,7 @@ def _cautions(first: Record, other: Record) -> list[str]:
 
 def _newcombe(first: Run, other: Run) -> tuple[float, float]:
     """Return the interval of the difference of two binomial shares, from Wilson's of each."""
-    (p, p_low, p_high), (q, q_low, q_high) = (_wilson(failed(run.total), run.total.planned) for run in (first, other))
+    (p, p_low, p_high), (q, q_low, q_high) = (_wilson(run.total.failed, run.total.planned) for run in (first, other))
     return (
         q - p - math.hypot(q - q_low, p_high - p),
         q - p + math.hypot(q_high - q, p - p_low),
@@ -227,7 +241,7 @@ FIGURES = (
         rate_of("answered"),
         ("more", "fewer"),
     ),
-    Figure("failed", "share", lambda run: share(failed(run.total), run.planned), share_of("failed"), ("more", "fewer")),
+    Figure("failed", "share", lambda run: share(run.total.failed, run.planned), share_of("failed"), ("more", "fewer")),
     *_of_time("response"),
     *_of_time("service"),
     _percentile("lag", 99.0, ("longer", "shorter")),

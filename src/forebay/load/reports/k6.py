@@ -20,7 +20,7 @@ import msgspec
 
 from forebay.histogram import Histogram
 from forebay.load.figures import Figures
-from forebay.load.reports.summary import failed, share
+from forebay.load.reports.summary import share
 from forebay.load.runfile import Record
 from forebay.load.verdict import Judged, verdict
 
@@ -57,7 +57,7 @@ def k6_json(record: Record) -> str:
 
 
 def _metrics(figures: Figures, seconds: float) -> dict[str, dict[str, Any]]:
-    bad = failed(figures)
+    bad = figures.failed
     counters = {
         "http_reqs": ("default", figures.answered),
         "iterations": ("default", figures.answered),

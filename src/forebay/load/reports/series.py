@@ -11,7 +11,7 @@ import msgspec
 
 from forebay.histogram import Histogram
 from forebay.load.figures import Figures
-from forebay.load.reports.summary import OF_A_SECOND, PERCENTILES, TIMES, Row, deviation, failed, per_second, rows
+from forebay.load.reports.summary import OF_A_SECOND, PERCENTILES, TIMES, Row, deviation, per_second, rows
 from forebay.load.runfile import Record
 from forebay.load.verdict import verdict
 
@@ -60,7 +60,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "accepted": figures.accepted,
         "refused": figures.refused,
         "unknown": figures.unknown,
-        "failed": failed(figures),
+        "failed": figures.failed,
         "statuses": {str(status): count for status, count in sorted(figures.statuses.items())},
         "reasons": dict(figures.reasons),
         "bytes_out": figures.bytes_out,

@@ -8,16 +8,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from forebay.histogram import Histogram
-from forebay.load.figures import Figures
 from forebay.load.run import Run, Second
 
 TIMES = ("response", "service", "lag", "late")
 PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
-
-
-def failed(figures: Figures) -> int:
-    """Return how many were refused, are unknown, or were answered with 400 or more."""
-    return figures.planned - sum(count for status, count in figures.statuses.items() if status < 400)
 
 
 def share(part: float, whole: float) -> float:
