@@ -70,8 +70,9 @@ def test_what_is_known_of_the_parts_is_told_of_the_whole(tmp_path: Path) -> None
 
 
 def test_two_runs_of_one_machine_share_its_cores() -> None:
-    records = [record(fired(rows([0.5])), host="ape", cores=2) for _ in range(2)]
-    assert merged(records).about["cores"] == 2
+    records = [record(fired(rows([0.5])), host="ape", cores=2, command="fire load.yaml") for _ in range(2)]
+    about = merged(records).about
+    assert (about["cores"], about["host"], about["command"]) == (2, "ape", "fire load.yaml")
 
 
 def test_a_part_that_was_killed_makes_the_whole_one_that_was(tmp_path: Path) -> None:

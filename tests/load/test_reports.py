@@ -10,7 +10,7 @@ from fired import REASONS, empty, evenly, fired, record, rows
 from forebay.load.reports.columns import aligned
 from forebay.load.reports.formats import FORMATS
 from forebay.load.reports.series import csv_of, json_of
-from forebay.load.reports.summary import deviation, failed
+from forebay.load.reports.summary import deviation
 from forebay.load.reports.summary import rows as seconds
 from forebay.load.reports.text import text
 
@@ -40,6 +40,14 @@ def test_the_report_tells_every_end_of_a_shot_with_its_count() -> None:
                   ["failed", "10", "1.0", "10%"], ["status", "404", "4", "4%"],
                   ["no", "answer", "in", "time", "2", "2%"]):  # fmt: skip
         assert any(line[: len(words)] == words for line in lines), words
+
+
+def test_a_run_that_ended_before_its_time_says_so_and_why() -> None:
+    run = mixed()
+    assert "before its time" not in text(record(run))
+    run.interrupted = True
+    assert "It ended before its time: it was interrupted." in text(record(run))
+    assert "before its time: http(5xx, 25%, 10) came true." in text(record(run, stopped="http(5xx, 25%, 10) came true"))
 
 
 def test_the_report_tells_response_and_service_beside_each_other() -> None:
@@ -127,7 +135,7 @@ def test_in_flight_is_what_was_due_and_had_no_end_when_the_second_was_over() -> 
 
 
 def test_failed_is_what_was_refused_is_unknown_or_was_answered_with_400_or_more() -> None:
-    assert failed(mixed().total) == 10
+    assert mixed().total.failed == 10
 
 
 def test_the_deviation_is_that_of_the_shots() -> None:

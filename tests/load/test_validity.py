@@ -55,6 +55,13 @@ def test_beside_a_slow_server_a_generator_may_be_later() -> None:
     assert not validity(late_by(0.050, service=0.1)).valid
 
 
+def test_beside_a_slow_server_a_late_generator_without_a_core_left_is_not_forgiven() -> None:
+    found = validity(late_by(0.050, service=1.0), busy=0.99)
+    assert str(found).startswith("not valid: the generator was the limit: it used 99% of its core, and 1 of 100 shots")
+    assert validity(late_by(0.050, service=1.0), busy=0.9).valid
+    assert validity(late_by(0.00002, service=1.0), busy=0.99).valid
+
+
 def test_a_generator_that_makes_up_most_of_a_short_response_is_a_caution() -> None:
     (caution,) = validity(late_by(0.005, service=0.001)).cautions
     assert "of the p99 of the response time, 6ms, up to 5ms are the generator's own" in caution

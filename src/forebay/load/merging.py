@@ -65,7 +65,7 @@ def _about(records: Sequence[Record]) -> dict[str, Any]:
     abouts = [record.about for record in records]
     requirements = dict.fromkeys(text for about in abouts for text in about.get("requirements", ()))
     made: dict[str, Any] = dict(abouts[0]) | {"merged": len(records), "requirements": list(requirements)}
-    reduced: dict[str, Callable[[list[Any]], Any]] = {"host": _all_of, "command": _all_of, "busy": max}
+    reduced: dict[str, Callable[[list[Any]], Any]] = {"host": _each, "command": _each, "busy": max}
     reduced |= dict.fromkeys(("expected", "connections", "processes"), sum)
     for name, reduce in reduced.items():
         values = [about.get(name) for about in abouts]
@@ -73,6 +73,11 @@ def _about(records: Sequence[Record]) -> dict[str, Any]:
     cores = {about.get("host"): about.get("cores") for about in abouts}  # several runs of one machine share its cores
     made["cores"] = None if None in cores.values() else sum(cores.values())
     return made
+
+
+def _each(texts: Any) -> str:
+    """Return different texts once each: several pools are fired by one command on one machine."""
+    return " + ".join(dict.fromkeys(texts))
 
 
 def _all_of(texts: Any) -> str:

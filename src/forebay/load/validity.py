@@ -2,9 +2,10 @@
 
 A shot that the engine takes up late was late by its own fault: the process had no core, or could not keep up
 with the plan. A shot that waits for a free connection was not: there the target was slow, or `connections` too few. So
-validity is judged by `late` alone. The response time contains what was late in any case; a run that is not valid is too
-slow, never too fast. A plan that was not fired whole, because the ammunition was used up, is a caution: what was fired
-was measured.
+validity is judged by `late`. Beside a slow target some lateness is forgiven, unless the generator had no core left:
+then nobody can tell which of the two was slow. The response time contains what was late in any case; a run that is not
+valid is too slow, never too fast. A plan that was not fired whole, because the ammunition was used up, is a caution:
+what was fired was measured.
 """
 
 from __future__ import annotations
@@ -51,24 +52,28 @@ def validity(run: Run, busy: float = math.nan) -> Validity:
     Arguments:
         busy: the share of its core that the busiest process has used; nan: not known.
     """
-    reasons = tuple(_reasons(run))
+    reasons = tuple(_reasons(run, busy))
     cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run), *_business(run, busy)]
     return Validity(reasons, tuple(cautions))
 
 
-def _reasons(run: Run) -> list[str]:
+def _reasons(run: Run, busy: float) -> list[str]:
     if not run.total.planned:
         return [] if run.interrupted else ["not one shot was fired"]
     late = run.late.percentile(99)
     if late <= LATE_SECONDS:
         return []
-    said = f"the generator was the limit: 1 of 100 shots was {show_seconds(late)} late or more"
+    said = f"the generator was the limit: {_core(busy)}1 of 100 shots was {show_seconds(late)} late or more"
     if run.response.count:
         response = run.response.percentile(99)
-        if late <= LATE_SHARE * response:
+        if late <= LATE_SHARE * response and not busy > BUSY_SHARE:
             return []
         said += f", of a response time of {show_seconds(response)}"
     return [f"{said}; give it --processes, a core of its own, or a lower rate"]
+
+
+def _core(busy: float) -> str:
+    return f"it used {busy:.0%} of its core, and " if busy > BUSY_SHARE else ""
 
 
 def _lateness(run: Run) -> list[str]:

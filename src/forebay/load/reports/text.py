@@ -9,7 +9,7 @@ from typing import Any
 
 from forebay.load.figures import Figures
 from forebay.load.reports.columns import aligned, printable
-from forebay.load.reports.summary import PERCENTILES, TIMES, failed, planned_seconds, share
+from forebay.load.reports.summary import PERCENTILES, TIMES, planned_seconds, share
 from forebay.load.run import Run
 from forebay.load.runfile import Record
 from forebay.load.verdict import Verdict, verdict
@@ -48,6 +48,8 @@ def _head(record: Record) -> Iterator[str]:
     yield from (f"{name:9}  {printable(value)}" for name, value in rows)
     if not record.complete:
         yield "The file has no end: the run was killed, and this is what its seconds tell."
+    elif run.interrupted:
+        yield f"It ended before its time: {printable(str(about.get('stopped') or 'it was interrupted'))}."
 
 
 _COUNTED = {
@@ -82,7 +84,7 @@ def _shots(run: Run) -> Iterator[str]:
         "answered": total.answered,
         "refused": total.refused,
         "unknown": total.unknown,
-        "failed": failed(total),
+        "failed": total.failed,
     }
     rows = [("shots", "", "a second", "of planned")]
     for name, count in counts.items():
@@ -121,7 +123,7 @@ def _tags(run: Run) -> Iterator[str]:
     by_count = sorted(run.tags.items(), key=lambda item: (-item[1].planned, item[0]))
     for tag, figures in by_count[:_TAGS]:
         values = (*figures.response.percentiles((50, 90, 99)), figures.response.max, figures.service.percentile(99))
-        counts = (f"{figures.planned:,}", _percent(failed(figures), figures.planned))
+        counts = (f"{figures.planned:,}", _percent(figures.failed, figures.planned))
         rows.append((printable(tag) or "(none)", *counts, *map(_time, values)))
     yield from aligned(rows)
     if len(by_count) > _TAGS:
