@@ -18,6 +18,7 @@ from forebay.theory.models.retrial import (
     redelivered_load,
     retrial_orbit,
 )
+from forebay.theory.simulation.simulate import simulate
 from forebay.theory.solving import solve
 from forebay.theory.system import Retrying, System
 
@@ -62,12 +63,36 @@ def test_any_work_waits_as_in_the_queue_and_for_the_search(service) -> None:
     assert solve(retried(0.6, 1, 0, 0.5, service)).Lq == near(queue + 0.45)
 
 
-def test_little_holds_for_all_who_come() -> None:
+def test_all_who_come_are_in_l_and_the_served_in_w() -> None:
     found = solve(retried(2.7, 3, 2, 2.0, share=0.5))
-    assert near(found.arrival_rate * found.Wq) == found.Lq
     assert near(found.Lq + found.throughput) == found.L
     assert found.throughput == near(found.arrival_rate * (1 - found.loss))
     assert 0 < found.loss < solve("M/M/3/2", 2.7, 1.0).loss
+    assert found.throughput * found.W < found.L
+    faithful = solve(retried(2.4, 3, 2, 2.0))
+    assert near(faithful.arrival_rate * faithful.W) == faithful.L
+
+
+@pytest.mark.parametrize(
+    ("lam", "n", "q", "after", "share"), [(2.7, 2, 1, 6.7, 0.5), (1.6, 2, 0, 0.5, 0.8), (0.9, 1, 3, 1.0, 0.3)]
+)
+def test_the_wait_of_those_who_are_served_is_the_simulated(
+    lam: float, n: int, q: int, after: float, share: float
+) -> None:
+    system = retried(lam, n, q, after, share=share)
+    found, simulated = solve(system), simulate(system, precision=None, customers=100_000, seed=3)
+    for name in ("W", "Wq", "p_wait", "loss", "L"):
+        estimate = getattr(simulated, name)
+        assert abs(getattr(found, name) - estimate.value) < 2 * estimate.half, name
+
+
+@given(st.integers(1, 3), st.integers(0, 2), st.floats(0.2, 0.9), st.floats(0.0, 0.95))
+@settings(deadline=None, max_examples=8)
+def test_who_stays_is_who_enters(n: int, q: int, rho: float, share: float) -> None:
+    """Long absences are independent: of the attempts that return, the share that ends well is told by two rates."""
+    found = orbit(rho * n, 1.0, n, q, 2e-3, share)
+    free = 1 - found.inside[-1]
+    assert found.staying == near(found.away * free / (1 - share * found.inside[-1]), rel=0.02, abs=1e-9)
 
 
 def test_a_chain_by_brute_force_agrees() -> None:
@@ -112,8 +137,8 @@ def test_more_attempts_lose_fewer_and_without_limit_nobody() -> None:
 def test_the_longer_they_stay_away_the_better_extended_erlang_b(share: float) -> None:
     wrong = []
     for after in (0.5, 5.0, 50.0):
-        chain = solve(retried(2.0, 3, 0, after, share=share))
-        wrong.append(abs(extended_erlang_b(3, 2.0, share) / chain.p_wait - 1))
+        blocked = orbit(2.0, 1.0, 3, 0, 1 / after, share).inside[-1]
+        wrong.append(abs(extended_erlang_b(3, 2.0, share) / blocked - 1))
     assert wrong[0] > wrong[1] > wrong[2]
     assert wrong[2] < 0.05
 
@@ -138,3 +163,12 @@ def test_extended_erlang_b_is_erlangs_where_nobody_returns_and_1_where_nothing_h
 def test_the_load_of_redelivery_is_the_sum_of_the_deliveries(p: float, m: int) -> None:
     assert redelivered_load(10, p, m) == near(10 * sum(p**k for k in range(m)))
     assert redelivered_load(10, 1, m) == 10 * m
+
+
+@pytest.mark.parametrize(("after", "wrong"), [(0.5, 0.5), (2.0, 0.22), (10.0, 0.07)])
+def test_limited_attempts_are_no_more_wrong_than_they_say(after: float, wrong: float) -> None:
+    system = retried(1.6, 2, 1, after, attempts=3)
+    found, simulated = solve(system), simulate(system, precision=None, customers=300_000)
+    assert 1 - 0.02 < found.Wq / simulated.Wq.value < 1 + wrong + 0.02
+    assert 1 - 0.02 < found.W / simulated.W.value < 1.12
+    assert 0.78 < found.loss / simulated.loss.value < 1.02
