@@ -11,6 +11,7 @@ from forebay.errors import UsageError
 from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Uniform
 from forebay.theory.models.breakdown import Broken, breakdown_length, redelivery_completion
 from forebay.theory.models.completion import begun_anew, resumed
+from forebay.theory.simulation.simulate import simulate
 from forebay.theory.solving import solve
 from forebay.theory.system import Breaking, System
 
@@ -136,3 +137,19 @@ def test_redelivery_is_an_approximation_that_says_so() -> None:
 def test_two_moments_do_not_say_how_long_work_is_at_most() -> None:
     with pytest.raises(UsageError, match="how long work is at most"):
         begun_anew(General(1, 2), 1.0, Exponential(1))
+
+
+@pytest.mark.parametrize(
+    ("n", "rate", "service", "up", "down", "lease"),
+    [
+        (2, 1.2, Exponential(1), 10, 1, 2.0),
+        (2, 1.0, Deterministic(1), 10, 2, 2.0),
+        (4, 2.4, Exponential(1), 20, 2, 1.0),
+    ],
+)
+def test_redelivery_is_no_more_wrong_than_it_says(n: int, rate: float, service, up: float, down: float, lease) -> None:
+    system = broken(rate, service, n, up=up, down=Exponential(down), redelivery=lease)
+    found, simulated = solve(system), simulate(system, precision=None, customers=300_000)
+    assert "10 % too long and 5 % too short" in found.error
+    high, low = (simulated.W.value + sign * simulated.W.half for sign in (1, -1))
+    assert 0.95 * low < found.W < 1.1 * high
