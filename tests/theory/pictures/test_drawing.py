@@ -289,3 +289,9 @@ def test_a_timeline_of_clocks_that_begins_later_is_the_same_with_other_numbers_o
     later = draw("timeline", "D/D/1/1", "2/ms", "0.5ms", seconds=0.002, begin=0.002).data
     assert later["requests"] == whole["requests"][4:]
     assert (later["utilization"], later["loss"], later["begin"]) == (1, 0, 0.002)
+
+
+@pytest.mark.parametrize(("arrivals", "why"), [("10/s", "at its limit"), ("12/s", "grows by 2 a second")])
+def test_too_much_work_has_no_tail_and_says_why(arrivals: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        draw("tail", "M/M/1", arrivals, "100ms")

@@ -18,7 +18,7 @@ from forebay.theory.pictures.tails import Curve
 from forebay.theory.simulation.draws import QUANTUM, Seed
 from forebay.theory.simulation.rules import Rules
 from forebay.theory.simulation.run import Run
-from forebay.theory.solution import Solution
+from forebay.theory.solution import AT_ITS_LIMIT, Solution
 from forebay.theory.solving import solve
 from forebay.theory.system import Class, Markovian, System, Trace, Varying
 from forebay.theory.timelines.exact import rational, show
@@ -131,10 +131,8 @@ def wait_tails(system: System, customers: int, seed: int, simulate: bool) -> Tai
     """Return the tail of the wait of a system: theory, and a simulation if asked for or none is exact."""
     known = solved(system)
     if known is not None and not known.stable:
-        raise UsageError(
-            f"the backlog grows by {plain(known.growth, 3)} a second, so there is no tail",
-            "give more workers, or draw the number",
-        )
+        why = AT_ITS_LIMIT if known.critical else f"the backlog grows by {plain(known.growth, 3)} a second"
+        raise UsageError(f"{why}, so there is no tail", "give more workers, or draw the number")
     curves = []
     if known is not None and known.wait_tail is not None:
         label = "theory" if known.exact else "approximation"
