@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from forebay.errors import UsageError
+from forebay.load.examples import keep
 from forebay.load.figures import Figures
 from forebay.load.run import Run, Second
 from forebay.load.runfile import Record
@@ -53,6 +54,7 @@ def _add(whole: Run, run: Run, shift: int) -> None:
     whole.connections += run.connections
     whole.interrupted |= run.interrupted
     whole.elapsed_seconds = max(whole.elapsed_seconds, run.started_at + run.elapsed_seconds - whole.started_at)
+    keep(whole.examples, {name: example.later(shift) for name, example in run.examples.items()})
     for tag, figures in run.tags.items():
         whole.tags.setdefault(tag, Figures().coarser(figures.response.bits)).merge(figures)
     for i, second in run.series.items():

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.histogram import Histogram
+from forebay.load.examples import Example, examples, keep
 from forebay.load.figures import NANOSECONDS, Batch, Figures, Reason, tally
 
 SECOND_BITS = 5
@@ -65,6 +66,7 @@ class Delta(msgspec.Struct, frozen=True):
     series: dict[int, Second]
     in_flight: int
     connections: int
+    examples: dict[str, Example]
 
 
 class Run:
@@ -92,6 +94,8 @@ class Run:
         self.tags: dict[str, Figures] = {}
         self.series: dict[int, Second] = {}
         """By number, from 0; those in which nothing happened are absent."""
+        self.examples: dict[str, Example] = {}
+        """Of each way to fail."""
 
     @property
     def planned(self) -> int:
@@ -155,14 +159,15 @@ class Run:
 
     def take(self) -> Delta:
         """Return what was counted since the last time, and begin anew; for who adds it up elsewhere."""
-        taken = Delta(self.total, self.tags, self.series, self.in_flight, self.connections)
-        self.total, self.tags, self.series, self.connections = Figures(), {}, {}, 0
+        taken = Delta(self.total, self.tags, self.series, self.in_flight, self.connections, self.examples)
+        self.total, self.tags, self.series, self.connections, self.examples = Figures(), {}, {}, 0, {}
         return taken
 
     def merge(self, delta: Delta) -> None:
         """Add what another has counted; `in_flight` is the adder's own affair."""
         self.total.merge(delta.total)
         self.connections += delta.connections
+        keep(self.examples, delta.examples)
         for tag, figures in delta.tags.items():
             self.tags.setdefault(tag, Figures()).merge(figures)
         for i, second in delta.series.items():
@@ -180,6 +185,7 @@ class Run:
         self.total.count(batch)
         for number, _ in tally(batch.tag):
             self.tags.setdefault(tags[number], Figures()).count(batch.where(batch.tag == number))
+        keep(self.examples, examples(batch, tags, self.zero))
         self._count_seconds(batch)
 
     def as_dict(self) -> dict[str, Any]:
@@ -190,6 +196,7 @@ class Run:
             **self.total.as_dict(),
             "accepted": self.accepted,
             "answered": self.answered,
+            "examples": msgspec.to_builtins(self.examples),
             "tags": {tag: figures.as_dict() for tag, figures in self.tags.items()},
             "series": [{"second": i} | self.series[i].as_dict() for i in sorted(self.series)],
         }

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from forebay.errors import ForebayError, UsageError
+from forebay.load.examples import Example
 from forebay.load.figures import Figures
 from forebay.load.run import SECOND_BITS as SECOND_BITS
 from forebay.load.run import Run, Second
@@ -77,6 +78,7 @@ class Writer:
         end: dict[str, Any] = {"end": True, "started_at": run.started_at, "elapsed_seconds": run.elapsed_seconds}
         end |= {"interrupted": run.interrupted}
         end |= {"connections": run.connections, "total": run.total.as_dict(), "tags": tags, "about": dict(about)}
+        end["examples"] = run.examples
         self._write(end)
         self._file.close()
 
@@ -178,6 +180,7 @@ def _finish(record: Record, form: Mapping[str, Any]) -> None:
     run.connections = int(form["connections"])
     run.total = Figures.from_dict(form["total"])
     run.tags = {tag: Figures.from_dict(figures) for tag, figures in form["tags"].items()}
+    run.examples = msgspec.convert(form.get("examples", {}), dict[str, Example])  # files of before have none
     record.about |= form["about"]
     record.complete = True
 

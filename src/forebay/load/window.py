@@ -30,6 +30,8 @@ def window(record: Record, begin: float = 0.0, end: float = math.inf) -> Record:
     run.started_at, run.elapsed_seconds = whole.started_at + first, float(last - first)
     run.interrupted, run.connections = whole.interrupted, whole.connections
     run.series = {i - first: second for i, second in whole.series.items() if first <= i < last}
+    within = {name: one for name, one in whole.examples.items() if first <= one.planned < last}
+    run.examples = {name: one.later(-first) for name, one in within.items()}
     run.total = Figures().coarser(SECOND_BITS)
     for second in seconds.values():
         run.total.merge(second.of_plan.coarser(SECOND_BITS))

@@ -62,8 +62,10 @@ def errors(run: Run) -> Markup | None:
     rows: list[list[Child]] = []
     for count, name, status in found[:_ERRORS]:
         share = showing.share(count / max(run.total.planned, 1))
-        rows.append([showing.short(name), showing.count(count), share, *_seen(run, name, status)])
-    head = ["error", "shots", "of all", "first planned in", "last planned in"]
+        rows.append(
+            [showing.short(name), showing.count(count), share, *_seen(run, name, status), _example(run, name, status)]
+        )
+    head = ["error", "shots", "of all", "first planned in", "last planned in", "for example"]
     return table("What failed, and why", head, rows, _left(len(found) - _ERRORS, "rarer ones"))
 
 
@@ -72,6 +74,12 @@ def _seen(run: Run, reason: str, status: int) -> tuple[str, str]:
     plans = ((i, second.of_plan) for i, second in run.series.items())
     seconds = [i for i, plan in plans if (plan.statuses[status] if status else plan.reasons[reason])]
     return (f"second {min(seconds):,}", f"second {max(seconds):,}") if seconds else ("–", "–")
+
+
+def _example(run: Run, reason: str, status: int) -> str:
+    """Return which shot was the first that ended so."""
+    found = run.examples.get(f"status {status}" if status else reason)
+    return "–" if found is None else showing.short(str(found))
 
 
 def _left(count: int, what: str) -> str | None:

@@ -22,12 +22,13 @@ _MEANING = {
     "late": "of the lag, the generator's own fault",
 }
 _TAGS = 50
+_EXAMPLES = 10
 
 
 def text(record: Record) -> str:
     """Return the report of a run for people."""
     parts = [_head(record), _verdict(verdict(record)), _shots(record.run), _times(record.run.total)]
-    parts += [_ends(record.run), _tags(record.run)]
+    parts += [_ends(record.run), _failures(record.run), _tags(record.run)]
     return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part))) + "\n"
 
 
@@ -110,6 +111,14 @@ def _ends(run: Run) -> Iterator[str]:
     rows += [(printable(reason), count) for reason, count in total.reasons.most_common()]
     if rows:
         yield from aligned([("ended", "shots", "share"), *_with_shares(rows, total.planned)])
+
+
+def _failures(run: Run) -> Iterator[str]:
+    """Yield an example of each way to fail, the first ones first."""
+    found = sorted(run.examples.items(), key=lambda item: item[1])
+    if found:
+        rows = [(printable(name), printable(str(example))) for name, example in found[:_EXAMPLES]]
+        yield from aligned([("failed", "for the first time"), *rows], left=2)
 
 
 def _with_shares(rows: list[tuple[str, int]], planned: int) -> Iterator[tuple[str, str, str]]:
