@@ -26,10 +26,10 @@ from forebay.theory import (
     simulate,
     solve,
 )
-from forebay.theory.simulation.audit import Broken, audit
+from forebay.theory.simulation.audit import Books, Broken, audit
 from forebay.theory.simulation.comparison import Comparison
 from forebay.theory.simulation.effort import Effort
-from forebay.theory.simulation.engine import run
+from forebay.theory.simulation.engine import open_engine, run
 from forebay.theory.simulation.rules import Rules
 from forebay.theory.simulation.stability import offered_rate, overloaded
 
@@ -345,3 +345,20 @@ def test_work_that_is_tiny_beside_the_time_is_no_error():
 def test_places_that_are_not_there_are_caught():
     with pytest.raises(Broken, match="more customers are inside"):
         audit(run(Rules(n=1), np.zeros(9), np.ones(9)), Rules(n=1, q=3))
+
+
+@pytest.mark.parametrize(
+    ("share", "law"), [(0.5, "not done the work"), (1.5, "more work than was brought"), (40, "more work than")]
+)
+def test_the_books_of_a_long_run_catch_work_that_is_not_what_was_brought(share, law):
+    rules, works = Rules(n=2), np.ones(9)
+    block = open_engine(rules, compiled=False).feed(np.arange(9.0), works)
+    Books(rules).add(works, block, 0)
+    with pytest.raises(Broken, match=law):
+        Books(rules).add(works, dataclasses.replace(block, ended=block.started + share * works), 0)
+
+
+def test_the_books_of_a_long_run_catch_more_work_than_there_is_time_for():
+    block = open_engine(Rules(n=9), compiled=False).feed(np.zeros(9), np.ones(9))
+    with pytest.raises(Broken, match="longer than there was time"):
+        Books(Rules(n=2)).add(np.ones(9), block, 0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from forebay.errors import ForebayError
 from forebay.theory.path import Fate, Path, Seconds
+from forebay.theory.simulation.block import Block
 from forebay.theory.simulation.rules import Rules
 
 _CLOSE = 1e-9
@@ -51,6 +52,51 @@ def audit(path: Path, rules: Rules, work: float | None = None) -> None:
             rounding = 2 * len(path) * math.ulp(float(path.ended.max())) if len(path) else 0.0
             done = math.isclose(float(path.services.sum()), work, rel_tol=_CLOSE, abs_tol=rounding)
             _require(done, "the workers have not done the work that was brought")
+
+
+class Books:
+    """What goes into a long run and what comes out of it, block by block, by the sums alone.
+
+    Nobody leaves before it comes or is begun before; the workers do no more work than was brought, and no more than
+    they have time for; where nobody is lost or leaves, and none is inside, they do all of it.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._plain = not (rules.breaking or rules.preemptive or rules.retry_share or rules.failing)
+        self._brought = self._done = self._last = 0.0
+        self._decided, self._all_served = 0, True
+
+    def add(self, S: Seconds, block: Block, inside: int) -> None:
+        """Enter customers with their work, and those that are decided by now.
+
+        Arguments:
+            S: seconds of work, shape (customers,). inside: how many came that are not decided.
+
+        Raises:
+            Broken: names the law.
+        """
+        self._brought += float(S.sum())
+        if not len(block):
+            return
+        _require(not np.any(block.ended < block.arrived), "somebody leaves before it comes")
+        _require(not np.any(block.started < block.arrived), "work begins before its customer comes")
+        served = block.fate == Fate.SERVED
+        self._all_served = self._all_served and bool(served.all())
+        self._done += float((block.ended - block.started).sum(where=served))
+        self._last = max(self._last, float(block.ended.max()))
+        self._decided += len(block)
+        if self._plain:
+            self._close(inside)
+
+    def _close(self, inside: int) -> None:
+        rounding = _CLOSE * self._brought + 2 * self._decided * math.ulp(self._last)
+        _require(self._done <= self._brought + rounding, "the workers have done more work than was brought")
+        if math.isfinite(self._rules.workers):
+            possible = self._rules.workers * self._last
+            _require(self._done <= possible + rounding, "the workers have worked for longer than there was time")
+        if self._all_served and not inside:
+            _require(self._done >= self._brought - rounding, "the workers have not done the work that was brought")
 
 
 def _audit_workers(path: Path, rules: Rules, t: Seconds, N: NDArray[np.int64]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from forebay.theory.laws import Deterministic
 from forebay.theory.path import Path
+from forebay.theory.simulation.audit import Books
 from forebay.theory.simulation.block import Block, Engine
 from forebay.theory.simulation.draws import QUANTUM, Seed
 from forebay.theory.simulation.engine import open_engine
@@ -44,6 +45,7 @@ class Run:
         self._rules, self._compiled = rules, compiled
         self._feed = Feed(system if self._tick is None else _in_ticks(system, self._tick), seed, works)
         self._engine: Engine | None = None
+        self._books = Books(rules)
         self.work = 0.0
         """Seconds of work that the customers of a path brought."""
 
@@ -53,6 +55,7 @@ class Run:
             self._engine = open_engine(self._rules, self._feed.streams(), compiled=self._compiled)
         batch = self._feed.next(size)
         block = self._engine.feed(batch.T, batch.S, batch.patience, batch.priority)
+        self._books.add(batch.S, block, self._engine.inside)
         return len(batch), block if self._tick is None else dataclasses.replace(block, **self._scaled(block))
 
     def first(self, size: int) -> Path:
