@@ -60,6 +60,12 @@ def test_what_more_than_doubles_is_told_as_a_multiple() -> None:
     assert "e" not in high
 
 
+def test_nothing_is_shorter_by_more_than_all_of_it() -> None:
+    figure = of(compared([noisy(1), noisy(2)])[0], "response mean").figure
+    said = str(Difference(figure, first=1.0, other=1.2, low=-1.5, high=2.0))
+    assert said == "no difference beyond chance: 100% shorter to 3 times the first"
+
+
 def test_all_failures_are_a_hundred_points() -> None:
     (found,) = compared([noisy(1, bad=0.0), noisy(2, bad=1.0)])
     assert str(of(found, "failed")).endswith(" to 100 points more")

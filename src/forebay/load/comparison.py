@@ -104,7 +104,9 @@ class Difference:
 
     def _size(self, change: float) -> str:
         whole = 1.0 if self.figure.kind == "share" else self.first
-        return _digits(abs(change) / whole * 100 if whole else abs(change))
+        if not whole:
+            return _digits(abs(change))
+        return _digits(abs(max(change, -whole)) / whole * 100)  # nothing can shrink by more than all of it
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it in a form that JSON can hold."""
