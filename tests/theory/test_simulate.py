@@ -362,3 +362,9 @@ def test_the_books_of_a_long_run_catch_more_work_than_there_is_time_for():
     block = open_engine(Rules(n=9), compiled=False).feed(np.zeros(9), np.ones(9))
     with pytest.raises(Broken, match="longer than there was time"):
         Books(Rules(n=2)).add(np.ones(9), block, 0)
+
+
+def test_a_discipline_may_be_given_by_its_name():
+    assert System(SECOND, SECOND, discipline="lifo").discipline is Discipline.LIFO
+    with pytest.raises(UsageError, match="no discipline"):
+        System(SECOND, SECOND, discipline="fastest")

@@ -160,6 +160,9 @@ class System:
             raise UsageError("work that takes no time", "a service time has a mean above 0")
         if self.batch < 1 or self.backlog < 0:
             raise UsageError("nobody comes in a batch, or fewer than none wait", "batch >= 1, backlog >= 0")
+        if self.discipline not in tuple(Discipline):
+            raise UsageError(f"{self.discipline!r} is no discipline", f"one of {', '.join(Discipline)}")
+        object.__setattr__(self, "discipline", Discipline(self.discipline))  # also given by its name
 
     @property
     def places(self) -> float:
