@@ -21,9 +21,9 @@ from forebay.cli import COMMANDS, program
 from forebay.cli.output import EXIT_CODES
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
-from forebay.load import autostop, requirements
 from forebay.load.ammo import notation as ammo_notation
 from forebay.load.profiles import notation
+from forebay.load.results import autostop, requirements
 from forebay.quantity import duration, places, rate, size
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Counts, Features

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.load.figures import NANOSECONDS, Reason
-from forebay.load.run import Run
-from forebay.load.runfile import Record
+from forebay.load.results.figures import NANOSECONDS, Reason
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record
 from forebay.load.shot import Kind
 
 NO_ANSWER = (Kind.UNKNOWN, "no answer in time")

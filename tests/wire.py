@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from forebay.load.firing import Firing
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.load.shot import Shot
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from forebay.load.battery import Battery
+from forebay.load.engines.gun import Shoot
 from forebay.load.firing import Firing
-from forebay.load.gun import Shoot
 from forebay.load.profiles.shapes import Const
 from forebay.load.shot import Shot
 

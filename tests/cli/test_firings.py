@@ -6,7 +6,7 @@ import pytest
 
 from forebay.cli import firing_view
 from forebay.cli.firings import Asked
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 
 # How many processes
 

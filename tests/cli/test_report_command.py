@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from fired import empty, evenly, rows
 from forebay.cli.report import report
 from forebay.errors import UsageError
-from forebay.load.figures import Reason
-from forebay.load.runfile import Writer
+from forebay.load.results.figures import Reason
+from forebay.load.results.runfile import Writer
 from forebay.load.shot import Kind
 from forebay.load.shots.writing import ShotsWriter
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from fired import REASONS, empty, evenly, record, rows
-from forebay.load.figures import COLUMNS
 from forebay.load.reports.formats import FORMATS
 from forebay.load.reports.series import csv_of
-from forebay.load.resampling import CONFIDENCE, DRAWS, FEWEST_BLOCKS
-from forebay.load.runfile import SECOND_BITS, Writer
+from forebay.load.results.figures import COLUMNS
+from forebay.load.results.resampling import CONFIDENCE, DRAWS, FEWEST_BLOCKS
+from forebay.load.results.runfile import SECOND_BITS, Writer
 from forebay.load.shots.forms import FORMS
 
 

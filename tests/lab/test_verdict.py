@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from forebay.lab.verdict import Comparison, Measured, Verdict
-from forebay.load.figures import COLUMNS
 from forebay.load.ledger import Tally, judge
-from forebay.load.run import Run
+from forebay.load.results.figures import COLUMNS
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind
 from forebay.theory.varying.fluid import predict
 from forebay.theory.varying.sine import Sine

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from forebay.load.answers import KEPT, LARGEST_HEAD, Answer, Garbage, Reader, plain
 from forebay.load.shot import Kind, Outcome
+from forebay.load.wire.answers import KEPT, LARGEST_HEAD, Answer, Garbage, Reader, plain
 
 NAMES = [
     "Content-Length",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from forebay.errors import UsageError
-from forebay.load.autostop import autostop
-from forebay.load.run import Run
+from forebay.load.results.autostop import autostop
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind
 
 MS = 1_000_000

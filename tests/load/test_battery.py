@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from forebay.errors import ForebayError, Unavailable, UsageError
 from forebay.load.battery import Battery
-from forebay.load.figures import COLUMNS, Figures
 from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const, Sine, Unlimited
-from forebay.load.run import Run
+from forebay.load.results.figures import COLUMNS, Figures
+from forebay.load.results.run import Run
 from forebay.load.shot import Shot, UsedUp
 from wire import OK, adds_up, hear, listening, numbered, saying
 

@@ -13,7 +13,7 @@ from forebay.errors import UsageError
 from forebay.load import cannon as cannons
 from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const, Sine
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind, Outcome, Shot
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Id: 7\r\n\r\nok"

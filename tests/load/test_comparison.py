@@ -8,10 +8,10 @@ import pytest
 
 from fired import empty, record, rows
 from forebay.errors import UsageError
-from forebay.load.comparison import Comparison, Difference, compared
 from forebay.load.reports.side_by_side import side_by_side, side_by_side_json
-from forebay.load.resampling import Draws, Resampling, block_seconds, blocks, percentile_of, share_of
-from forebay.load.runfile import Record
+from forebay.load.results.comparison import Comparison, Difference, compared
+from forebay.load.results.resampling import Draws, Resampling, block_seconds, blocks, percentile_of, share_of
+from forebay.load.results.runfile import Record
 
 
 def noisy(

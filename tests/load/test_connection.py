@@ -17,7 +17,7 @@ from forebay.errors import Unavailable, UsageError
 from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const
 from forebay.load.shot import Shot
-from forebay.load.target import Address, Target
+from forebay.load.wire.target import Address, Target
 from wire import OK, adds_up, fire, hear, listening, numbered, saying
 
 

@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.load import answers
-from forebay.load.book import MOST_REASONS, Book
 from forebay.load.cannon import Cannon
-from forebay.load.figures import COLUMNS
+from forebay.load.engines.book import MOST_REASONS, Book
+from forebay.load.engines.magazine import Magazine
 from forebay.load.firing import Firing
-from forebay.load.magazine import Magazine
 from forebay.load.profiles.notation import parse
 from forebay.load.profiles.shapes import Const, Once, Unlimited
-from forebay.load.run import Run
+from forebay.load.results.figures import COLUMNS
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind, Outcome, Shot, UsedUp
+from forebay.load.wire import answers
 from wire import OK, adds_up, fire, hear, listening, numbered, saying
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -196,7 +196,7 @@ def test_parsers_do_not_pile_up_where_the_collector_is_off(monkeypatch: pytest.M
             super().__init__(bodiless)
             made.append(weakref.ref(self))
 
-    monkeypatch.setattr("forebay.load.connection.Reader", Watched)
+    monkeypatch.setattr("forebay.load.wire.connection.Reader", Watched)
     kinds = [CHUNKED, b"nonsense", CHUNKED[:-3], CHUNKED]
     gc.disable()
     try:
@@ -286,7 +286,7 @@ def test_it_works_with_file_numbers_that_select_does_not_know(monkeypatch: pytes
     def never(*_: object) -> None:
         raise ValueError("filedescriptor out of range in select()")
 
-    monkeypatch.setattr("forebay.load.engine._SELECTABLE", 0)
+    monkeypatch.setattr("forebay.load.engines.engine._SELECTABLE", 0)
     monkeypatch.setattr(select, "select", never)
     with listening(saying(OK)) as server:
         run = fire(server.url, Const(100), 0.1)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from fired import REASONS, empty, record, rows
-from forebay.load.examples import Example
-from forebay.load.merging import merged
 from forebay.load.reports.text import text
-from forebay.load.runfile import Writer, read
-from forebay.load.window import window
+from forebay.load.results.examples import Example
+from forebay.load.results.merging import merged
+from forebay.load.results.runfile import Writer, read
+from forebay.load.results.window import window
 
 TAGS = ("", "buy")
 SHOTS = rows([0.5, 1.5, 2.5, 3.5, 4.5], status=[200, 503, -1, 503, -1], tag=[0, 1, 0, 0, 1])

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from forebay.errors import UsageError
-from forebay.load.alarm import Alarm
 from forebay.load.battery import Battery
 from forebay.load.cannon import Cannon
+from forebay.load.engines.alarm import Alarm
+from forebay.load.engines.gun import NotSent, load
 from forebay.load.firing import Firing
-from forebay.load.gun import NotSent, load
 from forebay.load.profiles.notation import parse
 from forebay.load.profiles.shapes import Const, Sine
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind, Outcome, Shot, UsedUp
 from wire import adds_up, fire, numbered
 

@@ -7,9 +7,9 @@ import pytest
 
 from fired import REASONS, empty, evenly, fired, record, rows
 from forebay.errors import UsageError
-from forebay.load.merging import merged
-from forebay.load.run import Run
-from forebay.load.runfile import SECOND_BITS, Record, Writer, read
+from forebay.load.results.merging import merged
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import SECOND_BITS, Record, Writer, read
 
 TAGS = ["", "a", "b"]
 

@@ -15,8 +15,8 @@ from forebay.load.battery import Battery
 from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const
 from forebay.load.reports.formats import FORMATS
-from forebay.load.run import Run
-from forebay.load.runfile import Record, Writer, read
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record, Writer, read
 from forebay.load.shot import Shot
 from forebay.load.shots.forms import FORMS
 from forebay.load.shots.joining import joined

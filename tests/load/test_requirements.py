@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.histogram import Histogram
-from forebay.load.figures import Figures
-from forebay.load.requirements import requirement
-from forebay.load.run import Run
+from forebay.load.results.figures import Figures
+from forebay.load.results.requirements import requirement
+from forebay.load.results.run import Run
 
 
 def of(*milliseconds: float) -> Histogram:

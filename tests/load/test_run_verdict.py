@@ -4,7 +4,7 @@ import pytest
 
 from fired import evenly, fired, record, rows
 from forebay.errors import UsageError
-from forebay.load.verdict import judge, verdict
+from forebay.load.results.verdict import judge, verdict
 
 
 def test_a_run_of_which_nothing_was_required_is_judged_by_its_validity() -> None:

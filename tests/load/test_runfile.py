@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fired import REASONS, STARTED_AT, empty, evenly, rows
 from forebay.errors import ForebayError, UsageError
-from forebay.load.run import Run
-from forebay.load.runfile import SECOND_BITS, Writer, read
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import SECOND_BITS, Writer, read
 
 ABOUT = {"requirements": ["p99<200ms"], "host": "here", "seed": 7, "versions": {"forebay": "1"}}
 

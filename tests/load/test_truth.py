@@ -22,9 +22,9 @@ import pytest
 from forebay.load.battery import Battery
 from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const, Sine
-from forebay.load.run import Run
+from forebay.load.results.run import Run
+from forebay.load.results.validity import validity
 from forebay.load.shot import Outcome, Shot
-from forebay.load.validity import validity
 from wire import OK, adds_up, fire, hear, listening, saying
 
 SHOT = Shot(method="GET")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fired import empty, evenly, fired, rows
-from forebay.load.run import Run
-from forebay.load.validity import validity
+from forebay.load.results.run import Run
+from forebay.load.results.validity import validity
 
 NOTE = "by the generator's own fault"
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fired import empty, evenly, rows
 from forebay.errors import UsageError
-from forebay.load.runfile import Record
-from forebay.load.window import window
+from forebay.load.results.runfile import Record
+from forebay.load.results.window import window
 
 
 def record(rate: int = 10) -> Record:

@@ -10,7 +10,7 @@ import pytest
 from browser import Browser
 from forebay.errors import Missing
 from forebay.lab.servers.install import browser as program
-from forebay.load.runfile import Record
+from forebay.load.results.runfile import Record
 from made_runs import made_run
 
 

@@ -3,8 +3,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.load.figures import Figures
-from forebay.load.run import Run, Second
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run, Second
 from forebay.web.columns import columns
 
 

@@ -4,8 +4,8 @@ from collections import Counter
 import pytest
 
 from forebay.histogram import Histogram
-from forebay.load.figures import Figures
-from forebay.load.run import Run, Second
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run, Second
 from forebay.web.material import material
 from made_runs import made_run
 

@@ -5,7 +5,7 @@ import pytest
 
 from forebay.errors import Missing, UsageError
 from forebay.histogram import Histogram
-from forebay.load.runfile import SECOND_BITS
+from forebay.load.results.runfile import SECOND_BITS
 from forebay.web import assets
 from forebay.web.page import LARGEST, page
 from made_runs import made_run

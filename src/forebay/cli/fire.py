@@ -16,7 +16,7 @@ from forebay.errors import UsageError
 if TYPE_CHECKING:
     from forebay.cli.pools import Pooled
     from forebay.cli.recording import Recording
-    from forebay.load.autostop import Autostop
+    from forebay.load.results.autostop import Autostop
 
 
 @click.command()
@@ -60,7 +60,7 @@ def fire(
     from forebay.cli.recording import together
     from forebay.cli.report import exit_code
     from forebay.load.reports.formats import FORMATS
-    from forebay.load.requirements import requirement
+    from forebay.load.results.requirements import requirement
 
     for text in requirements:
         requirement(text)
@@ -100,6 +100,6 @@ def _paths(count: int, out: Path | None, folder: Path, needed: bool) -> list[Pat
 
 
 def _autostop(text: str | None, pooled: Sequence[Pooled]) -> Autostop | None:
-    from forebay.load.autostop import autostop
+    from forebay.load.results.autostop import autostop
 
     return None if text is None else autostop(text, sum(pool.battery.firing.connections for pool in pooled))

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forebay.histogram import Histogram
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.quantity import show_seconds
 from forebay.telemetry.live import BARS, PLAIN_BARS, bars
 

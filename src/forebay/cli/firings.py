@@ -16,8 +16,8 @@ from forebay.errors import UsageError
 from forebay.quantity import duration, rate
 
 if TYPE_CHECKING:
+    from forebay.load.engines.gun import Gun
     from forebay.load.firing import Firing
-    from forebay.load.gun import Gun
     from forebay.load.profiles.profile import Profile
     from forebay.load.shot import Ammo
 
@@ -152,7 +152,7 @@ class Asked:
         return ammo_of(_seeded(self.ammo, self.seed), url, headers=headers)
 
     def _gun(self) -> Gun | None:
-        from forebay.load.gun import load
+        from forebay.load.engines.gun import load
 
         if self.gun is not None and (self.headers or self.insecure):
             raise UsageError("--header and --insecure are of HTTP", "a gun has its own way: say it there")

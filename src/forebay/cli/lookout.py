@@ -14,8 +14,8 @@ from forebay.cli.firing_view import FiringView
 from forebay.cli.pools import Pooled
 from forebay.cli.recording import Recording
 from forebay.errors import ForebayError
-from forebay.load.autostop import Autostop
-from forebay.load.runfile import Record
+from forebay.load.results.autostop import Autostop
+from forebay.load.results.runfile import Record
 from forebay.load.salvo import Salvo
 
 

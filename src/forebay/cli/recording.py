@@ -12,9 +12,9 @@ from typing import Any
 
 from forebay.errors import ForebayError
 from forebay.load.battery import Battery, Sink
-from forebay.load.book import OnRows
-from forebay.load.merging import merged
-from forebay.load.runfile import Record, Writer, read
+from forebay.load.engines.book import OnRows
+from forebay.load.results.merging import merged
+from forebay.load.results.runfile import Record, Writer, read
 from forebay.load.shots.joining import joined
 from forebay.load.shots.writing import ShotsWriter, part_of
 

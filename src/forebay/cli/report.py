@@ -15,7 +15,7 @@ from forebay.errors import UsageError
 from forebay.quantity import duration
 
 if TYPE_CHECKING:
-    from forebay.load.runfile import Record
+    from forebay.load.results.runfile import Record
 
 _SHOTS = {"phout": "phout", "vegeta-csv": "vegeta_csv", "json-lines": "json_lines"}
 """The forms of single shots, made of a file of `fire --shots`: name, function."""
@@ -79,10 +79,10 @@ def report(
 def _records(
     files: Sequence[Path], requirements: Sequence[str], begin: str | None, end: str | None, merge: bool
 ) -> list[Record]:
-    from forebay.load.merging import merged
-    from forebay.load.requirements import requirement
-    from forebay.load.runfile import read
-    from forebay.load.window import window
+    from forebay.load.results.merging import merged
+    from forebay.load.results.requirements import requirement
+    from forebay.load.results.runfile import read
+    from forebay.load.results.window import window
 
     for text in requirements:
         requirement(text)
@@ -139,7 +139,7 @@ def _end_as(records: Sequence[Record]) -> None:
 
 def exit_code(record: Record) -> Exit:
     """Return the gravest of what there is to say: nobody was there, not valid, a requirement missed, interrupted."""
-    from forebay.load.verdict import verdict
+    from forebay.load.results.verdict import verdict
 
     run, found, stopped = record.run, verdict(record), bool(record.about.get("stopped"))
     if run.refused and not run.sent and (stopped or not run.interrupted):

@@ -11,7 +11,7 @@ from forebay.load.ammo.orders import orders as ammunition
 from forebay.load.cannon import Cannon
 from forebay.load.firing import Firing
 from forebay.load.profiles.profile import Profile
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.running import Running
 from forebay.services.orders import orders
 from forebay.services.work_time import work_time

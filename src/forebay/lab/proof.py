@@ -20,7 +20,7 @@ from forebay.load.cannon import fire
 from forebay.load.firing import Firing
 from forebay.load.ledger import Judgement, Ledger, Tally, judge, read
 from forebay.load.profiles.profile import Profile
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.load.shot import Ammo
 from forebay.queue.driver import Counts, Driver
 from forebay.queue.opening import open_driver

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from forebay.load.ledger import Judgement
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.quantity import show_seconds
 from forebay.theory.varying.fluid import Prediction
 

@@ -25,12 +25,12 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, NoReturn
 
 from forebay.errors import ForebayError, UsageError
-from forebay.load.book import OnRows
-from forebay.load.engine import Engine
-from forebay.load.figures import NANOSECONDS
+from forebay.load.engines.book import OnRows
+from forebay.load.engines.engine import Engine
+from forebay.load.engines.gunner import Gunner
 from forebay.load.firing import Firing
-from forebay.load.gunner import Gunner
-from forebay.load.run import Delta, Run
+from forebay.load.results.figures import NANOSECONDS
+from forebay.load.results.run import Delta, Run
 
 Sink = Callable[[int], AbstractContextManager[OnRows]]
 """Opened in each process with its number: takes every single shot of it; see `OnRows`."""

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import threading
 
-from forebay.load.book import OnOutcome
+from forebay.load.engines.book import OnOutcome
 from forebay.load.firing import Firing
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 
 
 class Cannon:

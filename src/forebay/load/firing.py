@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forebay.errors import UsageError
-from forebay.load.book import OnOutcome, OnRows
-from forebay.load.closed_loop import ClosedLoop
-from forebay.load.engine import Engine
-from forebay.load.gun import Gun
-from forebay.load.gunner import Gunner
-from forebay.load.magazine import Magazine
-from forebay.load.open_loop import OpenLoop
+from forebay.load.engines.book import OnOutcome, OnRows
+from forebay.load.engines.closed_loop import ClosedLoop
+from forebay.load.engines.engine import Engine
+from forebay.load.engines.gun import Gun
+from forebay.load.engines.gunner import Gunner
+from forebay.load.engines.magazine import Magazine
+from forebay.load.engines.open_loop import OpenLoop
 from forebay.load.profiles.profile import Profile
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.load.shot import Ammo, Shot
-from forebay.load.target import Target
+from forebay.load.wire.target import Target
 
 
 @dataclass(frozen=True, slots=True)

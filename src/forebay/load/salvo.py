@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from forebay.load.battery import Battery
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 
 _LOOK_SECONDS = 1.0
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from forebay.load.figures import Figures
-from forebay.load.run import Run, Second
-from forebay.load.runfile import SECOND_BITS
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run, Second
+from forebay.load.results.runfile import SECOND_BITS
 
 _WIDTHS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800)
 _HOUR = 3600

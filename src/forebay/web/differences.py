@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from forebay.load.comparison import Comparison, Difference, compared
-from forebay.load.runfile import Record
+from forebay.load.results.comparison import Comparison, Difference, compared
+from forebay.load.results.runfile import Record
 from forebay.web import showing
 from forebay.web.markup import Child, Markup, element
 from forebay.web.tables import table

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forebay.histogram import Histogram
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.web.columns import Column, columns
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forebay.errors import UsageError
-from forebay.load.runfile import Record
+from forebay.load.results.runfile import Record
 from forebay.version import __version__
 from forebay.web import assets, showing
 from forebay.web.differences import differences

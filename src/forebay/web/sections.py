@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from forebay.load.run import Run
-from forebay.load.runfile import Record
-from forebay.load.verdict import Judged, Verdict, verdict
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record
+from forebay.load.results.verdict import Judged, Verdict, verdict
 from forebay.web import showing
 from forebay.web.markup import Child, Markup, element
 from forebay.web.tables import errors, tags

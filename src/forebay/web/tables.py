@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from forebay.load.figures import Figures
-from forebay.load.run import Run
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run
 from forebay.web import showing
 from forebay.web.markup import Child, Markup, element
 

@@ -13,10 +13,10 @@ from forebay.load.ammo import files
 from forebay.load.ammo.files import AmmoFile
 from forebay.load.ammo.notation import ammo_of, only
 from forebay.load.ammo.raw import instants
-from forebay.load.magazine import Magazine
+from forebay.load.engines.magazine import Magazine
 from forebay.load.profiles.notation import parse
 from forebay.load.shot import Ammo, Shot, UsedUp
-from forebay.load.target import Target
+from forebay.load.wire.target import Target
 
 PATHS = 10
 

@@ -14,7 +14,7 @@ from forebay.errors import UsageError
 from forebay.load.ammo.files import AmmoFile, Source
 from forebay.load.ammo.notation import FORMATS, ammo_of
 from forebay.load.shot import Shot
-from forebay.load.target import Target
+from forebay.load.wire.target import Target
 
 URL = "http://127.0.0.1:8080/orders"
 GET = b"GET /orders HTTP/1.1\r\nHost: shop.example\r\n\r\n"

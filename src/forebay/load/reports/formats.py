@@ -11,7 +11,7 @@ from forebay.load.reports.series import csv_of, json_of
 from forebay.load.reports.text import text
 from forebay.load.reports.vegeta import vegeta_json, vegeta_text
 from forebay.load.reports.wrk import wrk
-from forebay.load.runfile import Record
+from forebay.load.results.runfile import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from forebay.histogram import Histogram
 from forebay.load.reports.summary import deviation
-from forebay.load.runfile import Record
+from forebay.load.results.runfile import Record
 
 TICKS = 5
 """Steps to the middle of what is left."""

@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 
 from forebay.histogram import Histogram
-from forebay.load.figures import Figures
 from forebay.load.reports.summary import share
-from forebay.load.runfile import Record
-from forebay.load.verdict import Judged, verdict
+from forebay.load.results.figures import Figures
+from forebay.load.results.runfile import Record
+from forebay.load.results.verdict import Judged, verdict
 
 _TRENDS = {
     "http_req_duration": "response",

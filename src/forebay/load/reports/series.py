@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from forebay.histogram import Histogram
-from forebay.load.figures import Figures
 from forebay.load.reports.summary import OF_A_SECOND, PERCENTILES, TIMES, Row, deviation, per_second, rows
-from forebay.load.runfile import Record
-from forebay.load.verdict import verdict
+from forebay.load.results.figures import Figures
+from forebay.load.results.runfile import Record
+from forebay.load.results.verdict import verdict
 
 _COUNTS = Row._fields[:-2]
 _HEAD = [

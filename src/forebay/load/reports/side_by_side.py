@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from forebay.load.comparison import Comparison, Difference, compared
 from forebay.load.reports.columns import aligned
-from forebay.load.runfile import Record
+from forebay.load.results.comparison import Comparison, Difference, compared
+from forebay.load.results.runfile import Record
 from forebay.quantity import show_seconds
 
 _REPEAT = (

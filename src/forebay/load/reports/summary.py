@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from forebay.histogram import Histogram
-from forebay.load.run import Run, Second
+from forebay.load.results.run import Run, Second
 
 TIMES = ("response", "service", "lag", "late")
 PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)

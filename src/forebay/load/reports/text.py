@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from forebay.load.figures import Figures
 from forebay.load.reports.columns import aligned, printable
 from forebay.load.reports.summary import PERCENTILES, TIMES, planned_seconds, share
-from forebay.load.run import Run
-from forebay.load.runfile import Record
-from forebay.load.verdict import Verdict, verdict
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record
+from forebay.load.results.verdict import Verdict, verdict
 from forebay.quantity import show_seconds
 
 _MEANING = {

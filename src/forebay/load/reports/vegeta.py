@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from forebay.histogram import Histogram
-from forebay.load.figures import NANOSECONDS, Figures
 from forebay.load.reports.columns import aligned, printable
 from forebay.load.reports.summary import share
-from forebay.load.runfile import Record
+from forebay.load.results.figures import NANOSECONDS, Figures
+from forebay.load.results.runfile import Record
 from forebay.load.shots.forms import error_of
 
 _PERCENTILES = (50, 90, 95, 99)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from forebay.load.figures import Figures
 from forebay.load.reports.summary import deviation, per_second, share
-from forebay.load.run import Run
-from forebay.load.runfile import Record
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record
 
 Step = tuple[float, int]
 """A value, and how often it was."""

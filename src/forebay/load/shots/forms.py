@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.load.figures import NANOSECONDS, Batch, Reason
+from forebay.load.results.figures import NANOSECONDS, Batch, Reason
 from forebay.load.shot import Kind
 from forebay.load.shots.reading import ShotsReader
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.load.figures import COLUMNS, Reason
+from forebay.load.results.figures import COLUMNS, Reason
 from forebay.load.shots.reading import Block, ShotsReader
 from forebay.load.shots.writing import ShotsWriter, part_of
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.errors import UsageError
-from forebay.load.figures import COLUMNS, Reason
+from forebay.load.results.figures import COLUMNS, Reason
 from forebay.load.shot import Kind
 from forebay.load.shots.writing import ROW, VERSION
 

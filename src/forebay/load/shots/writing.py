@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.errors import ForebayError, UsageError
-from forebay.load.figures import COLUMNS, Reason
+from forebay.load.results.figures import COLUMNS, Reason
 
 VERSION = 1
 ROW = np.dtype("<i8")

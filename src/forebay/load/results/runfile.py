@@ -20,10 +20,10 @@ from typing import Any
 import msgspec
 
 from forebay.errors import ForebayError, UsageError
-from forebay.load.examples import Example
-from forebay.load.figures import Figures
-from forebay.load.run import SECOND_BITS as SECOND_BITS
-from forebay.load.run import Run, Second
+from forebay.load.results.examples import Example
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import SECOND_BITS as SECOND_BITS
+from forebay.load.results.run import Run, Second
 
 VERSION = 1
 

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from forebay.load.book import Fired
-from forebay.load.connection import Connection
-from forebay.load.engine import NEVER, REST_NANOSECONDS, Engine
-from forebay.load.figures import NANOSECONDS
+from forebay.load.engines.book import Fired
+from forebay.load.engines.engine import NEVER, REST_NANOSECONDS, Engine
 from forebay.load.profiles.profile import Rush
+from forebay.load.results.figures import NANOSECONDS
 from forebay.load.shot import Kind, UsedUp
+from forebay.load.wire.connection import Connection
 
 _BURST = 64
 """Overdue shots fired at most before the answers get their turn."""

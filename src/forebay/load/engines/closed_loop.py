@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from forebay.load.book import Fired
-from forebay.load.connection import Connection
-from forebay.load.engine import NEVER, REST_NANOSECONDS, Engine
+from forebay.load.engines.book import Fired
+from forebay.load.engines.engine import NEVER, REST_NANOSECONDS, Engine
 from forebay.load.shot import Kind, UsedUp
+from forebay.load.wire.connection import Connection
 
 _clock = time.perf_counter_ns
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from forebay.load.answers import Answer
-from forebay.load.figures import COLUMNS, Reason
-from forebay.load.magazine import Loaded, Magazine
-from forebay.load.run import Run
+from forebay.load.engines.magazine import Loaded, Magazine
+from forebay.load.results.figures import COLUMNS, Reason
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind, Outcome
+from forebay.load.wire.answers import Answer
 
 OnOutcome = Callable[[Outcome], None]
 OnRows = Callable[[NDArray[np.int64], Sequence[Reason], Sequence[str]], None]

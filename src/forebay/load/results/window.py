@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from forebay.errors import UsageError
-from forebay.load.figures import Figures
-from forebay.load.run import Run
-from forebay.load.runfile import SECOND_BITS, Record
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import SECOND_BITS, Record
 from forebay.quantity import show_seconds
 
 

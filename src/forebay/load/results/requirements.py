@@ -25,8 +25,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from forebay.errors import UsageError
-from forebay.load.figures import Figures
-from forebay.load.run import Run
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run
 from forebay.quantity import duration, rate, show_seconds
 
 _SIGNS: dict[str, Callable[[float, float], bool]] = {

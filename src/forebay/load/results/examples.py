@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from forebay.load.figures import NANOSECONDS, Batch
+from forebay.load.results.figures import NANOSECONDS, Batch
 
 
 class Example(msgspec.Struct, frozen=True, order=True):

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import uvloop
 
 from forebay.errors import UsageError
-from forebay.load.alarm import Alarm
-from forebay.load.answers import Answer
-from forebay.load.book import Book, Fired, OnOutcome, OnRows
-from forebay.load.engine import LOOK_NANOSECONDS, NEVER
-from forebay.load.figures import NANOSECONDS
-from forebay.load.gun import Gun, NotSent, Shoot, opened
-from forebay.load.magazine import Magazine
+from forebay.load.engines.alarm import Alarm
+from forebay.load.engines.book import Book, Fired, OnOutcome, OnRows
+from forebay.load.engines.engine import LOOK_NANOSECONDS, NEVER
+from forebay.load.engines.gun import Gun, NotSent, Shoot, opened
+from forebay.load.engines.magazine import Magazine
 from forebay.load.profiles.profile import Rush
-from forebay.load.run import Run
+from forebay.load.results.figures import NANOSECONDS
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind, UsedUp
+from forebay.load.wire.answers import Answer
 
 _GRACE_SECONDS = 1.0
 """For guns that are told to give up."""

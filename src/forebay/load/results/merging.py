@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from forebay.errors import UsageError
-from forebay.load.examples import keep
-from forebay.load.figures import Figures
-from forebay.load.run import Run, Second
-from forebay.load.runfile import Record
+from forebay.load.results.examples import keep
+from forebay.load.results.figures import Figures
+from forebay.load.results.run import Run, Second
+from forebay.load.results.runfile import Record
 
 
 def merged(records: Sequence[Record]) -> Record:

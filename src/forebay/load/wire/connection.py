@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from forebay.load.answers import Answer, Garbage, Reader, plain
-from forebay.load.target import Address, Target
+from forebay.load.wire.answers import Answer, Garbage, Reader, plain
+from forebay.load.wire.target import Address, Target
 
 _FIRST = 16_384
 """Bytes asked for at first: what is larger than a small answer costs a page fault each time."""

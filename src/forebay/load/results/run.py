@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.histogram import Histogram
-from forebay.load.examples import Example, examples, keep
-from forebay.load.figures import NANOSECONDS, Batch, Figures, Reason, tally
+from forebay.load.results.examples import Example, examples, keep
+from forebay.load.results.figures import NANOSECONDS, Batch, Figures, Reason, tally
 
 SECOND_BITS = 5
 """Of the histograms of a second: 1.6 % are enough for pictures over time, and an hour has 3,600 of them."""

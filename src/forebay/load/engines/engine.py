@@ -14,14 +14,14 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from forebay.load.answers import Answer
-from forebay.load.book import Book, Fired, OnOutcome, OnRows
-from forebay.load.connection import Connection, Ended
-from forebay.load.figures import NANOSECONDS
-from forebay.load.magazine import Loaded, Magazine
-from forebay.load.run import Run
+from forebay.load.engines.book import Book, Fired, OnOutcome, OnRows
+from forebay.load.engines.magazine import Loaded, Magazine
+from forebay.load.results.figures import NANOSECONDS
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind
-from forebay.load.target import Target
+from forebay.load.wire.answers import Answer
+from forebay.load.wire.connection import Connection, Ended
+from forebay.load.wire.target import Target
 
 LOOK_NANOSECONDS = 100_000_000
 SPIN_NANOSECONDS = 100_000

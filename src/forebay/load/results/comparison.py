@@ -16,7 +16,7 @@ from typing import Any
 
 from forebay.errors import UsageError
 from forebay.load.reports.summary import planned_seconds, share
-from forebay.load.resampling import (
+from forebay.load.results.resampling import (
     CONFIDENCE,
     FEWEST_BLOCKS,
     Blocks,
@@ -28,9 +28,9 @@ from forebay.load.resampling import (
     rate_of,
     share_of,
 )
-from forebay.load.run import Run
-from forebay.load.runfile import Record
-from forebay.load.validity import validity
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record
+from forebay.load.results.validity import validity
 
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 

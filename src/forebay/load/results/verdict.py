@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from forebay.errors import UsageError
-from forebay.load.requirements import requirement
-from forebay.load.run import Run
-from forebay.load.runfile import Record
-from forebay.load.validity import Validity, validity
+from forebay.load.results.requirements import requirement
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import Record
+from forebay.load.results.validity import Validity, validity
 
 
 @dataclass(frozen=True, slots=True)

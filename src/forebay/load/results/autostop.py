@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from forebay.errors import UsageError
 from forebay.histogram import Histogram, edges
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.load.shot import Kind
 from forebay.load.shots.forms import net_code
 from forebay.quantity import duration, show_seconds

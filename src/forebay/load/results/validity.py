@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from forebay.errors import UsageError
 from forebay.histogram import Histogram
 from forebay.load.profiles.notation import parse
-from forebay.load.run import Run
+from forebay.load.results.run import Run
 from forebay.quantity import show_seconds
 
 LATE_SECONDS = 0.010

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forebay.histogram import edges
-from forebay.load.figures import NANOSECONDS, Figures
-from forebay.load.run import Run
-from forebay.load.runfile import SECOND_BITS
+from forebay.load.results.figures import NANOSECONDS, Figures
+from forebay.load.results.run import Run
+from forebay.load.results.runfile import SECOND_BITS
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""What a run leaves: its figures, its file, and what they are held to."""
