@@ -9,11 +9,12 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from forebay.errors import Missing, Unavailable
-from forebay.lab.servers.process import REMEDY, Server, as_user
+from forebay.lab.servers.process import REMEDY, STOP_SECONDS, Server, as_user
 
 USER = "forebay"
 
@@ -53,6 +54,13 @@ class PostgreSQL(Server):
             return None
         return "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
 
+    def kill(self) -> None:
+        """Kill it, and return when its last child has let go of the shared memory, beside which it would not start."""
+        super().kill()
+        deadline = time.monotonic() + STOP_SECONDS
+        while _works_in(self._data) and time.monotonic() < deadline:
+            time.sleep(0.01)  # a child that was just being forked ends by itself, and tells nobody
+
     def _prepare(self) -> None:
         initdb = self.program().with_name("initdb")
         if self._data.exists():
@@ -88,3 +96,14 @@ class PostgreSQL(Server):
         with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
             connection.sendall(struct.pack(">ii", 8 + len(words), 196_608) + words)
             return connection.recv(1) == b"R"
+
+
+def _works_in(folder: Path) -> bool:
+    """Return whether a process has this folder as its own: every process of PostgreSQL works in the data folder."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if link.readlink() == folder:
+                return True
+        except OSError:
+            continue  # it has ended, or is none of ours
+    return False
