@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +16,7 @@ from rich.text import Text
 from forebay.histogram import Histogram
 from forebay.load.results.run import Run
 from forebay.quantity import show_seconds
-from forebay.telemetry.live import BARS, PLAIN_BARS, bars
+from forebay.telemetry.live import BARS, PLAIN_BARS, bars, picture_on
 
 _ROWS = (("planned", "cyan"), ("sent", "blue"), ("answered", "green"), ("failed", "red"))
 _KEPT = 60
@@ -54,10 +53,7 @@ class FiringView:
         self._rates: dict[str, list[float]] = {name: [] for name, _ in _ROWS}
         self._looked = 0.0
         self._told = False
-        self._live: Live | None = None
-        if self._out.isatty() and environment.get("TERM") not in {"dumb", "unknown"}:
-            console = Console(file=self._out, no_color=bool(environment.get("NO_COLOR")))
-            self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._live = picture_on(self._out, environment)
 
     def __enter__(self) -> Self:
         if self._live is not None:

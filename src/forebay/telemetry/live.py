@@ -54,6 +54,14 @@ def _last_whole(snapshot: Snapshot) -> Second:
     return snapshot.recent[-2] if len(snapshot.recent) > 1 else snapshot.recent[-1]
 
 
+def picture_on(out: TextIO, environment: Mapping[str, str]) -> Live | None:
+    """Return what moves on a terminal, without colour when NO_COLOR is set; None where nothing can move."""
+    if not out.isatty() or environment.get("TERM") in {"dumb", "unknown"}:
+        return None
+    console = Console(file=out, no_color=bool(environment.get("NO_COLOR")))
+    return Live(console=console, auto_refresh=False, transient=False)
+
+
 class LiveView:
     """Shows snapshots while something runs; a context manager that leaves the last picture standing.
 
@@ -79,10 +87,7 @@ class LiveView:
         self._out = sys.stderr if out is None else out
         self._every = every
         self._next_line = 0.0
-        self._live: Live | None = None
-        if self._out.isatty() and environment.get("TERM") not in {"dumb", "unknown"}:
-            console = Console(file=self._out, no_color=bool(environment.get("NO_COLOR")))
-            self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._live = picture_on(self._out, environment)
 
     def __enter__(self) -> Self:
         if self._live is not None:

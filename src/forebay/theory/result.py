@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,18 +12,18 @@ Row = tuple[str, str]
 """What is told, and its value as people write it."""
 
 
-class Result:
+class Result(ABC):
     """An answer with typed fields; a subclass says its rows for people and its form for programs."""
 
     __slots__ = ()
 
+    @abstractmethod
     def rows(self) -> Sequence[Row]:
         """Return what is told, in the order of reading."""
-        raise NotImplementedError
 
+    @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """Return every field in a form that JSON can hold; what is infinite or unknown becomes None."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return text(self.rows())

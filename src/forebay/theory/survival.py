@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from functools import singledispatch
 
+from forebay.errors import UsageError
 from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Law, Samples, Uniform
 
 _ENOUGH = 1e-17
@@ -17,13 +18,13 @@ _ENOUGH = 1e-17
 @singledispatch
 def survival(law: Law, t: float) -> float:
     """Return P(S > t), t in seconds."""
-    raise NotImplementedError(type(law).__name__)
+    raise UsageError(f"a law {law.letter} of your own has no formula here", "simulate it, or take its samples")
 
 
 @singledispatch
 def excess(law: Law, t: float) -> float:
     """Return E[(S − t)⁺] = ∫ P(S > x) dx from t on, seconds."""
-    raise NotImplementedError(type(law).__name__)
+    raise UsageError(f"a law {law.letter} of your own has no formula here", "simulate it, or take its samples")
 
 
 @survival.register

@@ -10,10 +10,8 @@ in.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,6 +22,7 @@ from forebay.errors import UsageError
 from forebay.load.ammo.orders import orders
 from forebay.load.ammo.rates import rates
 from forebay.load.ammo.wrappers import dressed
+from forebay.load.by_name import by_name
 from forebay.load.shot import Ammo, Shot, UsedUp
 
 BUILT_IN: dict[str, Callable[..., Ammo]] = {"orders": orders, "rates": rates}
@@ -48,7 +47,7 @@ def python_ammo(text: str, headers: Mapping[str, str]) -> Ammo:
     module, _, function = name.partition(":")
     if module == "forebay":
         return dressed(_built_in(text, function, options), headers)
-    made = _function(name, module, function)
+    made = by_name(name, "ammunition", _HINT)
     needed = _needed(text, made, options)
     if needed > 1:
         raise UsageError(f"{name} needs {needed} arguments", "an index, or none")
@@ -62,18 +61,6 @@ def _built_in(text: str, function: str, options: Mapping[str, Any]) -> Ammo:
         raise UsageError(f"forebay:{function} is not built in", _HINT)
     _needed(text, BUILT_IN[function], options)
     return BUILT_IN[function](**options)
-
-
-def _function(name: str, module: str, function: str) -> Callable[..., Any]:
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(importlib.import_module(module), function, None)
-    except ImportError as error:
-        raise UsageError(f"there is no ammunition {name}: {error}", _HINT) from error
-    if not callable(found):
-        raise UsageError(f"{name} is not a function", _HINT)
-    return found  # type: ignore[no-any-return]
 
 
 def _needed(text: str, function: Callable[..., Any], options: Mapping[str, Any]) -> int:

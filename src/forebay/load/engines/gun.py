@@ -17,15 +17,13 @@ other protocols: the engine itself speaks HTTP/1.1 only.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from forebay.errors import UsageError
+from forebay.load.by_name import by_name
 from forebay.load.shot import Shot
 
 Shoot = Callable[[Shot], Awaitable[int | None]]
@@ -45,16 +43,7 @@ def load(text: str) -> Gun:
     Raises:
         UsageError: there is none.
     """
-    module, _, name = text.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        gun = getattr(importlib.import_module(module), name, None)
-    except (ImportError, ValueError) as error:
-        raise UsageError(f"there is no gun {text}: {error}", _HINT) from error
-    if not callable(gun):
-        raise UsageError(f"{text} is not a gun", _HINT)
-    return gun  # type: ignore[no-any-return]
+    return by_name(text, "gun", _HINT)
 
 
 @asynccontextmanager

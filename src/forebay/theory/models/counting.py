@@ -23,7 +23,7 @@ _MOST = 200_000
 @singledispatch
 def counts(law: Law, rate: float, size: int) -> Array:
     """Return a_0..a_{size−1} for events at `rate` a second."""
-    raise NotImplementedError(type(law).__name__)
+    raise UsageError(f"a law {law.letter} of your own has no formula here", "simulate it, or take its samples")
 
 
 @counts.register
