@@ -1,4 +1,4 @@
-"""The contract of a store: results of work, unique by message id, and the keys that clients repeat.
+"""The contract of a store: results of work, unique by message id, the keys that clients repeat, and what services keep.
 
 A store module offers ``async def connect(url: URL) -> Store``, which refuses unknown options first.
 """
@@ -13,6 +13,8 @@ import msgspec
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError
+from forebay.stores.collection import Collection
+from forebay.stores.window import Window
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -111,6 +113,27 @@ class Store(Protocol):
 
     async def forget(self, before: float) -> int:
         """Remove claims older than `before` (seconds since the epoch); return how many."""
+        ...
+
+    async def window(self, name: str, size: int) -> Window:
+        """Return the window of a name, which is made where it is missing.
+
+        Arguments:
+            name: letters, digits, - and _, at most 40.
+            size: how many values it holds, 1 or more; what is there beyond it goes with the next value put in.
+
+        Raises:
+            UsageError: not a name or a size. Unavailable: it cannot be reached.
+        """
+        ...
+
+    async def collection(self, name: str) -> Collection:
+        """Return the collection of a name, which is made where it is missing.
+
+        Raises:
+            UsageError: not a name of letters, digits and _, at most 40, or the store keeps no collections.
+            Unavailable: it cannot be reached.
+        """
         ...
 
     async def close(self) -> None:
