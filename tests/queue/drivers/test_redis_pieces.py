@@ -9,12 +9,11 @@ from redis._parsers.base import BaseParser
 
 from forebay.disciplines import Discipline
 from forebay.durability import Durability
-from forebay.errors import QueueFull, Unavailable, Unknown, Unsupported, UsageError
+from forebay.errors import QueueFull, Unavailable, Unsupported, UsageError
 from forebay.message import Message
-from forebay.queue.drivers.redis.address import Address, read_address, read_topic
-from forebay.queue.drivers.redis.failures import broken, no_entry, refusal
+from forebay.queue.drivers.redis.address import read_address, read_topic
+from forebay.queue.drivers.redis.failures import refusal
 from forebay.queue.drivers.redis.payload import FOREIGN, pack, readable, unpack
-from forebay.queue.drivers.redis.proof import Proof
 from forebay.queue.drivers.redis.scripts import bell_of, key_of
 from forebay.queue.opening import queue_url
 from forebay.url import parse
@@ -69,7 +68,6 @@ def test_all_that_is_asked_is_read():
     assert (asked.group, order, asked.lease, asked.durability) == ("audit", "key", 3.0, Durability.OS)
     assert read_topic(queue_url("redis://h/orders?discipline=lifo"))[1].discipline is Discipline.LIFO
     assert "word" not in f"{address} {address!r}"
-    assert Address(host="h", port=1).settings["password"] is None
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -127,37 +125,6 @@ def test_the_errors_of_the_server_have_a_meaning_and_a_hint(error, meaning, hint
     found = refusal(BaseParser.parse_error(error))  # as the client gives it to us
     assert type(found) is meaning
     assert hint in found.hint
-
-
-def test_what_was_sent_and_not_answered_is_unknown_and_what_was_not_sent_did_not_happen():
-    assert isinstance(broken(OSError("gone"), sent=True), Unknown)
-    assert isinstance(broken(OSError("gone"), sent=False), Unavailable)
-    assert isinstance(no_entry(TimeoutError()), Unavailable)
-    assert isinstance(no_entry(KeyboardInterrupt()), KeyboardInterrupt)
-
-
-@pytest.mark.parametrize(
-    ("version", "old"), [("6.0.16", True), ("6.2.0", False), ("7.0.15", False), ("10.1", False), ("", False)]
-)
-def test_a_server_without_the_commands_of_the_scripts_is_too_old(version, old):
-    assert Proof({}, {"redis_version": version}).too_old is old
-
-
-def test_what_is_not_proved_is_not_claimed():
-    assert Proof({}, {}).durability is Durability.MEMORY
-    assert Proof({}, {"aof_enabled": "1"}).durability is Durability.OS
-    assert Proof({}, {"aof_enabled": "1", "maxmemory": "9", "maxmemory_policy": "allkeys-lfu"}).durability is (
-        Durability.MEMORY
-    )
-    always = {"appendonly": "yes", "appendfsync": "always"}
-    assert Proof(always, {}).durability is Durability.OS
-    assert Proof({**always, "no-appendfsync-on-rewrite": "no"}, {}).durability is Durability.FSYNC
-    assert "not allowed" in Proof({}, {"aof_enabled": "1"}).words
-
-
-def test_valkey_calls_itself_so():
-    proof = Proof({}, {"redis_version": "7.2.4", "valkey_version": "8.0.1", "server_name": "valkey"})
-    assert (proof.product, proof.version, proof.too_old) == ("Valkey", "8.0.1", False)
 
 
 def test_all_keys_of_a_topic_lie_in_its_slot():

@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from forebay.errors import UsageError
-from forebay.quantity import duration
 from forebay.queue.options import OPTIONS as COMMON_OPTIONS
 from forebay.queue.options import Asked, asked_of
+from forebay.redisserver import address
+from forebay.redisserver.address import Address, read_database, read_server
 from forebay.url import URL
 
 OPTIONS: Final[Mapping[str, str]] = {
     **COMMON_OPTIONS,
     "db": "the number of the database; also the path, where ?topic= names the topic",
-    "timeout": "how long the server may leave a call unanswered, e.g. 5s; then nobody knows what became of it",
-    "cafile": "rediss: certificates to trust, as a PEM file, beside those of the system",
+    **address.OPTIONS,
 }
-DEFAULT_PORT: Final = 6379
-DEFAULT_TIMEOUT: Final = 5.0
-
-
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a server is, and who asks.
-
-    Arguments:
-        host, port: of the server.
-        db: the number of the database.
-        user, password: empty: none.
-        tls: whether the connection is encrypted.
-        cafile: certificates to trust; None: those of the system.
-        timeout: seconds that a call may take.
-    """
-
-    host: str
-    port: int
-    db: int = 0
-    user: str = ""
-    password: str = ""
-    tls: bool = False
-    cafile: str | None = None
-    timeout: float = DEFAULT_TIMEOUT
-
-    def __repr__(self) -> str:
-        return f"{self.host}:{self.port}/{self.db}"
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What redis-py's connection is made with."""
-        settings: dict[str, Any] = {
-            "host": self.host,
-            "port": self.port,
-            "db": self.db,
-            "username": self.user or None,
-            "password": self.password or None,
-            "socket_connect_timeout": self.timeout,
-            "socket_keepalive": True,
-        }
-        if self.tls:
-            settings |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True, "ssl_ca_certs": self.cafile}
-        return settings
 
 
 def read_topic(url: URL) -> tuple[Address, Asked, str]:
@@ -73,8 +27,8 @@ def read_topic(url: URL) -> tuple[Address, Asked, str]:
     """
     if url.path and "topic" not in url.options:
         url = url.with_options(topic=url.path)
-    address = read_address(url)
-    return address, asked_of(url), url.options.get("order", "")
+    server = read_address(url)
+    return server, asked_of(url), url.options.get("order", "")
 
 
 def read_address(url: URL) -> Address:
@@ -84,31 +38,7 @@ def read_address(url: URL) -> Address:
         UsageError: an option is unknown, or something cannot be read.
     """
     url.check_options(OPTIONS)
-    if "," in url.host:
-        raise UsageError(f"{url} names several servers", "name one: a topic lies on one server, in a cluster as well")
-    host, port = _host(url)
-    cafile = url.options.get("cafile")
-    if cafile and url.scheme != "rediss":
-        raise UsageError(f"{url} has no certificates", "write rediss:// for an encrypted connection")
-    return Address(
-        host=host,
-        port=port,
-        db=_database(url),
-        user=url.user,
-        password=url.password,
-        tls=url.scheme == "rediss",
-        cafile=cafile,
-        timeout=url.option("timeout", _timeout, DEFAULT_TIMEOUT),
-    )
-
-
-def _host(url: URL) -> tuple[str, int]:
-    host, colon, port = url.host.rpartition(":")
-    if url.host.endswith("]") or not colon:  # an IPv6 address, or a name, without a port
-        host, port = url.host, str(DEFAULT_PORT)
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise UsageError(f"{url} has no such port", "write it as redis://localhost:6379/orders")
-    return host.strip("[]") or "localhost", int(port)
+    return read_server(url, _database(url))
 
 
 def _database(url: URL) -> int:
@@ -117,24 +47,11 @@ def _database(url: URL) -> int:
     An operator's URL need not name a topic: then a number is a database.
     """
     if "db" in url.options:
-        return url.option("db", _number, 0)
+        return url.option("db", read_database, 0)
     if not url.path or url.path == url.options.get("topic", "" if url.path.isdigit() else url.path):
         return 0
     try:
-        return _number(url.path)
+        return read_database(url.path)
     except UsageError as error:
         hint = "write redis://host/orders, or redis://host/0?topic=orders"
         raise UsageError(f"the path of {url} is neither its topic nor the number of a database", hint) from error
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 2**31):
-        raise UsageError("not the number of a database", "0 is the first one")
-    return int(text)
-
-
-def _timeout(text: str) -> float:
-    seconds = duration(text)
-    if not 0 < seconds < math.inf:
-        raise UsageError("a call that may take no time, or for ever", "write timeout=5s")
-    return seconds

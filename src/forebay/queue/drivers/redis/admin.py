@@ -16,9 +16,9 @@ from forebay.queue.drivers.redis.address import OPTIONS, read_address
 from forebay.queue.drivers.redis.answers import counts_of
 from forebay.queue.drivers.redis.examination import examine_server, examine_topic
 from forebay.queue.drivers.redis.failures import refusal
-from forebay.queue.drivers.redis.proof import Proof, prove
-from forebay.queue.drivers.redis.wire import Wire
 from forebay.queue.options import asked_of
+from forebay.redisserver.proof import Proof, prove
+from forebay.redisserver.wire import Wire
 from forebay.url import URL
 
 KEYS_AT_ONCE = 1_000

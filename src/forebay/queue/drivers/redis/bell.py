@@ -13,9 +13,10 @@ from redis import exceptions
 from redis.asyncio.connection import Connection
 
 from forebay.errors import Unavailable
-from forebay.queue.drivers.redis.address import Address
-from forebay.queue.drivers.redis.failures import broken, refusal
-from forebay.queue.drivers.redis.wire import connection_to
+from forebay.queue.drivers.redis.failures import refusal
+from forebay.redisserver.address import Address
+from forebay.redisserver.failures import broken
+from forebay.redisserver.wire import connection_to
 
 
 class Bell:

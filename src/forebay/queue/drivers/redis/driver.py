@@ -20,14 +20,15 @@ from forebay.message import Message
 from forebay.queue.bell import rung
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
 from forebay.queue.drivers.redis import scripts
-from forebay.queue.drivers.redis.address import Address, read_topic
+from forebay.queue.drivers.redis.address import read_topic
 from forebay.queue.drivers.redis.answers import counts_of, deliveries_of, found_of, letters_of
 from forebay.queue.drivers.redis.bell import Bell
 from forebay.queue.drivers.redis.payload import Part, pack, readable
-from forebay.queue.drivers.redis.proof import prove
 from forebay.queue.drivers.redis.scripts import GroupGone, Script
-from forebay.queue.drivers.redis.wire import Wire
 from forebay.queue.options import Asked
+from forebay.redisserver.address import Address
+from forebay.redisserver.proof import prove
+from forebay.redisserver.wire import Wire
 from forebay.url import URL
 
 log = logging.getLogger("forebay.queue.redis")

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from forebay.queue.admin import Finding, Severity, fine
-from forebay.queue.drivers.redis.proof import Proof
 from forebay.queue.drivers.redis.scripts import key_of
+from forebay.redisserver.proof import Proof
 from forebay.url import URL
 
 LOSES, WARNS = Severity.LOSES, Severity.WARNS

@@ -1,43 +1,24 @@
-"""What the errors of Redis and of its client mean: nothing happened, nobody knows, or the caller is wrong."""
+"""What the errors of a Redis server mean for a queue: nothing happened, it is full, or the caller is wrong."""
 
 from __future__ import annotations
 
-from redis import exceptions
+from typing import Final
 
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, Unsupported, UsageError
+from forebay.errors import ForebayError, QueueFull, UsageError
+from forebay.redisserver import failures
+from forebay.redisserver.failures import first_word
 
-HINTS = {
+OURS: Final = "somebody else uses the keys forebay:*: take another database (?db=1) or another topic"
+HINTS: Final = {
+    **failures.HINTS,
     "NOAUTH": "write redis://user:password@host/orders",
-    "WRONGPASS": "look at user and password of the URL",
     "NOPERM": "the account needs: on ~forebay:* &forebay:* +@read +@write +@pubsub +@scripting +@connection +time",
-    "READONLY": "this server is a replica: name the master",
-    "LOADING": "the server reads its data; try again later",
-    "MISCONF": "the server cannot write to its disk: free some space",
     "MOVED": "the topic lies on another server of the cluster: name that one",
-    "WRONGTYPE": "somebody else uses the keys forebay:*: take another database (?db=1) or another topic",
-    "FOREIGN": "somebody else uses the keys forebay:*: take another database (?db=1) or another topic",
+    "WRONGTYPE": OURS,
+    "FOREIGN": OURS,
 }
-"""By the first word of the server's error; by such a refusal nothing has happened."""
-REFUSALS = {
-    exceptions.OutOfMemoryError: "OOM",
-    exceptions.NoPermissionError: "NOPERM",
-    exceptions.AuthenticationError: "WRONGPASS",
-    exceptions.ReadOnlyError: "READONLY",
-    exceptions.BusyLoadingError: "LOADING",
-    exceptions.AskError: "MOVED",  # and MovedError, which is one
-}
-"""The client's own kinds, which have lost the first word."""
-GONE = "GONE"
-
-
-def first_word(error: Exception) -> str:
-    """Return the code of a server's error."""
-    for kind, word in REFUSALS.items():
-        if isinstance(error, kind):
-            return word
-    if "user executing the script" in str(error):
-        return "NOPERM"
-    return str(error).partition(" ")[0]
+"""By the first word of the server's error, or of a script's."""
+GONE: Final = "GONE"
 
 
 def refusal(error: Exception) -> ForebayError:
@@ -51,26 +32,4 @@ def refusal(error: Exception) -> ForebayError:
         return UsageError(str(error).removeprefix("KEPT "), "leave the discipline out, or drain it first")
     if word == "FOREIGN":
         return UsageError(f"{str(error).removeprefix('FOREIGN ')}, which is not one of ours", HINTS[word])
-    if "unknown command" in str(error).lower():
-        return Unsupported(f"the server is too old: {error}", "Redis 6.2 or newer, or Valkey")
-    if word in {"BUSY", "TRYAGAIN"}:
-        return Unavailable(f"Redis is busy: {error}", "try again later")
-    return Unavailable(f"Redis refuses: {error}", HINTS.get(word, ""))
-
-
-def no_entry(error: BaseException) -> BaseException:
-    """Return what it means that a connection could not be opened."""
-    if isinstance(error, exceptions.AuthenticationError | exceptions.ResponseError):
-        return Unavailable(f"Redis lets us not in: {error}", HINTS["WRONGPASS"])
-    if isinstance(error, TimeoutError):
-        return broken(TimeoutError("no answer in time"), sent=False)
-    if isinstance(error, OSError | exceptions.RedisError):
-        return broken(error, sent=False)
-    return error
-
-
-def broken(error: BaseException, sent: bool) -> ForebayError:
-    """Return what a connection that broke means for a call."""
-    if sent:
-        return Unknown(f"Redis was gone before it answered: {error}")
-    return Unavailable(f"Redis cannot be reached: {error}", "is the server up, and its address right?")
+    return failures.refusal(error, HINTS)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import resources
 from typing import Any
 
 from redis import exceptions
 
 from forebay.errors import Unavailable
-from forebay.queue.drivers.redis.failures import GONE, first_word, refusal
-from forebay.queue.drivers.redis.wire import Wire
+from forebay.queue.drivers.redis.failures import GONE, refusal
+from forebay.redisserver import script
+from forebay.redisserver.failures import first_word
+from forebay.redisserver.wire import Wire
 
 _FOLDER = resources.files("forebay.queue.drivers.redis") / "lua"
 _SHARED = (_FOLDER / "shared.lua").read_text("utf-8")
@@ -23,12 +24,11 @@ class GroupGone(Unavailable):
         super().__init__("the topic or the group is gone from Redis", "was it flushed, or removed?")
 
 
-class Script:
+class Script(script.Script):
     """One of the files in the folder ``lua``, behind what they share."""
 
     def __init__(self, name: str) -> None:
-        self.text = _SHARED + (_FOLDER / f"{name}.lua").read_text("utf-8")
-        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        super().__init__(_SHARED + (_FOLDER / f"{name}.lua").read_text("utf-8"))
 
     async def run(self, wire: Wire, topic: str, *arguments: str | bytes | int) -> Any:
         """Run it on a topic.
@@ -42,10 +42,7 @@ class Script:
             GroupGone: there is no such topic or group. Unavailable: nothing happened. Unknown: nobody can say.
         """
         try:
-            try:
-                return await wire.call("EVALSHA", self.digest, 1, topic, *arguments)
-            except exceptions.NoScriptError:  # a new server, or a flush: it has not begun
-                return await wire.call("EVAL", self.text, 1, topic, *arguments)
+            return await super().run(wire, topic, *arguments)
         except exceptions.RedisError as error:
             if first_word(error) == GONE:
                 raise GroupGone() from error

@@ -16,8 +16,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from forebay.errors import Unavailable
-from forebay.queue.drivers.redis.address import Address
-from forebay.queue.drivers.redis.failures import broken, no_entry
+from forebay.redisserver.address import Address
+from forebay.redisserver.failures import broken, no_entry
 
 LARGEST_READ = 1 << 18
 """Bytes taken from the socket at once."""

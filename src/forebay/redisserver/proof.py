@@ -1,4 +1,4 @@
-"""What a server's settings prove about the messages that it has accepted."""
+"""What a server's settings prove about what it has accepted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from redis import exceptions
 
 from forebay.durability import Durability
 from forebay.errors import Unsupported
-from forebay.queue.drivers.redis.failures import refusal
-from forebay.queue.drivers.redis.wire import Wire
+from forebay.redisserver.failures import refusal
+from forebay.redisserver.wire import Wire
 
 SETTINGS = (
     "appendonly",
@@ -57,14 +57,14 @@ class Proof(msgspec.Struct, frozen=True):
 
     @property
     def evicts(self) -> bool:
-        """Whether the server drops messages when its memory is full; `volatile` spares keys that never expire."""
+        """Whether the server drops keys when its memory is full; `volatile` spares keys that never expire."""
         limit = self.settings.get("maxmemory") or self.facts.get("maxmemory", "0")
         policy = self.settings.get("maxmemory-policy") or self.facts.get("maxmemory_policy", "noeviction")
         return limit != "0" and policy.startswith("allkeys")
 
     @property
     def durability(self) -> Durability:
-        """What an accepted message survives, as far as it is proved."""
+        """What it has accepted survives, as far as it is proved."""
         if self.evicts or not self._logs:
             return Durability.MEMORY
         always = self.settings.get("appendfsync") == "always"
