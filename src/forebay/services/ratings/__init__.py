@@ -1,0 +1,1 @@
+"""The service of ratings: takes rates of people in, and tells their moving average."""
