@@ -22,7 +22,7 @@ def test_a_path_is_an_intake_and_a_handler_of_the_topic_that_its_last_part_names
 
     (intake,) = app.intakes
     handler = app.handlers["orders"]
-    assert (intake.path, intake.topic, intake.body) == ("/shop/orders", "orders", Order)
+    assert (intake.path, intake.topics, intake.body) == ("/shop/orders", ("orders",), Order)
     assert (handler.workers, handler.retry.attempts, handler.timeout) == (3, 2, 5)
     assert app.topics == ["orders"]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from forebay.intake.answers import Answers
-    from forebay.intake.http import Response
+    from forebay.intake.http import Request, Response, json_response, problem, text_response
     from forebay.message import Message
     from forebay.queue.opening import open_subscription, open_topic
     from forebay.queue.plain import Queue, open_queue
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from forebay.queue.subscription import Subscription
     from forebay.queue.topic import Topic
     from forebay.running import Running
+    from forebay.stores.collection import Collection, Document
     from forebay.stores.opening import open_store
+    from forebay.stores.window import Entry, Window
     from forebay.workers.handler import Work
     from forebay.workers.policies import RetryPolicy
 
@@ -44,17 +46,21 @@ _HOMES = {
     "Answers": "forebay.intake.answers",
     "App": "forebay.app",
     "Asker": "forebay.queue.request_reply",
+    "Collection": "forebay.stores.collection",
     "Conflict": "forebay.errors",
     "Dead": "forebay.errors",
     "Discipline": "forebay.disciplines",
+    "Document": "forebay.stores.collection",
     "Drop": "forebay.errors",
     "Durability": "forebay.durability",
+    "Entry": "forebay.stores.window",
     "Failed": "forebay.errors",
     "ForebayError": "forebay.errors",
     "Message": "forebay.message",
     "Missing": "forebay.errors",
     "Queue": "forebay.queue.plain",
     "QueueFull": "forebay.errors",
+    "Request": "forebay.intake.http",
     "Response": "forebay.intake.http",
     "Retry": "forebay.errors",
     "RetryPolicy": "forebay.workers.policies",
@@ -67,12 +73,16 @@ _HOMES = {
     "Unknown": "forebay.errors",
     "Unsupported": "forebay.errors",
     "UsageError": "forebay.errors",
+    "Window": "forebay.stores.window",
     "Work": "forebay.workers.handler",
+    "json_response": "forebay.intake.http",
     "open_asker": "forebay.queue.request_reply",
     "open_queue": "forebay.queue.plain",
     "open_store": "forebay.stores.opening",
     "open_subscription": "forebay.queue.opening",
     "open_topic": "forebay.queue.opening",
+    "problem": "forebay.intake.http",
+    "text_response": "forebay.intake.http",
 }
 """Where each public name lives; it is imported when it is asked for, so that the command line starts quickly."""
 
@@ -80,17 +90,21 @@ __all__ = [
     "Answers",
     "App",
     "Asker",
+    "Collection",
     "Conflict",
     "Dead",
     "Discipline",
+    "Document",
     "Drop",
     "Durability",
+    "Entry",
     "Failed",
     "ForebayError",
     "Message",
     "Missing",
     "Queue",
     "QueueFull",
+    "Request",
     "Response",
     "Retry",
     "RetryPolicy",
@@ -103,13 +117,17 @@ __all__ = [
     "Unknown",
     "Unsupported",
     "UsageError",
+    "Window",
     "Work",
     "__version__",
+    "json_response",
     "open_asker",
     "open_queue",
     "open_store",
     "open_subscription",
     "open_topic",
+    "problem",
+    "text_response",
 ]
 
 

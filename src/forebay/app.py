@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-import msgspec
-
+from forebay.declared import (
+    PATH,
+    Answer,
+    DeclaredHandler,
+    DeclaredIntake,
+    DeclaredRoute,
+    Handling,
+    Lifespan,
+    Read,
+    check_topic,
+    nothing,
+)
 from forebay.errors import UsageError
 from forebay.intake.answers import Answers
-from forebay.queue.options import NAME
 from forebay.workers.handler import Handler
-from forebay.workers.policies import RetryPolicy
 
 if TYPE_CHECKING:
     from forebay.mounting import MountedApp
     from forebay.running import Running
 
 F = TypeVar("F", bound=Callable[..., Any])
-PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
-"""Paths that need no escapes, so that they are the same in every URL."""
-
-Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
-
-
-class DeclaredIntake(msgspec.Struct, frozen=True):
-    """A path where requests become messages of a topic; `body` is the type that a request must have."""
-
-    path: str
-    topic: str
-    body: Any
-    answers: Answers
-    key: Callable[[Any], str | None] | None
-
-
-class DeclaredHandler(msgspec.Struct, frozen=True):
-    """A function that works off a topic; None for what the settings decide."""
-
-    topic: str
-    handler: Handler
-    workers: int | None
-    retry: RetryPolicy | None
-    timeout: float | None
+A = TypeVar("A", bound=Answer)
 
 
 class App:
@@ -51,7 +35,9 @@ class App:
 
     Arguments:
         name: for its people and its metrics.
-        lifespan: opens what handlers need (a pool of connections, a client) and closes it in the end.
+        lifespan: opens what handlers need (a pool of connections, a client) and closes it in the end. One that takes an
+            argument is given the :class:`~forebay.running.Running` when store and queues are open, before the first
+            message is worked off.
 
     Example::
 
@@ -66,35 +52,33 @@ class App:
         self.name = name
         self.intakes: list[DeclaredIntake] = []
         self.handlers: dict[str, DeclaredHandler] = {}
-        self.lifespan = lifespan or _nothing
+        self.routes: list[DeclaredRoute] = []
+        self.lifespan: Lifespan = lifespan or nothing
 
     def post(
         self,
         path: str,
         *,
-        topic: str | None = None,
+        topic: str | Sequence[str] | None = None,
         answers: Answers | None = None,
         key: Callable[[Any], str | None] | None = None,
-        workers: int | None = None,
-        batch: int | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
+        read: Read | None = None,
+        methods: Sequence[str] = ("POST",),
+        **handling: Unpack[Handling],
     ) -> Callable[[F], F]:
         """Declare a path and, with the function below, how what is posted there is worked off.
 
         Arguments:
-            path: as in ``/orders``.
-            topic: where the messages wait; default: the last part of the path.
-            answers: what a client hears; default: 202 with the id.
-            key: from a body to its key: messages of one key belong together (a partition of Kafka).
-            workers, batch, retry, timeout: as for `handler`.
+            path, topic, answers, key, read, methods: as for `intake`; the function's annotation says what a body is.
+            handling: as for `handler`: workers, batch, retry, timeout, results, decode.
         """
-        name = topic or path.rstrip("/").rpartition("/")[2]
+        topics = _topics(topic, path)
 
         def declare(function: F) -> F:
             self._check_path(path)  # before the handler is there: a refused declaration leaves nothing behind
-            declared = self._add_handler(name, function, workers, batch, retry, timeout)
-            self.intake(path, declared.handler.body_type, topic=name, answers=answers, key=key)
+            declared = [self._add_handler(name, function, **handling) for name in topics]
+            body = declared[0].handler.body_type
+            self.intake(path, body, topic=topics, answers=answers, key=key, read=read, methods=methods)
             return function
 
         return declare
@@ -104,28 +88,64 @@ class App:
         path: str,
         body: Any = Any,
         *,
-        topic: str | None = None,
+        topic: str | Sequence[str] | None = None,
         answers: Answers | None = None,
         key: Callable[[Any], str | None] | None = None,
+        read: Read | None = None,
+        methods: Sequence[str] = ("POST",),
     ) -> None:
         """Declare a path whose requests become messages; who works them off is declared elsewhere.
+
+        Arguments:
+            path: as in ``/orders``.
+            body: the type that a body must have, any that msgspec decodes; `bytes`: anything.
+            topic: where the messages wait; default: the last part of the path. Several: each goes to one at random.
+            answers: what a client hears; default: 202 with the id.
+            key: from a body to its key: messages of one key belong together (a partition of Kafka).
+            read: from a request to the body of its message (from a form or a query); default: the request's body.
+            methods: which requests are taken.
 
         Raises:
             UsageError: the path is taken or does not begin with a slash, or the topic has no proper name.
         """
-        name = topic or path.rstrip("/").rpartition("/")[2]
         self._check_path(path)
-        self.intakes.append(DeclaredIntake(path, _topic_name(name), body, answers or Answers(), key))
+        topics = tuple(check_topic(name) for name in _topics(topic, path))
+        if not methods or not set(methods) <= {"GET", "POST", "PUT", "PATCH", "DELETE"}:
+            raise UsageError(f"the intake {path} cannot take {', '.join(methods) or 'nothing'}", "methods=('POST',)")
+        self.intakes.append(
+            DeclaredIntake(
+                path=path,
+                topics=topics,
+                body=body,
+                answers=answers or Answers(),
+                key=key,
+                read=read,
+                methods=tuple(methods),
+            )
+        )
 
-    def handler(
-        self,
-        topic: str,
-        *,
-        workers: int | None = None,
-        batch: int | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-    ) -> Callable[[F], F]:
+    def get(self, path: str) -> Callable[[A], A]:
+        """Declare that the function below answers GET and HEAD of a path; see `route`."""
+        return self.route("GET", path)
+
+    def route(self, method: str, path: str) -> Callable[[A], A]:
+        """Declare that the function below answers requests to a path.
+
+        Arguments:
+            method: as in ``GET``, which answers HEAD too.
+            path: ``/``, ``/total``, or ``/orders/{uid}`` for one more segment, which `Request.tail` tells.
+
+        The function takes the :class:`~forebay.intake.http.Request`. An async one becomes a task; a plain one answers
+        on the event loop at once, or returns something to be awaited where it has to ask elsewhere.
+        """
+
+        def declare(function: A) -> A:
+            self.routes.append(DeclaredRoute(method, path, function))
+            return function
+
+        return declare
+
+    def handler(self, topic: str, **handling: Unpack[Handling]) -> Callable[[F], F]:
         """Declare that the function below works off a topic.
 
         Arguments:
@@ -134,13 +154,15 @@ class App:
             batch: give it lists of up to so many messages instead of one.
             retry: what a failure means; default: by the settings `attempts` and `backoff`.
             timeout: seconds it may take; default: the setting `timeout`.
+            results: False: what it returns is not kept; it has kept its own effect, and may be given a message again.
+            decode: from bytes to what it takes; raises `Undecodable` for what ends as a dead letter at once.
 
         Raises:
             UsageError: the topic has a handler already, or the function does not take what a handler is given.
         """
 
         def declare(function: F) -> F:
-            self._add_handler(topic, function, workers, batch, retry, timeout)
+            self._add_handler(topic, function, **handling)
             return function
 
         return declare
@@ -171,7 +193,7 @@ class App:
     @property
     def topics(self) -> list[str]:
         """The names of all topics, in the order of their declaration."""
-        return list(dict.fromkeys([*(i.topic for i in self.intakes), *self.handlers]))
+        return list(dict.fromkeys([*(topic for i in self.intakes for topic in i.topics), *self.handlers]))
 
     def _check_path(self, path: str) -> None:
         if not PATH.fullmatch(path):
@@ -179,30 +201,28 @@ class App:
         if any(declared.path == path for declared in self.intakes):
             raise UsageError(f"the path {path} is declared twice")
 
-    def _add_handler(
-        self,
-        topic: str,
-        function: Callable[..., Any],
-        workers: int | None,
-        batch: int | None,
-        retry: RetryPolicy | None,
-        timeout: float | None,
-    ) -> DeclaredHandler:
+    def _add_handler(self, topic: str, function: Callable[..., Any], **handling: Unpack[Handling]) -> DeclaredHandler:
+        workers, timeout = handling.get("workers"), handling.get("timeout")
         if topic in self.handlers:
             raise UsageError(f"the topic {topic} has two handlers", "give one of them a topic of its own")
         if (workers is not None and workers < 1) or (timeout is not None and timeout <= 0):
             raise UsageError(f"the handler of {topic} needs 1 or more workers, and a timeout above 0")
-        handler = Handler(function, batch=batch)
-        self.handlers[_topic_name(topic)] = declared = DeclaredHandler(topic, handler, workers, retry, timeout)
+        declared = DeclaredHandler(
+            topic=check_topic(topic),
+            handler=Handler(function, batch=handling.get("batch"), decode=handling.get("decode")),
+            workers=workers,
+            retry=handling.get("retry"),
+            timeout=timeout,
+            results=handling.get("results", True),
+        )
+        self.handlers[topic] = declared
         return declared
 
 
-def _topic_name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not a name of a topic", "letters, digits, - and _, at most 100")
-    return name
-
-
-@asynccontextmanager
-async def _nothing() -> AsyncIterator[None]:
-    yield
+def _topics(given: str | Sequence[str] | None, path: str) -> tuple[str, ...]:
+    if given is None:
+        given = path.rstrip("/").rpartition("/")[2]
+    topics = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+    if not topics:
+        raise UsageError(f"the intake {path} has no topic", "name one, or leave it out")
+    return topics

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from forebay.declared import wants_running
 from forebay.errors import ForebayError, Missing, UsageError
 from forebay.events import Event, Listener
 from forebay.message import Message, new_id
-from forebay.queue.driver import Counts, Driver
-from forebay.queue.opening import open_driver, queue_url
-from forebay.queue.options import EACH, asked_of
-from forebay.queue.request_reply import Replier
-from forebay.queue.subscription import Subscription
+from forebay.queue.driver import Counts
+from forebay.queue.options import EACH
 from forebay.queue.topic import Topic
 from forebay.settings import BY_NAME, Settings, text_of
 from forebay.stores.opening import open_store
@@ -27,14 +25,14 @@ from forebay.stores.store import Store
 from forebay.telemetry.health import Health
 from forebay.telemetry.journal import Journal
 from forebay.telemetry.metrics import Metrics
-from forebay.url import URL, parse
+from forebay.url import parse
+from forebay.wiring import direct, open_queues, reached, start_pools
 from forebay.workers.direct import Direct
 from forebay.workers.ledger import Ledger, ledger_of
-from forebay.workers.policies import RetryPolicy
 from forebay.workers.pool import Pool
 
 if TYPE_CHECKING:
-    from forebay.app import App, DeclaredHandler
+    from forebay.app import App
 
 
 SWITCH_SECONDS = 0.0005
@@ -57,7 +55,7 @@ class Running:
         self.settings = settings
         self.store = store
         self.topics: dict[str, Topic] = {}
-        self.pools: dict[str, Pool] = {}
+        self.pools: dict[str, list[Pool]] = {}
         self.directs: dict[str, Direct] = {}
         self.metrics = Metrics()
         self.health = Health()
@@ -128,7 +126,12 @@ class Running:
         self.health.stopping = True
 
     async def _stored(self, work: str) -> int | None:
-        return None if work.endswith(f"@{EACH}") else await self.store.count(work)
+        return None if work.endswith(f"@{EACH}") or work in self._unkept() else await self.store.count(work)
+
+    def _unkept(self) -> set[str]:
+        """Return the works whose results are not kept, since their handlers keep what they do by themselves."""
+        names = [name for name, declared in self.app.handlers.items() if not declared.results]
+        return {self.topics[name].work_name if name in self.topics else name for name in names}
 
     async def _something_ends(self) -> None:
         ended = asyncio.Event()
@@ -151,7 +154,7 @@ async def run(app: App, settings: Settings) -> AsyncIterator[Running]:
     """Open what an application needs, start its workers, and end all in order.
 
     The end: topics refuse, pools finish what is in hand within the setting `drain`, all is told to the brokers, the
-    store closes, the application's lifespan ends.
+    store closes, the application's lifespan ends (one that was given what runs: before queues and store close).
 
     Arguments:
         app: what was declared.
@@ -162,9 +165,11 @@ async def run(app: App, settings: Settings) -> AsyncIterator[Running]:
     """
     _check(app, settings)
     sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+    waits = wants_running(app.lifespan)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(app.lifespan())
-        store = await open_store(_store_url(settings))
+        if not waits:
+            await stack.enter_async_context(app.lifespan())
+        store = await reached(lambda: open_store(_store_url(settings)), settings.reconnects)
         stack.push_async_callback(store.close)
         stack.push_async_callback(_end, asyncio.create_task(_forget_keys(store, settings.remember)))
         running = Running(app, settings, store)
@@ -173,9 +178,12 @@ async def run(app: App, settings: Settings) -> AsyncIterator[Running]:
             running.listen(journal)
             stack.callback(journal.close)  # last of all: the pools tell of their ends until then
         if settings.places == 0:
-            running.directs = {name: _direct(running, name) for name in app.handlers}
+            running.directs = {name: direct(running, name) for name in app.handlers}
         else:
-            await _open_queues(running, stack)
+            await open_queues(running, stack)
+        if waits:
+            await stack.enter_async_context(app.lifespan(running))
+        start_pools(running, stack)
         yield running
 
 
@@ -208,72 +216,6 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     return Settings({name: None if value is None else text_of(name, value) for name, value in values.items()})
 
 
-async def _open_queues(running: Running, stack: AsyncExitStack) -> None:
-    settings = running.settings
-    for name in running.app.topics:
-        url = _queue_of(running, name)
-        work = asked_of(url).work_on(name)
-        driver = await open_driver(url)
-        stack.push_async_callback(driver.close)
-        topic = Topic(name, driver, places=settings.places, deadline=settings.deadline, owned=False, work_name=work)
-        topic.listeners = running.listeners
-        running.topics[name] = topic
-        if settings.workers and name in running.app.handlers:
-            running.pools[name] = _pool(running, running.app.handlers[name], url, driver)
-            running.pools[name].start()
-            stack.push_async_callback(_stop_pool, running, running.pools[name])
-        stack.push_async_callback(topic.close)
-
-
-def _queue_of(running: Running, topic: str) -> URL:
-    """Return the address of a topic's queue; the URL may name another topic only where there is just one."""
-    url = queue_url(running.settings.queue, topic)
-    if len(running.app.topics) == 1:
-        return url
-    if url.options["topic"] != topic and url.scheme != "memory":
-        what = f"{url} names one topic, but {running.app.name} has {', '.join(running.app.topics)}"
-        raise UsageError(what, "leave the topic out of the URL: each gets the one that it is named after")
-    return url.with_options(topic=topic)
-
-
-async def _stop_pool(running: Running, pool: Pool) -> None:
-    running.given_back += await pool.stop(running.settings.drain)
-
-
-def _pool(running: Running, declared: DeclaredHandler, url: URL, driver: Driver) -> Pool:
-    settings, asked = running.settings, asked_of(url)
-    subscription = Subscription(asked.work_on(declared.topic), driver, lease=asked.lease, owned=False)
-    return Pool(
-        subscription,
-        declared.handler,
-        workers=_workers(declared, settings),
-        policy=declared.retry or RetryPolicy(attempts=settings.attempts, first=settings.backoff),
-        store=None if asked.ephemeral else running.store,  # each subscriber does all of the work, and keeps none of it
-        replier=Replier(url, driver),
-        timeout=declared.timeout or settings.timeout,
-        at_most_once=settings.guarantee == "at-most-once",
-        listeners=running.listeners,
-    )
-
-
-def _workers(declared: DeclaredHandler, settings: Settings) -> int:
-    """Return n: what the operator set, else what the program declared, else the default."""
-    operators_word = settings.values["workers"].origin != "default"
-    return int(settings.workers if operators_word or declared.workers is None else declared.workers)
-
-
-def _direct(running: Running, topic: str) -> Direct:
-    declared, settings = running.app.handlers[topic], running.settings
-    return Direct(
-        topic,
-        declared.handler,
-        workers=_workers(declared, settings),
-        store=running.store,
-        timeout=declared.timeout or settings.timeout,
-        listeners=running.listeners,
-    )
-
-
 def _store_url(settings: Settings) -> str:
     """Return the address of the store; unless it is set, it lies beside the queue."""
     if settings.store:
@@ -295,6 +237,6 @@ def _check(app: App, settings: Settings) -> None:
     if settings.places == 0:
         if not settings.workers:
             raise UsageError("places 0 means that the work is done inside the request", "give it --workers, 1 or more")
-        missing = [intake.topic for intake in app.intakes if intake.topic not in app.handlers]
+        missing = [topic for intake in app.intakes for topic in intake.topics if topic not in app.handlers]
         if missing:
             raise UsageError(f"places 0, but {missing[0]} has no handler here")

@@ -100,6 +100,13 @@ SETTINGS = (
         "requests that may come at once within the limit; none: those of a tenth of a second, at least 2",
     ),
     Setting("overload", "kaput", _one_of("kaput", "429", "503"), "what a refused request hears when places are 0"),
+    Setting("readers", "1", _whole(1, 1_000), "connections that fetch messages, each for its share of the workers"),
+    Setting(
+        "reconnects",
+        "0",
+        _whole(0),
+        "how often a queue or store that cannot be reached at the start is tried again, after 0.5s, 1s ... 5s",
+    ),
     Setting("attempts", "5", _whole(1, 1_000), "deliveries of a message before it is a dead letter"),
     Setting("backoff", "1s", _time, "the pause before the second attempt; each further one is 3 times longer", "s"),
     Setting(

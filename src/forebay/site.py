@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,11 +12,13 @@ from forebay.intake.http import Request, Response, json_response, text_response
 from forebay.intake.intake import Intake
 from forebay.intake.openapi import openapi
 from forebay.intake.routes import Routes
+from forebay.queue.topic import Topic
 from forebay.telemetry.metrics import CONTENT_TYPE
 from forebay.version import __version__
+from forebay.workers.direct import Direct
 
 if TYPE_CHECKING:
-    from forebay.app import DeclaredIntake
+    from forebay.declared import DeclaredIntake
     from forebay.running import Running
 
 METRICS = ((b"content-type", CONTENT_TYPE.encode()),)
@@ -24,16 +27,19 @@ METRICS = ((b"content-type", CONTENT_TYPE.encode()),)
 def site_of(running: Running, *, takes_in: bool = True) -> Routes:
     """Return the site of a running application.
 
-    ``POST <path>`` and ``GET <path>/{id}`` of each intake; /metrics, /healthz, /readyz, /ledger and /openapi.json.
+    ``POST <path>`` and ``GET <path>/{id}`` of each intake, the routes of its own; /metrics, /healthz, /readyz, /ledger
+    and /openapi.json.
 
     Arguments:
         running: the application.
-        takes_in: False: without the intakes, for a process that only works off.
+        takes_in: False: without the intakes and routes, for a process that only works off.
     """
     intakes = [_intake(running, declared) for declared in running.app.intakes if takes_in]
     routes = Routes(listeners=running.listeners)
     for intake in intakes:
         intake.mount(routes)
+    for route in running.app.routes if takes_in else ():
+        routes.answer(route.method, route.path, route.answer)
     operations = Operations(running)
     described = json_response(openapi(intakes, title=running.app.name, version=__version__))
     routes.add("GET", "/healthz", operations.alive)
@@ -47,13 +53,15 @@ def site_of(running: Running, *, takes_in: bool = True) -> Routes:
 def _intake(running: Running, declared: DeclaredIntake) -> Intake:
     settings = running.settings
     limiter = None if settings.limit is None else Limiter(settings.limit, settings.burst)
-    into = running.directs[declared.topic] if settings.places == 0 else running.topics[declared.topic]
+    places: Mapping[str, Topic | Direct] = running.directs if settings.places == 0 else running.topics
     return Intake(
         declared.path,
         declared.body,
-        into,
+        [places[topic] for topic in declared.topics],
         answers=declared.answers,
         key=declared.key,
+        read=declared.read,
+        methods=declared.methods,
         store=running.store,
         limiter=limiter,
         overload=settings.overload,

@@ -123,7 +123,7 @@ async def test_the_request_stays_an_ordinary_message(url):
 
 async def test_an_answer_is_sent_before_its_message_is_settled(url):
     async with working(url, double) as running, open_asker(url.rstrip("?&")) as asker:
-        pool = next(iter(running.pools.values()))
+        [pool] = next(iter(running.pools.values()))
         order = []
         send, settle = pool._answering._replier.send, pool._subscription.settle
 

@@ -30,8 +30,8 @@ WORK = click.option(
 @click.command()
 @click.argument("name")
 @flags(
-    "queue", "store", "host", "port", "workers", "places", "limit", "burst", "overload", "attempts", "backoff",
-    "timeout", "guarantee", "drain", "deadline", "remember", "max_body",
+    "queue", "store", "host", "port", "workers", "places", "readers", "limit", "burst", "overload", "attempts",
+    "backoff", "timeout", "guarantee", "drain", "deadline", "remember", "max_body", "reconnects",
     "journal",
 )  # fmt: skip
 @WORK
@@ -52,8 +52,8 @@ def serve(name: str, work: str | None, **texts: str | None) -> None:
 @click.command()
 @click.argument("name")
 @flags(
-    "queue", "store", "host", "port", "workers", "attempts", "backoff", "timeout", "guarantee", "drain",
-    "journal",
+    "queue", "store", "host", "port", "workers", "readers", "attempts", "backoff", "timeout", "guarantee", "drain",
+    "reconnects", "journal",
     otherwise={"port": "none: it does not listen"},
 )  # fmt: skip
 @WORK
@@ -108,7 +108,7 @@ async def _working(app: App, settings: Settings, listens: bool) -> AsyncIterator
 def _say_places(running: Running) -> None:
     settings = running.settings
     _say(f"queue  {parse(settings.queue) if settings.places else 'none: the work is done inside the request'}")
-    workers = [f"{pool.workers} on {topic}" for topic, pool in running.pools.items()]
+    workers = [f"{sum(pool.workers for pool in pools)} on {topic}" for topic, pools in running.pools.items()]
     workers += [f"{direct.workers} on {topic}" for topic, direct in running.directs.items()]
     _say(f"workers {', '.join(workers) or 'none here'}; places {settings.places:g}")
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from forebay.intake.http import JSON, Response, json_response, problem
+from forebay.intake.http import JSON, Request, Response, json_response, problem
 
 
 class Overload(StrEnum):
@@ -25,6 +25,10 @@ class Answers:
     The intake adds the headers: Forebay-Id, Forebay-Durability and Location where it accepted, Retry-After where
     trying again helps. An answer depends on its arguments only.
     """
+
+    def to(self, request: Request) -> Answers:
+        """Return the words for this request: themselves, unless they speak JSON to one client and text to another."""
+        return self
 
     def accepted(self, reference: str) -> Response:
         """Return the answer to a request that was accepted durably: 202 with its id."""

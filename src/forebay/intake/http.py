@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 import msgspec
 
+from forebay.intake.negotiation import preferred
+from forebay.intake.parameters import in_form, in_query
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
@@ -37,6 +40,34 @@ class Request(msgspec.Struct, gc=False):
         """Return one header by its name in lower case, None when it was not sent."""
         value = self.headers.get(name.encode())
         return None if value is None else value.decode("latin-1")
+
+    def parameter(self, name: str) -> str | None:
+        """Return the first value of a parameter, of the form in the body before the query; None when it was not sent.
+
+        A form is ``application/x-www-form-urlencoded`` or ``multipart/form-data``.
+
+        Raises:
+            Undecodable: its value is not UTF-8.
+        """
+        if self.body:
+            value = in_form(self.headers.get(b"content-type", b""), self.body, name)
+            if value is not None:
+                return value
+        return in_query(self.query, name) if self.query else None
+
+    @property
+    def tail(self) -> str:
+        """The last segment of the path: what stood for ``{uid}`` in ``/orders/{uid}``."""
+        return self.path.rpartition("/")[2]
+
+    def prefers(self, *kinds: str) -> str:
+        """Return which of these media types the client would rather have; the first where it does not care.
+
+        Arguments:
+            kinds: as in ``text/plain``, in the order of the service's own preference.
+        """
+        accept = self.headers.get(b"accept")
+        return preferred(accept.decode("latin-1"), kinds) if accept else kinds[0]
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):

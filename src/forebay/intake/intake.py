@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
+from zlib import crc32
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.durability import Durability
@@ -26,7 +27,7 @@ from forebay.events import Answered, Listener, Refused
 from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers, Overload, retry_after
 from forebay.intake.decoding import decoder, fingerprint
-from forebay.intake.http import Request, Respond, Response
+from forebay.intake.http import Request, Respond, Response, problem
 from forebay.intake.idempotency import Keys, read_key
 from forebay.intake.routes import Routes
 from forebay.intake.status import Status
@@ -72,18 +73,36 @@ class _AboveRate(Exception):
         self.seconds = seconds
 
 
+class _Client:
+    """Who waits for the answer to a request, and in which words he wants it."""
+
+    __slots__ = ("answers", "respond")
+
+    def __init__(self, answers: Answers, respond: Respond) -> None:
+        self.answers = answers
+        self.respond = respond
+
+    def replayed(self) -> _Client:
+        """Return a client who is told that his answer is that of an earlier request."""
+        respond = self.respond
+        return _Client(self.answers, lambda said: respond(said.with_headers((b"idempotency-replayed", b"true"))))
+
+
 class Intake:
     """Takes requests in at one path.
 
     Arguments:
         path: as in ``/orders``; the status of a message is told below it.
         body: the type that a request's body must have, any that msgspec decodes; `bytes`: anything.
-        into: the topic where messages wait, or what works them off at once.
+        into: the topic where messages wait, or what works them off at once; several: each message goes to one of them,
+            which its id decides, so that it is the same one when it is published again.
         answers: what clients hear.
         store: remembers idempotency keys and knows results; None: keys are refused.
         limiter: admits by rate; None: all.
         overload: what a request hears that a `Direct` has no capacity for.
         key: from a decoded body to the key of its message; None: messages have none.
+        read: from a request to the body of its message; None: the request's body.
+        methods: which requests are taken.
         listeners: hear of every answer and refusal; while the list is empty, no event is made.
         clock: stamps the messages.
     """
@@ -92,13 +111,15 @@ class Intake:
         self,
         path: str,
         body: Any,
-        into: Topic | Direct,
+        into: Topic | Direct | Sequence[Topic | Direct],
         *,
         answers: Answers | None = None,
         store: Store | None = None,
         limiter: Limiter | None = None,
         overload: Overload | str = Overload.KAPUT,
         key: Callable[[Any], str | None] | None = None,
+        read: Callable[[Request], bytes] | None = None,
+        methods: Sequence[str] = ("POST",),
         listeners: list[Listener] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -107,15 +128,19 @@ class Intake:
         self.answers = answers or Answers()
         self.overload = Overload(overload)
         self.listeners = listeners if listeners is not None else []
-        self.is_direct = hasattr(into, "work")
-        self._into = target = cast(Any, into)
-        self.topic: str = target.topic if self.is_direct else target.name
+        self.methods = tuple(methods)
+        self._targets: list[Any] = list(into) if isinstance(into, Sequence) else [into]
+        self._only = self._targets[0] if len(self._targets) == 1 else None
+        self.is_direct = hasattr(self._targets[0], "work")
+        self.topic: str = ",".join(target.topic if self.is_direct else target.name for target in self._targets)
         self._limiter = limiter
         self._key = key
+        self._read = read
+        self.reads = read is not None
         self._clock = clock
         self._decode = decoder(body)
         self._keys = Keys(store, self.topic, clock) if store else None
-        self._status = Status(store, *((None, self.topic) if self.is_direct else (target, target.work_name)))
+        self._status = Status(store, self._place)
         self._put: Callable[[Message, Any, Done], None] = self._work if self.is_direct else self._publish
         self._tasks: set[asyncio.Task[None]] = set()
         self._durability = (b"forebay-durability", self._reached(store).value.encode())
@@ -123,24 +148,27 @@ class Intake:
 
     def mount(self, routes: Routes) -> None:
         """Add the path of this intake and the status of its messages to a site."""
-        routes.add("POST", self.path, self.handle)
+        for method in self.methods:
+            routes.add(method, self.path, self.handle)
+        if "GET" in self.methods:  # or it would answer HEAD as well, which must put nothing anywhere
+            routes.add("HEAD", self.path, _takes_no_head(self.methods))
         routes.add("GET", self.path.rstrip("/") + "/{id}", self.status)
 
     def handle(self, request: Request, respond: Respond) -> None:
         """Take a request in; `respond` is called once its message is durable, or was refused."""
-        if self.listeners:
-            respond = self._observed(respond)
+        client = _Client(self.answers.to(request), self._observed(respond) if self.listeners else respond)
         try:
-            value = self._decode(request.body)
+            body = self._read(request) if self._read else request.body
+            value = self._decode(body)
         except Undecodable as error:
-            self._refuse(respond, "invalid", self.answers.invalid(error.what))
+            self._refuse(client, "invalid", client.answers.invalid(error.what))
             return
         if b"idempotency-key" in request.headers:
-            self._handle_keyed(request, value, respond)
+            self._handle_keyed(request, body, value, client)
         elif self._limiter and (wait := self._limiter.admit(self._clock.monotonic())):
-            self._refuse_above_rate(respond, wait)
+            self._refuse_above_rate(client, wait)
         else:
-            self._put(self._message(new_id(), request.body, value), value, partial(self._answer, respond))
+            self._put(self._message(new_id(), body, value), value, partial(self._answer, client))
 
     async def status(self, request: Request) -> Response:
         """Return where the message named by the last segment of the path is."""
@@ -154,7 +182,7 @@ class Intake:
     def _reached(self, store: Store | None) -> Durability:
         """Return what an accepted request survives: as a message, or where it is worked off at once as a result."""
         if not self.is_direct:
-            durability: Durability = self._into.durability
+            durability: Durability = self._targets[0].durability
             return durability
         return store.durability if store else Durability.MEMORY
 
@@ -162,22 +190,30 @@ class Intake:
         key = self._key(value) if self._key else None
         return Message(id, body, key, {}, 0, self._clock.time())
 
+    def _target(self, id: str) -> Any:
+        return self._only if self._only is not None else self._targets[crc32(id.encode()) % len(self._targets)]
+
+    def _place(self, id: str) -> tuple[Any, str]:
+        target = self._target(id)
+        return (None, target.topic) if self.is_direct else (target, target.work_name)
+
     def _publish(self, message: Message, value: Any, done: Done) -> None:
-        self._into.publish_soon(message, done)
+        self._target(message.id).publish_soon(message, done)
 
     def _work(self, message: Message, value: Any, done: Done) -> None:
-        if self._into.has_room:
-            self._start(self._work_off(message, value, done))
+        into: Direct = self._target(message.id)
+        if into.has_room:
+            self._start(self._work_off(into, message, value, done))
         else:
             done(_NoRoom(RETRY_SECONDS))
 
-    async def _work_off(self, message: Message, value: Any, done: Done) -> None:
-        if not self._into.has_room:  # taken by those that began between the check and this task
+    async def _work_off(self, into: Direct, message: Message, value: Any, done: Done) -> None:
+        if not into.has_room:  # taken by those that began between the check and this task
             done(_NoRoom(RETRY_SECONDS))
             return
         heard: str | BaseException = Unknown("the work was interrupted")
         try:
-            await self._into.work(message, value)
+            await into.work(message, value)
             heard = message.id
         except (Exception, Outcome) as error:
             heard = error
@@ -191,17 +227,17 @@ class Intake:
 
     # Requests that carry a key
 
-    def _handle_keyed(self, request: Request, value: Any, respond: Respond) -> None:
+    def _handle_keyed(self, request: Request, body: bytes, value: Any, client: _Client) -> None:
         try:
             key = read_key(request.header("idempotency-key") or "")
             if self._keys is None:
                 raise UsageError("no Idempotency-Key is remembered here")
         except UsageError as error:
-            self._refuse(respond, "invalid", self.answers.bad_key(error.what))
+            self._refuse(client, "invalid", client.answers.bad_key(error.what))
             return
-        self._start(self._accept_once(self._keys, key, request.body, value, respond))
+        self._start(self._accept_once(self._keys, key, body, value, client))
 
-    async def _accept_once(self, keys: Keys, key: str, body: bytes, value: Any, respond: Respond) -> None:
+    async def _accept_once(self, keys: Keys, key: str, body: bytes, value: Any, client: _Client) -> None:
         async def publish(id: str) -> str:
             if self._limiter and (wait := self._limiter.admit(self._clock.monotonic())):
                 raise _NoRoom(wait) if self.is_direct else _AboveRate(wait)
@@ -219,55 +255,53 @@ class Intake:
         except (Exception, Outcome) as error:
             answer = error
         finally:
-            self._answer(self._replayed(respond) if replayed else respond, answer)
-
-    def _replayed(self, respond: Respond) -> Respond:
-        return lambda response: respond(response.with_headers((b"idempotency-replayed", b"true")))
+            self._answer(client.replayed() if replayed else client, answer)
 
     # Back to the client
 
-    def _answer(self, respond: Respond, heard: str | BaseException) -> None:
+    def _answer(self, client: _Client, heard: str | BaseException) -> None:
         if isinstance(heard, str):
-            said = self.answers.done(heard) if self.is_direct else self.answers.accepted(heard)
+            said = client.answers.done(heard) if self.is_direct else client.answers.accepted(heard)
             reference = heard.encode()
             headers = ((b"forebay-id", reference), self._durability, (b"location", self._below + reference))
-            respond(Response(said.status, said.body, said.headers + headers))
+            client.respond(Response(said.status, said.body, said.headers + headers))
         elif isinstance(heard, _AboveRate | _NoRoom):
-            self._refuse_above_rate(respond, heard.seconds)
+            self._refuse_above_rate(client, heard.seconds)
         else:
-            self._refuse(respond, *self._refusal(heard))
+            self._refuse(client, *self._refusal(client.answers, heard))
 
-    def _refusal(self, error: BaseException) -> tuple[str, Response]:
+    def _refusal(self, answers: Answers, error: BaseException) -> tuple[str, Response]:
         match error:
             case QueueFull():
-                return "full", retry_after(self.answers.full(), RETRY_SECONDS)
+                return "full", retry_after(answers.full(), RETRY_SECONDS)
             case TooLarge():
-                return "invalid", self.answers.too_large(error.what)
+                return "invalid", answers.too_large(error.what)
             case Unavailable():
-                return "unavailable", retry_after(self.answers.unavailable(), RETRY_SECONDS)
+                return "unavailable", retry_after(answers.unavailable(), RETRY_SECONDS)
             case Conflict():
-                return "conflict", self.answers.conflict()
+                return "conflict", answers.conflict()
             case Unknown():
-                return "unknown", retry_after(self.answers.unknown(), RETRY_SECONDS)
+                return "unknown", retry_after(answers.unknown(), RETRY_SECONDS)
         if self.is_direct and not isinstance(error, ForebayError):
             log.error("the work on a request to %s failed: %r", self.path, error)
-            return "failed", self.answers.failed()
+            return "failed", answers.failed()
         log.error("a request to %s ended in an unknown state: %r", self.path, error)
-        return "unknown", retry_after(self.answers.unknown(), RETRY_SECONDS)
+        return "unknown", retry_after(answers.unknown(), RETRY_SECONDS)
 
-    def _refuse_above_rate(self, respond: Respond, wait: float) -> None:
+    def _refuse_above_rate(self, client: _Client, wait: float) -> None:
+        answers = client.answers
         if not self.is_direct:
-            response = retry_after(self.answers.limited(), wait)
+            response = retry_after(answers.limited(), wait)
         elif self.overload is Overload.KAPUT:
-            response = self.answers.overload(self.overload)
+            response = answers.overload(self.overload)
         else:
-            response = retry_after(self.answers.overload(self.overload), wait)
-        self._refuse(respond, "limit", response)
+            response = retry_after(answers.overload(self.overload), wait)
+        self._refuse(client, "limit", response)
 
-    def _refuse(self, respond: Respond, reason: str, response: Response) -> None:
+    def _refuse(self, client: _Client, reason: str, response: Response) -> None:
         for listener in self.listeners:
             listener(Refused(self.topic, reason))
-        respond(response)
+        client.respond(response)
 
     def _observed(self, respond: Respond) -> Respond:
         began = perf_counter()
@@ -279,3 +313,8 @@ class Intake:
             respond(response)
 
         return answer
+
+
+def _takes_no_head(methods: Sequence[str]) -> Callable[[Request, Respond], None]:
+    refused = problem(405).with_headers((b"allow", ", ".join(sorted({*methods, "OPTIONS"})).encode()))
+    return lambda request, respond: respond(refused)

@@ -67,7 +67,7 @@ def openapi(intakes: Sequence[Intake], *, title: str, version: str) -> dict[str,
     paths: dict[str, Any] = {}
     for intake in intakes:
         schema = {} if intake.body is bytes else next(found)
-        paths[intake.path] = {"post": _post(intake, schema)}
+        paths[intake.path] = {method.lower(): _taken(intake, method, schema) for method in intake.methods}
         paths[f"{intake.path.rstrip('/')}/{{id}}"] = {"get": _get(intake)}
     return {
         "openapi": "3.1.0",
@@ -77,10 +77,11 @@ def openapi(intakes: Sequence[Intake], *, title: str, version: str) -> dict[str,
     }
 
 
-def _post(intake: Intake, schema: dict[str, Any]) -> dict[str, Any]:
+def _taken(intake: Intake, method: str, schema: dict[str, Any]) -> dict[str, Any]:
     media = "application/octet-stream" if intake.body is bytes else "application/json"
+    body = {"required": True, "content": {media: {"schema": schema}}}
     return {
-        "operationId": f"post_{_identifier(intake.path)}",
+        "operationId": f"{method.lower()}_{_identifier(intake.path)}",
         "summary": f"Put a message into {intake.topic}",
         "parameters": [
             {
@@ -90,7 +91,7 @@ def _post(intake: Intake, schema: dict[str, Any]) -> dict[str, Any]:
                 "schema": {"type": "string", "pattern": f"^(?:{BARE}|{QUOTED})$"},
             }
         ],
-        "requestBody": {"required": True, "content": {media: {"schema": schema}}},
+        **({} if intake.reads else {"requestBody": body}),  # what is read from a form or a query, only its reader knows
         "responses": _responses(intake),
     }
 

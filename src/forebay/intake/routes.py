@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ log = logging.getLogger("forebay.intake")
 
 CallbackHandler = Callable[[Request, Respond], None]
 AsyncHandler = Callable[[Request], Awaitable[Response]]
+Answer = Callable[[Request], Response | Awaitable[Response]]
 
 
 class Routes:
@@ -58,6 +59,25 @@ class Routes:
         else:
             methods[method] = cast(CallbackHandler, handler)
 
+    def answer(self, method: str, path: str, function: Answer) -> None:
+        """Answer a method of a path by what a function returns: at once, or when it was awaited.
+
+        Raises:
+            UsageError: as for `add`.
+        """
+
+        def answer(request: Request, respond: Respond) -> None:
+            began = perf_counter()
+            made = function(request)
+            if isinstance(made, Response):
+                if self._listeners:
+                    self._tell(path, made.status, began)
+                respond(made)
+            else:
+                self._start(self._run(path, made, request, respond))
+
+        self.add(method, path, answer)
+
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request by its handler; an exception becomes a 500 that tells nothing and a line in the log."""
         methods = self._exact.get(request.path) or self._by_tail(request.path)
@@ -83,18 +103,21 @@ class Routes:
 
     def _as_callback(self, path: str, handler: AsyncHandler) -> CallbackHandler:
         def start(request: Request, respond: Respond) -> None:
-            task = asyncio.get_running_loop().create_task(self._run(path, handler, request, respond))
-            self._tasks.add(task)  # the loop itself holds tasks weakly
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._run(path, handler(request), request, respond))
 
         return start
 
-    async def _run(self, path: str, handler: AsyncHandler, request: Request, respond: Respond) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, path: str, made: Awaitable[Response], request: Request, respond: Respond) -> None:
         began = perf_counter()
         response = problem(503, "it took too long").with_headers((b"retry-after", b"1"))
         try:
             async with asyncio.timeout(self._deadline) as limit:
-                response = await handler(request)
+                response = await made
         except Exception as error:
             if not (isinstance(error, TimeoutError) and limit.expired()):
                 log.exception("%s %s failed", request.method, request.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -23,42 +24,49 @@ class Finder(Protocol):
         ...
 
 
+Place = Callable[[str], tuple[Finder | None, str]]
+"""From the id of a message to who knows of it while it is not done (None: there is no queue), and its topic.
+
+Only messages of this topic are told of: with its group, where that is another one.
+"""
+
+
 class Status:
     """Answers ``GET /orders/{id}``.
 
     Arguments:
         store: knows what is done; None: nobody does.
-        finder: knows the rest; None: there is no queue.
-        topic: only its messages are told of; with its group, where that is another one.
+        place: tells who knows the rest.
     """
 
-    def __init__(self, store: Store | None, finder: Finder | None, topic: str) -> None:
+    def __init__(self, store: Store | None, place: Place) -> None:
         self._store = store
-        self._finder = finder
-        self._topic = topic
+        self._place = place
 
     async def answer(self, request: Request) -> Response:
         """Return state and times of the message that the last segment of the path names, or 404."""
-        reference = request.path.rpartition("/")[2]
+        reference = request.tail
         if len(reference) > LONGEST_REFERENCE or not REFERENCE.fullmatch(reference):
             return problem(404)
         told = await self._told(reference)
         return problem(404) if told is None else json_response({"id": reference, **told})
 
     async def _told(self, reference: str) -> dict[str, Any] | None:
-        if result := await self._result(reference):
+        id = id_of(reference)
+        finder, topic = self._place(id)
+        if result := await self._result(id, topic):
             return _of_result(result)
-        found = await self._finder.find(reference) if self._finder else None
+        found = await finder.find(reference) if finder else None
         if found is not None:
             return _of_found(found)
-        result = await self._result(reference)  # it may have ended between the two questions
+        result = await self._result(id, topic)  # it may have ended between the two questions
         return _of_result(result) if result else None
 
-    async def _result(self, reference: str) -> Result | None:
+    async def _result(self, id: str, topic: str) -> Result | None:
         if self._store is None:
             return None
-        result = await self._store.get(id_of(reference))
-        return result if result is not None and result.topic == self._topic else None
+        result = await self._store.get(id)
+        return result if result is not None and result.topic == topic else None
 
 
 def id_of(reference: str) -> str:

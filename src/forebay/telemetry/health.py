@@ -21,6 +21,7 @@ class Health:
         self._clock = clock
         self._failed: dict[tuple[str, str], tuple[float, str]] = {}
         """By topic and step: when, and why."""
+        self._held: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         """Listen to an event."""
@@ -35,9 +36,18 @@ class Health:
                 for where in ("receive", "save"):
                     self._failed.pop((topic, where), None)
 
+    def hold(self, step: str, reason: str) -> None:
+        """Say that the service is not ready, and why, until the step is released: while it restores or warms up."""
+        self._held[step] = reason
+
+    def release(self, step: str) -> None:
+        """Say that a step which held the service up is over."""
+        self._held.pop(step, None)
+
     def troubles(self) -> dict[str, str]:
         """Return what does not work, by the step at which it was seen; empty when all is well."""
         if self.stopping:
             return {"service": "it is stopping"}
         oldest = self._clock.monotonic() - FRESH
-        return {where: reason for (_, where), (at, reason) in self._failed.items() if at >= oldest}
+        failed = {where: reason for (_, where), (at, reason) in self._failed.items() if at >= oldest}
+        return failed | self._held
