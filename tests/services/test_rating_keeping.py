@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import Dead, Unavailable, Unknown, UsageError
-from forebay.services.ratings import keeping
+from forebay.services import insisting
 from forebay.services.ratings.average import average
 from forebay.services.ratings.keeping import keep
 from forebay.stores.window import Entry
@@ -52,7 +52,7 @@ def entry(number, value=7):
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(insisting, "pauses", lambda: lambda: 0)
 
 
 async def test_a_store_that_is_away_is_asked_until_it_is_back_and_each_time_is_told():
