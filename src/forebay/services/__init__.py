@@ -1,4 +1,6 @@
 """The programs shipped with forebay: ordinary applications of its public API."""
 
-SERVICES = {"orders": "forebay.services.orders:orders"}
+from forebay.program import Service
+
+SERVICES = {"orders": Service("forebay.services.orders:orders")}
 """Name on the command line: the function that makes the application."""

@@ -1,0 +1,68 @@
+"""The service of ratings, declared: ``POST /rate``, ``GET /total`` and ``GET /opened`` around one window."""
+
+from __future__ import annotations
+
+from forebay import Answers, App, Response, Undecodable, UsageError
+from forebay.intake.http import Request
+from forebay.services.ratings.rating import Ratings
+from forebay.services.ratings.scale import encode, scale_of
+from forebay.services.work_time import work_time
+
+BATCH = 500
+"""Rates that one worker puts into the window in one commit."""
+
+MOST_RATES = 100_000
+MOST_TOPICS = 100
+
+TAKEN = Response(200)
+
+
+class _Empty(Answers):
+    """The answers of the original service: 200, and not a word."""
+
+    def accepted(self, reference: str) -> Response:
+        return TAKEN
+
+
+def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "0s") -> App:
+    """Return the service of ratings.
+
+    Arguments:
+        window: n: how many of the last rates the moving average is of.
+        range: the rates that are taken, as 0..10; default: every whole number of 64 bits.
+        split: topics among which each rate chooses at random, each with workers of its own: for the experiment that
+            shows why this is worse than one.
+        work: how long the work on one rate takes; with it each worker takes one at a time.
+    """
+    scale, time_of_work = scale_of(range), work_time(work)
+    rating = Ratings(_whole("window", window, MOST_RATES), time_of_work)
+    app = App("ratings", lifespan=rating.lifespan)
+    app.get("/total")(rating.total)
+    app.get("/opened")(rating.told)
+
+    def read(request: Request) -> bytes:
+        if (text := request.parameter("rate")) is None:
+            raise Undecodable("the parameter rate is missing")
+        return encode(scale.read(text))
+
+    declared = app.post(
+        "/rate",
+        topic=_topics(_whole("split", split, MOST_TOPICS)),
+        answers=_Empty(),
+        read=read,
+        decode=scale.decode,
+        batch=1 if time_of_work.mean else BATCH,
+        results=False,
+    )
+    declared(rating.count)
+    return app
+
+
+def _topics(count: int) -> list[str]:
+    return ["rates"] if count == 1 else [f"rates{number + 1}" for number in range(count)]
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise UsageError(f"{name}: {text!r} is not a whole number of 1 to {most}")
+    return int(text)
