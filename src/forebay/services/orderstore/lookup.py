@@ -1,0 +1,90 @@
+"""One order, asked for by number or uid: from memory at once, else from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from forebay.errors import ForebayError, Undecodable
+from forebay.intake.answers import retry_after
+from forebay.intake.http import JSON, Request, Response, problem
+from forebay.services.orderstore.memory import Memory
+from forebay.services.orderstore.reading import created_of
+from forebay.stores.collection import Collection, Document
+
+LONGEST_NUMBER = 18
+"""Digits: what is longer need not be a whole number of 64 bits."""
+
+LONGEST_UID = 200
+
+ASKED_WRONGLY = problem(400, "ask for one order: by id, or by order_uid")
+NOT_A_NUMBER = problem(400, "id is the number of an order: 1, 2, 3 ...")
+NOT_A_UID = problem(400, f"an order_uid has 1 to {LONGEST_UID} characters")
+NO_SUCH_ORDER = problem(404, "there is no such order")
+NO_STORE = retry_after(problem(503, "not in memory, and the store cannot be reached"), 1)
+
+
+class Lookup:
+    """Answers for single orders.
+
+    Arguments:
+        memory: asked first; an order that was not there is put there when the store has it.
+        collection: where all orders are.
+        by_number: what `id` means: the number; False: the `order_uid`.
+
+    Attributes:
+        from_memory, from_store, missing: how many orders were found, here and there, and how many were not.
+    """
+
+    def __init__(self, memory: Memory, collection: Collection, by_number: bool) -> None:
+        self._memory = memory
+        self._collection = collection
+        self._by_number = by_number
+        self.from_memory = 0
+        self.from_store = 0
+        self.missing = 0
+
+    def by_parameter(self, request: Request) -> Response | Awaitable[Response]:
+        """Answer ``GET /orders?id=1`` and ``GET /orders?order_uid=b563feb7``."""
+        try:
+            id = request.parameter("id")
+            is_alone = id is not None and "&" not in request.query
+            uid = None if is_alone else request.parameter("order_uid")
+        except Undecodable as error:
+            return problem(400, str(error))
+        if id is not None and uid is None:
+            return self._numbered(id) if self._by_number else self._of_uid(id)
+        return ASKED_WRONGLY if uid is None or id is not None else self._of_uid(uid)
+
+    def by_path(self, request: Request) -> Response | Awaitable[Response]:
+        """Answer ``GET /orders/b563feb7``."""
+        return self._of_uid(request.tail)
+
+    def _numbered(self, text: str) -> Response | Awaitable[Response]:
+        if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER and (number := int(text))):
+            return NOT_A_NUMBER
+        kept = self._memory.by_number.get(number)
+        if kept is None:
+            return self._from_store(self._collection.numbered(number))
+        self.from_memory += 1
+        return kept.answer
+
+    def _of_uid(self, uid: str) -> Response | Awaitable[Response]:
+        kept = self._memory.by_uid.get(uid)
+        if kept is not None:
+            self.from_memory += 1
+            return kept.answer
+        return self._from_store(self._collection.get(uid)) if 0 < len(uid) <= LONGEST_UID else NOT_A_UID
+
+    async def _from_store(self, asked: Awaitable[Document | None]) -> Response:
+        try:
+            document = await asked
+        except ForebayError as error:
+            if not error.retryable:
+                raise
+            return NO_STORE
+        if document is None:
+            self.missing += 1
+            return NO_SUCH_ORDER
+        self.from_store += 1
+        self._memory.add(document, created_of(document))
+        return Response(200, document.value, JSON)

@@ -1,0 +1,107 @@
+"""Orders of the store back into memory, the newest first, while everything else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from forebay.errors import ForebayError
+from forebay.services.insisting import insist
+from forebay.services.orderstore.memory import Memory
+from forebay.services.orderstore.reading import created_of
+from forebay.stores.collection import Collection, Document
+
+PAGE = 5_000
+SLICE = 250
+"""Orders after which the event loop gets its turn: less than a millisecond."""
+
+Told = Callable[[int, int], None]
+
+
+class Restoring:
+    """Fills memory from the store.
+
+    Orders that come meanwhile have higher numbers, or are the same: nothing is overwritten.
+
+    Arguments:
+        collection: where all orders are.
+        memory: is filled until it is full.
+        oldest: what was created before stays out, in seconds since the epoch. A page of nothing else is the last.
+        on_trouble: hears of each failure of the store, which is asked again.
+
+    Attributes:
+        restored: how many orders have been put into memory, or were there.
+    """
+
+    def __init__(
+        self, collection: Collection, memory: Memory, oldest: float, on_trouble: Callable[[ForebayError], None]
+    ) -> None:
+        self.restored = 0
+        self._collection = collection
+        self._memory = memory
+        self._oldest = oldest
+        self._on_trouble = on_trouble
+
+    async def run(self, told: Told) -> None:
+        """Restore all that fits.
+
+        Arguments:
+            told: is called with how many orders are restored, and of how many, page by page.
+        """
+        total = min(await insist(self._collection.count, self._on_trouble), self._memory.most_orders)
+        told(0, total)
+        before: int | None = None
+        while page := await self._page(before):
+            fits = await self._take(page)
+            told(self.restored, max(total, self.restored))
+            if not fits:
+                return
+            before = page[-1].number
+
+    async def _page(self, before: int | None) -> Sequence[Document]:
+        return await insist(lambda: self._collection.newest(PAGE, before), self._on_trouble)
+
+    async def _take(self, page: Sequence[Document]) -> bool:
+        """Put a page into memory; return whether the next one may have a place there."""
+        before = self.restored
+        for start in range(0, len(page), SLICE):
+            for document in page[start : start + SLICE]:
+                created = created_of(document)
+                if created < self._oldest:
+                    continue
+                if not self._memory.add(document, created):
+                    return False
+                self.restored += 1
+            await asyncio.sleep(0)
+        return self.restored > before
+
+
+@contextmanager
+def progress() -> Iterator[Told]:
+    """Show people at the terminal how far it has come: a bar on a terminal, else a line at the end."""
+    began, last = time.monotonic(), (0, 0)
+
+    def note(restored: int, total: int) -> None:
+        nonlocal last
+        last = restored, total
+
+    if sys.stderr.isatty():
+        with _bar() as told:
+            yield told
+    else:
+        yield note
+        print(f"restored {last[0]:,} orders in {time.monotonic() - began:.1f}s", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Told]:
+    from rich.console import Console  # most processes have no terminal, and no need of it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("restoring orders"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("")
+        yield lambda restored, total: bar.update(task, completed=restored, total=total)
