@@ -8,9 +8,15 @@ from collections.abc import Sequence
 import msgspec
 
 from forebay.errors import Undecodable, UsageError
+from forebay.stores.collection import Document
 from forebay.stores.store import Claim, Result
+from forebay.stores.window import Entry
 
 LONGEST_NAME = 1_000  # bytes; two of them and their overhead fit into one entry of PostgreSQL's index (2,704 bytes)
+
+LARGEST = 2**63  # a whole number of 64 bits is below it, and not below its negative
+_WINDOW = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_COLLECTION = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 _scan = msgspec.json.Decoder(msgspec.Raw).decode  # walks over the whole text, builds nothing
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -24,6 +30,17 @@ def refusal(result: Result) -> Undecodable | None:
     return Undecodable(
         f"the result of message {result.id!r} cannot be stored: {reason}",
         "let the handler return JSON without NUL characters; trying again will not help",
+    )
+
+
+def refusal_of(document: Document) -> Undecodable | None:
+    """Return why no store can keep this document, None when all can (save for numbers beyond a database's range)."""
+    reason = _fault_of_name(document.key) or _fault_of_value(document.value)
+    if reason is None:
+        return None
+    return Undecodable(
+        f"the document {document.key[:80]!r} cannot be stored: {reason}",
+        "send JSON without NUL characters; trying again will not help",
     )
 
 
@@ -51,6 +68,40 @@ def check_claims(claims: Sequence[Claim]) -> None:
     """
     for claim in claims:
         check_names(claim.key, claim.fingerprint, claim.id, claim.reference)
+
+
+def check_window(name: str, size: int) -> None:
+    """Refuse a name or a size that no window can have.
+
+    Raises:
+        UsageError: says which and why.
+    """
+    if not _WINDOW.fullmatch(name):
+        raise UsageError(f"{name[:80]!r} is not the name of a window", "letters, digits, - and _, at most 40")
+    if not 1 <= size < LARGEST:
+        raise UsageError(f"a window of {size} values", "1 or more")
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Refuse entries that no window can hold.
+
+    Raises:
+        UsageError: says which and why.
+    """
+    for entry in entries:
+        check_names(entry.id, entry.topic)
+        if not -LARGEST <= entry.value < LARGEST:
+            raise UsageError(f"the value of message {entry.id!r} has more than 64 bits: {str(entry.value)[:30]}")
+
+
+def check_collection(name: str) -> None:
+    """Refuse a name that no collection can have.
+
+    Raises:
+        UsageError: says why.
+    """
+    if not _COLLECTION.fullmatch(name):
+        raise UsageError(f"{name[:80]!r} is not the name of a collection", "letters, digits and _, at most 40")
 
 
 def _fault_of_name(name: str) -> str | None:
