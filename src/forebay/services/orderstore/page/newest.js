@@ -1,0 +1,118 @@
+// The newest orders, arriving live by long polls: each is answered when there is an order after the last one known.
+
+const SHOWN_ORDERS = 40;
+const POLL_SECONDS = 90;
+const BETWEEN_POLLS_MS = 500;
+const BETWEEN_WORDS_MS = 10_000;
+
+const newest = { after: 0n, known: false, paused: false, held: [], spoken: 0 };
+
+async function followNewest() {
+  for (let failures = 0; ; ) {
+    await visible();
+    const gone = new AbortController();
+    const leave = () => document.hidden && gone.abort();
+    document.addEventListener("visibilitychange", leave);
+    try {
+      const { status, text } = await ask(`/orders/newest?after=${newest.after}`, POLL_SECONDS, gone.signal);
+      if (status !== 200) throw new Away(`it answered ${status}`);
+      takeNewest(readJson(text));
+      failures = 0;
+    } catch (error) {
+      if (!gone.signal.aborted) {
+        await afterFailure(error, (failures += 1));
+      }
+    }
+    document.removeEventListener("visibilitychange", leave);
+    await waited(BETWEEN_POLLS_MS, BACK);
+  }
+}
+
+/** Wait until the server is back; it may be another one by then, so everything is asked anew. */
+async function afterFailure(error, failures) {
+  tellNewest("off", "Waiting for the server");
+  if (!(error instanceof Away)) console.error(error);
+  newest.after = 0n;
+  newest.known = false;
+  lookAtServer();
+  await waited(pauseAfter(failures), BACK);
+}
+
+function takeNewest(heard) {
+  const numberOf = (order) => whole(order.get("number")) ?? 0n;
+  const orders = heard.get("orders").filter((order) => numberOf(order) > newest.after);
+  orders.sort((a, b) => (numberOf(a) < numberOf(b) ? 1 : -1));
+  const first = !newest.known;
+  newest.after = whole(heard.get("newest")) ?? 0n;
+  newest.known = true;
+  byId("pause").hidden = false;
+  if (first) {
+    newest.held = [];
+    byId("newest").replaceChildren(...orders.slice(0, SHOWN_ORDERS).map((order) => newestRow(order)));
+  } else {
+    newest.held = [...orders, ...newest.held].slice(0, SHOWN_ORDERS);
+    if (orders.length) speak(orders);
+  }
+  showHeld();
+}
+
+/** Show what has arrived, unless the reader holds the list: a row must not move away under a finger. */
+function showHeld() {
+  const list = byId("newest");
+  const pointed = window.matchMedia("(hover: hover)").matches && list.matches(":hover");
+  if (!(newest.paused || pointed || list.matches(":focus-within"))) {
+    list.prepend(...newest.held.map((order) => newestRow(order, "arrived")));
+    while (list.children.length > SHOWN_ORDERS) list.lastChild.remove();
+    newest.held = [];
+    markCurrent();
+  }
+  const waiting = newest.held.length ? `, ${GROUPED.format(newest.held.length)} waiting` : "";
+  if (!newest.known) return;
+  if (newest.paused) tellNewest("paused", `Paused${waiting}`);
+  else if (newest.after === 0n) tellNewest("live", "No order yet: they appear here as they arrive");
+  else tellNewest("live", `${counted(newest.after, "order", "orders")} so far${waiting}`);
+}
+
+function tellNewest(state, text) {
+  const told = byId("newest-state");
+  told.dataset.state = state;
+  if (told.textContent !== text) told.textContent = text;
+}
+
+/** Tell those who listen to the page, and not at every order. */
+function speak(orders) {
+  if (newest.paused || Date.now() - newest.spoken < BETWEEN_WORDS_MS) return;
+  newest.spoken = Date.now();
+  byId("newest-told").textContent = `${counted(orders.length, "new order", "new orders")}, the newest is number ${newest.after}`;
+}
+
+function newestRow(order, kind = "") {
+  const uid = written(order.get("order_uid"));
+  const amount = whole(order.get("amount"));
+  const created = written(order.get("date_created") ?? "");
+  const moment = momentOf(created);
+  const sum = amount === null ? "" : moneyOf(written(order.get("currency") ?? ""))(amount);
+  const where = [value(written(order.get("city") ?? "")), ", ", counted(whole(order.get("items")) ?? 0n, "item", "items")];
+  const link = element(
+    "a", { href: addressOf(uid) },
+    element("span", { class: "uid" }, value(uid, "mono")),
+    element("span", { class: "sum" }, value(sum)),
+    element("span", { class: "where" }, `${grouped(order.get("number"))}: `, where),
+    element("span", { class: "when" }, moment === null ? value(created) : element("time", { datetime: moment.toISOString(), title: created }, short(moment))),
+  );
+  const row = element("li", kind ? { class: kind } : {}, link);
+  row.dataset.uid = uid;
+  row.dataset.number = written(order.get("number"));
+  return row;
+}
+
+function startNewest() {
+  const list = byId("newest");
+  for (const end of ["pointerleave", "focusout"]) list.addEventListener(end, () => setTimeout(showHeld, 0));
+  byId("pause").addEventListener("click", () => {
+    newest.paused = !newest.paused;
+    byId("pause").setAttribute("aria-pressed", String(newest.paused));
+    showHeld();
+  });
+  followNewest();
+}
