@@ -74,6 +74,9 @@ class TopicInfo(msgspec.Struct, frozen=True, kw_only=True):
         partitions: into which it is divided.
         replication: on how many machines each message is.
         retention_seconds: after which a message may be dropped although nobody has worked it off; None: never.
+        retention_bytes: how much it keeps, each partition by itself; None: any amount.
+        largest: bytes of a message with its headers; None: as large as the broker takes any.
+        in_sync: on how many machines a message is before it is accepted.
         limit: messages that the broker itself allows to wait; None: any number.
         messages: how many it holds for all groups, dead letters left out.
         bytes: what they take.
@@ -85,6 +88,9 @@ class TopicInfo(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = 1
     replication: int = 1
     retention_seconds: float | None = None
+    retention_bytes: int | None = None
+    largest: int | None = None
+    in_sync: int | None = None
     limit: int | None = None
     messages: int | None = None
     bytes: int | None = None

@@ -107,7 +107,7 @@ def test_times_versions_frames_and_statuses_are_read_as_the_server_writes_them()
     assert status_of(b"NATS/1.0\r\na: b\r\n\r\n") == 0
 
 
-@pytest.mark.parametrize("url", ["nats://h/t?replicas=2", "nats://h/t?creds=/no/such/file", "nats://h/t?tls=perhaps"])
+@pytest.mark.parametrize("url", ["nats://h/t?replication=2", "nats://h/t?creds=/no/such/file", "nats://h/t?tls=perhaps"])
 def test_an_option_that_cannot_be_is_refused(url):
     with pytest.raises(UsageError, match=url.partition("?")[2].partition("=")[0]):
         read_address(parse(url))

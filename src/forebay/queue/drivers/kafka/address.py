@@ -9,14 +9,14 @@ import msgspec
 from forebay.disciplines import Order
 from forebay.durability import Durability
 from forebay.errors import UsageError
+from forebay.queue.new_topic import NEW_TOPIC, NewTopic, new_topic_of
 from forebay.queue.options import OPTIONS as COMMON_OPTIONS
 from forebay.queue.options import asked_of
 from forebay.url import URL
 
 OPTIONS = {
     **COMMON_OPTIONS,
-    "partitions": "of the topics, when they are created: how many processes can share the work",
-    "replication": "of the topics, when they are created; 3, or as many brokers as there are",
+    **NEW_TOPIC,
     "security": "plaintext, ssl, sasl_plaintext or sasl_ssl",
     "mechanism": "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; with user and password in the URL",
     "cafile": "certificates to trust, as a PEM file",
@@ -29,6 +29,9 @@ DELIVERY_SECONDS = 4.0
 
 LARGEST = 8 * 2**20
 """Bytes of a message, at most."""
+
+BATCH = 1_000_000
+"""Bytes of a batch of records, at most."""
 
 LATER, RETRY, DEAD = ".later", ".retry", ".dead"
 """What the names of the topics beside the main one end with."""
@@ -57,6 +60,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         order: what is worked off strictly one after the other.
         lease: seconds without a sign of life after which a worker's messages go to others.
         partitions, replication: for topics that must be created; replication None: 3, or all brokers.
+        new: what else is asked of a topic that must be created.
         synced: whether topics that must be created, and are not replicated, are written through to the disk.
         client: settings that every client needs: brokers, security.
     """
@@ -68,6 +72,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     lease: float
     partitions: int
     replication: int | None
+    new: NewTopic = NewTopic()
     synced: bool = False
     client: dict[str, Any]
 
@@ -103,10 +108,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def topics(self) -> dict[str, dict[str, str]]:
-        """All topics that must be there, each with the settings that it is created with."""
+        """All topics that must be there, each with the settings that it is created with.
+
+        What waits for another attempt and the dead letters are never dropped, whatever is asked of the topic: they are
+        few, and they grow, for each attempt adds to the story of a message.
+        """
+        limited = WAITING_SETTINGS | _largest(self.new)
         return {
-            self.topic: WAITING_SETTINGS,
-            self.later: WAITING_SETTINGS,
+            self.topic: limited | _retention(self.new),
+            self.later: limited,
             f"{self.topic}{RETRY}": WAITING_SETTINGS,  # the group of the topic's name exists with the topic
             f"{self.topic}{DEAD}": DEAD_SETTINGS,
             self.retry: WAITING_SETTINGS,
@@ -117,15 +127,19 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """Return the address of another group of the same topic."""
         return msgspec.structs.replace(self, group=group, ephemeral=False)
 
-    @property
-    def producer(self) -> dict[str, Any]:
-        """The settings of the producer: nothing counts as sent before all replicas in sync have it."""
+    def producer(self, largest: int = LARGEST) -> dict[str, Any]:
+        """Return the settings of the producer: nothing counts as sent before all replicas in sync have it.
+
+        Arguments:
+            largest: what the topics take at most; a batch beyond it would be refused with all that it holds.
+        """
         return {
             **self.client,
             "acks": "all",
             "enable.idempotence": True,
             "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
             "message.max.bytes": LARGEST,
+            "batch.size": min(BATCH, largest),
             "partitioner": "murmur2_random",  # a key has one partition, the empty one too, as with Java's producers
             "linger.ms": 0.5,  # 512 in flight go in fewer requests: one to two times as many a second (measured)
             "sticky.partitioning.linger.ms": 50,  # without a key, one partition for a while: fewer, larger writes
@@ -200,9 +214,29 @@ def read_address(url: URL) -> Address:
         lease=asked.lease,
         partitions=url.option("partitions", _positive, 8),
         replication=url.option("replication", _positive, None),
+        new=_possible(new_topic_of(url)),
         synced=asked.durability is Durability.FSYNC,
         client=_client(url),
     )
+
+
+def _possible(new: NewTopic) -> NewTopic:
+    if new.largest is not None and new.largest > LARGEST:
+        raise UsageError(f"messages of {new.largest} bytes are not possible", f"at most {LARGEST}: write largest=8MiB")
+    return new
+
+
+def _retention(new: NewTopic) -> dict[str, str]:
+    settings = {}
+    if new.retention is not None:
+        settings["retention.ms"] = str(round(new.retention * 1000))
+    if new.retention_bytes is not None:
+        settings["retention.bytes"] = str(new.retention_bytes)
+    return settings
+
+
+def _largest(new: NewTopic) -> dict[str, str]:
+    return {} if new.largest is None else {"max.message.bytes": str(new.largest)}
 
 
 def _positive(text: str) -> int:

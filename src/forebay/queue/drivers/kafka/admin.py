@@ -146,12 +146,16 @@ class KafkaAdmin:
         working = [name, *(one for one in self._beside(name, groups) if one != name and not one.endswith(DEAD))]
         settings = self._cluster.settings(working)
         kept = [one.number("retention.ms") / 1000 for one in settings if one.number("retention.ms") >= 0]
+        held = [one.number("retention.bytes") for one in settings if one.number("retention.bytes") >= 0]
         return TopicInfo(
             name=name,
             groups=groups,
             partitions=settings[0].partitions,
             replication=min(one.replicas for one in settings),
             retention_seconds=min(kept, default=None),
+            retention_bytes=min(held, default=None),
+            largest=min(one.number("max.message.bytes") for one in settings),
+            in_sync=min(one.number("min.insync.replicas") for one in settings),
             messages=self._cluster.held(working, [self._address(name, group) for group in groups]),
         )
 
@@ -159,7 +163,7 @@ class KafkaAdmin:
         check_new(name, exists=name in self._cluster.topics())
         surveyor = Surveyor(read_address(self._url.with_options(topic=name)))
         try:
-            surveyor.open()
+            surveyor.open(quiet=True)  # who makes a topic has said what it shall drop
         finally:
             surveyor.close()
         return self._told(name, self._groups_of(name))

@@ -74,7 +74,7 @@ class KafkaQueue:
         self._clock = clock
         self._background = background
         self._loop = asyncio.get_running_loop()
-        self._publisher = Publisher(address.producer)
+        self._publisher = Publisher(address.producer(surveyor.largest))
         self._poller: Poller | None = None
         self._moving = {Ending.DEAD} if address.order is not Order.NONE else {Ending.RETRY, Ending.DEAD}
         self._ledger = Ledger(address, surveyor, clock)

@@ -17,8 +17,8 @@ from confluent_kafka import (
 )
 
 from forebay.durability import Durability
-from forebay.errors import Unavailable, Unsupported
-from forebay.queue.drivers.kafka.address import DEAD, Address
+from forebay.errors import Unavailable, Unsupported, UsageError
+from forebay.queue.drivers.kafka.address import DEAD, LARGEST, Address
 from forebay.queue.drivers.kafka.assignment import Part
 from forebay.queue.drivers.kafka.marks import read_marks
 from forebay.queue.drivers.kafka.records import Arrival, read
@@ -81,9 +81,13 @@ class Surveyor:
 
     Arguments:
         address: the topics and the group.
+
+    Attributes:
+        largest: bytes of a message that all of the topics take; known once they are open.
     """
 
     def __init__(self, address: Address) -> None:
+        self.largest = LARGEST
         self._address = address
         self._admin = admin.AdminClient(address.client)
         self._consumer: Any = None
@@ -91,8 +95,11 @@ class Surveyor:
         self._parts: list[TopicPartition] = []
         self._look_at = 0.0
 
-    def open(self) -> Durability:
+    def open(self, *, quiet: bool = False) -> Durability:
         """Create the topics that are missing; return what a message in them survives.
+
+        Arguments:
+            quiet: whether nothing goes to the log of what the topics may drop.
 
         Raises:
             Unavailable: no broker answers. KafkaException: it refuses.
@@ -105,7 +112,9 @@ class Surveyor:
         # The new partitions answer, and so does the group's coordinator, which the first of all groups has to wait for.
         patiently(self._admin, self._survey, OPEN_SECONDS, {*MOVING, KafkaError._TIMED_OUT})
         settings = described_topics(self._admin, list(self._address.topics))
-        warn_of_loss(settings[:2] + [one for one in settings if one.name == self._address.retry])
+        if not quiet:
+            warn_of_loss(settings[:2] + [one for one in settings if one.name == self._address.retry])
+        self.largest = min(one.number("max.message.bytes") or LARGEST for one in settings)
         return min((durability_of(one) for one in settings), key=list(Durability).index)
 
     def look(self) -> None:
@@ -216,9 +225,13 @@ class Surveyor:
         main = found.topics.get(self._address.topic)
         parts = self._address.partitions if main is None else len(main.partitions)
         replication = self._address.replication or min(3, len(found.brokers))
+        in_sync = self._address.new.in_sync or min(2, replication)
+        if in_sync > replication:
+            hint = f"ask for {replication} at most, or for a larger replication"
+            raise UsageError(f"in-sync={in_sync} and replication={replication}: nothing would be accepted", hint)
         topics = []
         for name in missing:
-            settings = {**self._address.topics[name], "min.insync.replicas": str(min(2, replication))}
+            settings = {**self._address.topics[name], "min.insync.replicas": str(in_sync)}
             if self._address.synced and replication < 2:
                 settings["flush.messages"] = "1"
             partitions = 1 if name.endswith(DEAD) else parts

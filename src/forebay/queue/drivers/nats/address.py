@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forebay.errors import UsageError
+from forebay.queue.new_topic import NEW_TOPIC, NewTopic, new_topic_of
 from forebay.queue.options import OPTIONS as COMMON
 from forebay.queue.options import Asked, asked_of
 from forebay.url import URL
@@ -18,7 +19,7 @@ OPTIONS = {
     "creds": "a file with the credentials of a user (JWT and seed)",
     "tls": "yes: encrypt the connection; a server that wants it gets it anyway",
     "cafile": "a file with the certificates of those who may vouch for the server",
-    "replicas": "on how many servers of a cluster a new topic is kept: 1, 3 or 5",
+    **{name: NEW_TOPIC[name] for name in ("replication", "retention", "retention-bytes", "largest")},
     "monitor": "the server's monitoring address, such as http://localhost:8222: there it can prove that it syncs",
 }
 
@@ -96,14 +97,16 @@ class Address:
         url: shown in errors, without its password.
         servers: host and port of each.
         asked: what any driver is asked for.
-        replicas: of a new stream.
+        replication: of a new stream.
+        new: what else is asked of a topic that must be created.
         monitor: the address of the server's monitoring; empty: unknown.
     """
 
     url: URL
     servers: list[str]
     asked: Asked
-    replicas: int = 1
+    replication: int = 1
+    new: NewTopic = field(default_factory=NewTopic)
     monitor: str = ""
     login: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -126,7 +129,8 @@ def read_address(url: URL) -> Address:
         url=url,
         servers=servers or ["nats://127.0.0.1:4222"],
         asked=asked,
-        replicas=url.option("replicas", _replicas, 1),
+        replication=url.option("replication", _replication, 1),
+        new=new_topic_of(url),
         monitor=url.options.get("monitor", "").rstrip("/"),
         login=_login(url),
     )
@@ -162,7 +166,7 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
-def _replicas(text: str) -> int:
+def _replication(text: str) -> int:
     if text not in {"1", "3", "5"}:
-        raise UsageError("a stream has 1, 3 or 5 replicas")
+        raise UsageError("a stream is on 1, 3 or 5 servers")
     return int(text)

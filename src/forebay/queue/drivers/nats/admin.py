@@ -174,6 +174,8 @@ class NATSAdmin:
             groups=await self._groups(config["name"]),
             replication=int(config.get("num_replicas") or 1),
             retention_seconds=config["max_age"] / SECOND if config.get("max_age") else None,
+            retention_bytes=config["max_bytes"] if config.get("max_bytes", -1) > 0 else None,
+            largest=config["max_msg_size"] if config.get("max_msg_size", -1) > 0 else None,
             limit=config["max_msgs"] if config.get("max_msgs", -1) > 0 else None,
             messages=state["messages"] + delayed["messages"],
             bytes=state["bytes"] + delayed["bytes"],

@@ -98,6 +98,13 @@ STREAM = (
         -1,
     ),
     Check(
+        "max_msg_size",
+        lambda config: _if(int(config.get("max_msg_size") or 0) > 0, WARNS),
+        "larger messages are refused, and so is the return of a dead letter whose story has made it larger",
+        "nats stream edit {name} --max-msg-size=-1",
+        -1,
+    ),
+    Check(
         "num_replicas",
         lambda config: _if(int(config.get("num_replicas") or 1) < ENOUGH_REPLICAS, WARNS),
         "the loss of one machine loses all messages",

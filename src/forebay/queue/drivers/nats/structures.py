@@ -120,7 +120,8 @@ class Structures:
 
     async def _make_streams(self) -> None:
         names = self._names
-        self.stream = await self._stream(names.topic, TOPIC, [f"{names.topic}.>"])
+        largest = {"max_msg_size": self._address.new.largest or -1}
+        self.stream = await self._stream(names.topic, TOPIC, [f"{names.topic}.>"], **largest, **self._kept())
         covered = self.stream["config"].get("subjects") or []
         if not {f"{names.topic}.>", ">"} & set(covered):
             raise UsageError(
@@ -128,9 +129,17 @@ class Structures:
                 f"take another topic, or let the stream take '{names.topic}.>'",
             )
         self.atomic = bool(self.stream["config"].get("allow_atomic"))
-        await self._stream(names.later, LATER, [f"{names.later}.*"], retention="interest")
+        await self._stream(names.later, LATER, [f"{names.later}.*"], retention="interest", **largest)
         await self._stream(names.dead, LETTERS, [f"{names.dead}.*.*"], max_msgs_per_subject=1)
         await self._stream(names.notes, NOTES, [f"{names.notes}.*.*"], max_msgs_per_subject=1)
+
+    def _kept(self) -> Json:
+        """Return for how long and how much the stream of the topic keeps, where that is asked for."""
+        new, kept = self._address.new, {}
+        if new.retention is not None:
+            age = round(new.retention * SECOND)
+            kept = {"max_age": age, "duplicate_window": min(age, DUPLICATES_SECONDS * SECOND)}
+        return kept if new.retention_bytes is None else {**kept, "max_bytes": new.retention_bytes}
 
     async def _stream(self, name: str, description: str, subjects: list[str], **more: object) -> Json:
         there = await self._api.info(f"STREAM.INFO.{name}")
@@ -146,7 +155,7 @@ class Structures:
             "subjects": subjects,
             "storage": "file",
             "discard": "new",
-            "num_replicas": self._address.replicas,
+            "num_replicas": self._address.replication,
             "duplicate_window": DUPLICATES_SECONDS * SECOND,
             "max_msgs": -1,
             "max_bytes": -1,
