@@ -30,7 +30,7 @@ from forebay.queue.driver import Counts, Features
 from forebay.queue.registry import DRIVERS, driver_module
 from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
-from forebay.stores.postgres_server import OPTIONS as POSTGRES_OPTIONS
+from forebay.stores.postgres import OPTIONS as POSTGRES_OPTIONS
 from forebay.telemetry.journal import COLUMNS as JOURNAL
 from forebay.telemetry.metrics import Metrics
 from forebay.theory import letters

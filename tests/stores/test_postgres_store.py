@@ -296,7 +296,7 @@ async def test_a_server_that_stands_still_does_not_hang_its_clients(
     own_server: Callable[[type[Server]], Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = own_server(PostgreSQL)
-    monkeypatch.setattr("forebay.stores.postgres_server.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("forebay.stores.postgres.server.CONNECT_SECONDS", 1.0)
     store = await open_store(f"{server.url}?timeout=1s")
     await store.save([a_result("a")])
     server.pause()

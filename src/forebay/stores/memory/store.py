@@ -1,4 +1,4 @@
-"""The store that lives in this process: for tests, and for what may be forgotten. ``memory://name``"""
+"""Results, claims and effects in dictionaries."""
 
 from __future__ import annotations
 
@@ -8,35 +8,10 @@ from typing import Any
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError, Unavailable, UsageError
+from forebay.stores.memory.contents import Memory, enter, leave
 from forebay.stores.storable import check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
-from forebay.stores.turns import Turns
 from forebay.url import URL
-
-
-class Memory:
-    """What the stores of one name share."""
-
-    def __init__(self) -> None:
-        self.inbox: dict[tuple[str, str], Result | None] = {}
-        self.latest: dict[str, Result] = {}
-        self.claims: dict[str, Claim] = {}
-        self.turns = Turns()
-        self.users = 0
-
-    def keep(self, result: Result) -> bool:
-        """Put a result into the inbox; False when one was there."""
-        row = (result.id, result.topic)
-        if self.inbox.get(row) is not None:
-            return False
-        self.inbox[row] = result
-        known = self.latest.get(result.id)
-        if known is None or known.done_at <= result.done_at:
-            self.latest[result.id] = result
-        return True
-
-
-_MEMORIES: dict[str, Memory] = {}
 
 
 async def connect(url: URL) -> MemoryStore:
@@ -73,8 +48,7 @@ class MemoryStore:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._memory: Memory | None = _MEMORIES.setdefault(name, Memory())
-        self._memory.users += 1
+        self._memory: Memory | None = enter(name)
 
     async def save(self, results: Sequence[Result]) -> Sequence[bool | ForebayError]:
         """Keep results; see :meth:`forebay.stores.store.Store.save`."""
@@ -137,12 +111,9 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Let go of the memory; with the last one who has it open, it is forgotten."""
-        if self._memory is None:
-            return
-        self._memory.users -= 1
-        if self._memory.users == 0:
-            del _MEMORIES[self._name]
-        self._memory = None
+        if self._memory is not None:
+            leave(self._name)
+            self._memory = None
 
     def _opened(self) -> Memory:
         if self._memory is None:

@@ -1,7 +1,4 @@
-"""The store in PostgreSQL: ``postgresql://user:password@host:5432/database?schema=forebay``
-
-Results lie in the table `inbox` of the schema; the view `result` shows them with readable times.
-"""
+"""Results, claims and effects in the tables of a schema."""
 
 from __future__ import annotations
 
@@ -15,8 +12,10 @@ from psycopg import sql
 
 from forebay.errors import ForebayError, Unavailable, Undecodable, Unknown
 from forebay.stores.batching import Batcher
-from forebay.stores.postgres_columns import floats, integers, jsonbs, texts
-from forebay.stores.postgres_server import Connection, Server, lost
+from forebay.stores.postgres.columns import floats, integers, jsonbs, texts
+from forebay.stores.postgres.failures import explained, lost
+from forebay.stores.postgres.server import Server
+from forebay.stores.postgres.tables import Connection
 from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
 from forebay.url import URL
@@ -106,17 +105,17 @@ class PostgresStore:
 
     async def get(self, id: str) -> Result | None:
         """Return the result of a message, None while there is none."""
-        rows = await self._rows(self._get, (id,)) if can_be_name(id) else []
+        rows = await self._server.rows(self._get, (id,)) if can_be_name(id) else []
         return _result(rows[0]) if rows else None
 
     async def results(self, topic: str, limit: int = 100, after: str = "") -> Sequence[Result]:
         """Return results of a topic in the order of their ids, those after the id `after` only."""
-        rows = await self._rows(self._page, (topic, after, limit)) if can_be_name(topic) else []
+        rows = await self._server.rows(self._page, (topic, after, limit)) if can_be_name(topic) else []
         return [_result(row) for row in rows]
 
     async def count(self, topic: str) -> int:
         """Return how many messages of a topic are in the inbox."""
-        return int((await self._rows(self._count, (topic,)))[0][0]) if can_be_name(topic) else 0
+        return int((await self._server.rows(self._count, (topic,)))[0][0]) if can_be_name(topic) else 0
 
     @asynccontextmanager
     async def once(self, id: str, topic: str) -> AsyncIterator[Connection | None]:
@@ -166,12 +165,6 @@ class PostgresStore:
             await batcher.drain()
         await self._server.close()
 
-    async def _rows(self, statement: bytes, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
-        async def fetch(connection: Connection) -> list[tuple[Any, ...]]:
-            return await (await connection.execute(statement, arguments)).fetchall()
-
-        return await self._server.run(fetch)
-
     async def _save_all(self, results: list[Result]) -> list[bool | ForebayError]:
         """Save in one statement; where the server refuses a value, each half by itself, until it stands alone."""
         try:
@@ -189,7 +182,7 @@ class PostgresStore:
     async def _save_together(self, results: list[Result]) -> list[bool | ForebayError]:
         # one statement may not touch a row twice; the first of a batch stays, as the first of all calls does
         first = {(result.id, result.topic): result for result in reversed(results)}
-        kept = set(await self._rows(self._save, _columns([first[row] for row in sorted(first)])))
+        kept = set(await self._server.rows(self._save, _columns([first[row] for row in sorted(first)])))
         answers: list[bool | ForebayError] = []
         for result in results:
             row = (result.id, result.topic)
@@ -201,14 +194,16 @@ class PostgresStore:
         try:
             return await (await connection.execute(self._hold, (id, topic))).fetchone() is not None
         except psycopg.Error as error:
-            raise Unavailable(self._server.explained(error).what, "nothing was changed; is PostgreSQL up?") from error
+            raise Unavailable(
+                explained(error, self._server.name).what, "nothing was changed; is PostgreSQL up?"
+            ) from error
 
     async def _claim_all(self, claims: list[Claim]) -> list[Claim]:
         first = {claim.key: claim for claim in reversed(claims)}
         given = [first[key] for key in sorted(first)]
         names = [texts([getattr(claim, name) for claim in given]) for name in ("key", "fingerprint", "id")]
         times, references = floats([claim.claimed_at for claim in given]), texts([c.reference for c in given])
-        standing = {row[0]: Claim(*row) for row in await self._rows(self._claim, (*names, times, references))}
+        standing = {row[0]: Claim(*row) for row in await self._server.rows(self._claim, (*names, times, references))}
         return [standing[claim.key] for claim in claims]
 
     async def _confirm_all(self, pairs: list[tuple[str, str]]) -> list[None]:

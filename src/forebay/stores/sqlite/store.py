@@ -1,7 +1,4 @@
-"""The store in a file, written by as many processes as like: ``sqlite:///results.db``
-
-It may be the file of a queue as well: what both write at the same moment then shares one fsync.
-"""
+"""Results, claims and effects in a file."""
 
 from __future__ import annotations
 
@@ -14,35 +11,13 @@ import apsw
 from forebay.durability import Durability
 from forebay.errors import ForebayError, UsageError
 from forebay.sqlitefile import SQLiteFile
+from forebay.stores.sqlite.tables import SCHEMA, VERSION
 from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
 from forebay.stores.turns import Turns
 from forebay.url import URL
 
-VERSION = 1
 FORGET_AT_ONCE = 1_000  # claims removed in one operation, so that the commits of others do not wait long
-
-SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS store_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL);
-INSERT OR IGNORE INTO store_version VALUES (1, {VERSION});
-CREATE TABLE IF NOT EXISTS inbox (
-    id TEXT NOT NULL, topic TEXT NOT NULL,
-    value TEXT, accepted_at REAL, started_at REAL, done_at REAL, attempts INTEGER,
-    PRIMARY KEY (id, topic)
-);
-CREATE VIEW IF NOT EXISTS result AS
-    SELECT id, topic, value,
-        strftime('%Y-%m-%dT%H:%M:%fZ', accepted_at, 'unixepoch') AS accepted_at,
-        strftime('%Y-%m-%dT%H:%M:%fZ', started_at, 'unixepoch') AS started_at,
-        strftime('%Y-%m-%dT%H:%M:%fZ', done_at, 'unixepoch') AS done_at,
-        attempts
-    FROM inbox WHERE value IS NOT NULL;
-CREATE TABLE IF NOT EXISTS claim (
-    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, id TEXT NOT NULL,
-    claimed_at REAL NOT NULL, reference TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS claim_age ON claim (claimed_at);
-"""
 
 SAVE = """
 INSERT INTO inbox (id, topic, value, accepted_at, started_at, done_at, attempts) VALUES (?, ?, ?, ?, ?, ?, ?)
