@@ -27,6 +27,7 @@ COMMANDS = {
     "simulate": ("forebay.cli.simulate", "any queueing system, with intervals, until its numbers are precise"),
     "fit": ("forebay.cli.fit", "what model a service is, from the log of a run"),
     "pub": ("forebay.cli.queues", "put messages into a queue: a line of stdin each, or one given"),
+    "generate": ("forebay.cli.generate", "believable orders, good and broken, into a queue"),
     "sub": ("forebay.cli.queues", "take messages out of a queue, a line each"),
     "ask": ("forebay.cli.ask", "put a request into a queue and print its answer"),
     "topics": ("forebay.cli.topics", "topics: ls, show, create, rm, purge"),

@@ -72,6 +72,8 @@ class Orders:
 
     def flaw(self, index: int) -> Flaw | None:
         """Return what is wrong with an order; None: nothing."""
+        if not self._broken_below:
+            return None
         words = self._drawn(index)
         return FLAWS[words[_WHICH_FLAW] % len(FLAWS)] if words[_FLAW] < self._broken_below else None
 
@@ -101,10 +103,8 @@ class Orders:
 
     def body(self, index: int) -> bytes:
         """Return an order as it is sent: JSON, or what a flaw has left of it."""
-        body = self._encode(self.order(index))
-        if not self._broken_below or (flaw := self.flaw(index)) is None:
-            return body
-        return broken(body, flaw, self._largest)
+        body, flaw = self._encode(self.order(index)), self.flaw(index)
+        return body if flaw is None else broken(body, flaw, self._largest)
 
     def _items(self, words: tuple[int, ...], uid: str, track: str, prices: int) -> list[Item]:
         first, count = _FIRST_ITEM, _ITEMS[words[_COUNT] % len(_ITEMS)]
