@@ -16,8 +16,8 @@ LONGEST_NUMBER = 18
 
 LONGEST_UID = 200
 
-ASKED_WRONGLY = problem(400, "ask for one order: by id, or by order_uid")
-NOT_A_NUMBER = problem(400, "id is the number of an order: 1, 2, 3 ...")
+ASKED_WRONGLY = problem(400, "ask for one order: by id, number or order_uid")
+NOT_A_NUMBER = problem(400, "the number of an order is 1, 2, 3 ...")
 NOT_A_UID = problem(400, f"an order_uid has 1 to {LONGEST_UID} characters")
 NO_SUCH_ORDER = problem(404, "there is no such order")
 NO_STORE = retry_after(problem(503, "not in memory, and the store cannot be reached"), 1)
@@ -44,20 +44,29 @@ class Lookup:
         self.missing = 0
 
     def by_parameter(self, request: Request) -> Response | Awaitable[Response]:
-        """Answer ``GET /orders?id=1`` and ``GET /orders?order_uid=b563feb7``."""
+        """Answer ``GET /orders?id=1``, ``GET /orders?number=1`` and ``GET /orders?order_uid=b563feb7``."""
         try:
             id = request.parameter("id")
-            is_alone = id is not None and "&" not in request.query
-            uid = None if is_alone else request.parameter("order_uid")
+            if id is not None and "&" not in request.query:
+                return self._of_id(id)
+            number, uid = request.parameter("number"), request.parameter("order_uid")
         except Undecodable as error:
             return problem(400, str(error))
-        if id is not None and uid is None:
-            return self._numbered(id) if self._by_number else self._of_uid(id)
-        return ASKED_WRONGLY if uid is None or id is not None else self._of_uid(uid)
+        match id, number, uid:
+            case str(), None, None:
+                return self._of_id(id)
+            case None, str(), None:
+                return self._numbered(number)
+            case None, None, str():
+                return self._of_uid(uid)
+        return ASKED_WRONGLY
 
     def by_path(self, request: Request) -> Response | Awaitable[Response]:
         """Answer ``GET /orders/b563feb7``."""
         return self._of_uid(request.tail)
+
+    def _of_id(self, id: str) -> Response | Awaitable[Response]:
+        return self._numbered(id) if self._by_number else self._of_uid(id)
 
     def _numbered(self, text: str) -> Response | Awaitable[Response]:
         if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER and (number := int(text))):
