@@ -7,6 +7,8 @@ from typing import Any
 
 from forebay.message import new_id
 from forebay.stores.memory import Actions
+from forebay.stores.redis.commands import Commands
+from forebay.stores.redis.store import RedisStore
 from forebay.stores.sqlite import Statements
 from forebay.stores.store import Store
 
@@ -20,12 +22,14 @@ class Effects:
 
     async def make(self) -> None:
         async with self.store.once(new_id(), "make the table") as connection:
-            if not isinstance(connection, Actions):
+            if not isinstance(connection, Actions | Commands):
                 await connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (n integer)")
 
     async def add(self, connection: Any, n: int) -> None:
         if isinstance(connection, Actions):
             await connection.execute(self.list.append, n)
+        elif isinstance(connection, Commands):
+            await connection.execute("RPUSH", self._list, n)
         elif isinstance(connection, Statements):
             await connection.execute(f"INSERT INTO {self._table} VALUES (?)", (n,))
         else:
@@ -34,6 +38,8 @@ class Effects:
     async def all(self) -> Sequence[int]:
         if hasattr(self.store, "_memory"):
             return sorted(self.list)
+        if isinstance(self.store, RedisStore):
+            return sorted(map(int, await self.store._server.ask("LRANGE", self._list, 0, -1)))
         if hasattr(self.store, "_file"):
             read = self.store._file.read
             return sorted(n for (n,) in await read(lambda c: c.execute(f"SELECT n FROM {self._table}").fetchall()))
@@ -41,6 +47,10 @@ class Effects:
             assert connection is not None
             rows = await (await connection.execute(f"SELECT n FROM {self._table}")).fetchall()
         return sorted(n for (n,) in rows)
+
+    @property
+    def _list(self) -> str:
+        return f"{self.store._server.place.prefix}:effect"  # type: ignore[attr-defined]
 
     @property
     def _table(self) -> str:

@@ -11,7 +11,14 @@ from forebay.stores.opening import open_store
 from forebay.stores.store import Store
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("redis", marks=pytest.mark.server),
+        pytest.param("postgresql", marks=pytest.mark.server),
+    ]
+)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a store that is empty and this test's alone, for each kind of store."""
     place = f"test_{uuid.uuid4().hex}"
@@ -19,6 +26,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"memory://{place}"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/results.db"
+    if request.param == "redis":
+        return f"{request.getfixturevalue('redis').url}/0?prefix={place}"
     return f"{request.getfixturevalue('postgres').url}?schema={place}"
 
 

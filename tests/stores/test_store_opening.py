@@ -36,6 +36,15 @@ async def test_a_missing_package_is_told_with_the_command_that_installs_it(monke
     assert 'pip install "forebay[postgres]"' in caught.value.hint
 
 
+async def test_a_missing_client_of_redis_is_told_with_its_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("forebay.stores.redis", "forebay.redisserver"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(UsageError, match="redis") as caught:
+        await open_store("redis://host/0")
+    assert 'pip install "forebay[redis]"' in caught.value.hint
+
+
 @pytest.mark.parametrize("address", ["sqlite://results.db", "sqlite://", "memory://a/b"])
 async def test_an_address_without_a_sound_place_is_refused(address: str) -> None:
     with pytest.raises(UsageError):

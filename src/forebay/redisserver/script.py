@@ -21,7 +21,7 @@ class Script:
         self.text = text
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, wire: Wire, key: str, *arguments: str | bytes | int) -> Any:
+    async def run(self, wire: Wire, key: str, *arguments: str | bytes | float) -> Any:
         """Run it; all its keys begin with `key`.
 
         Raises:

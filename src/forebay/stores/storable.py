@@ -91,7 +91,7 @@ def check_entries(entries: Sequence[Entry]) -> None:
     for entry in entries:
         check_names(entry.id, entry.topic)
         if not -LARGEST <= entry.value < LARGEST:
-            raise UsageError(f"the value of message {entry.id!r} has more than 64 bits: {str(entry.value)[:30]}")
+            raise UsageError(f"the value of message {entry.id!r} has more than 64 bits")
 
 
 def check_collection(name: str) -> None:

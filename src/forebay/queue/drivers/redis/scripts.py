@@ -30,7 +30,7 @@ class Script(script.Script):
     def __init__(self, name: str) -> None:
         super().__init__(_SHARED + (_FOLDER / f"{name}.lua").read_text("utf-8"))
 
-    async def run(self, wire: Wire, topic: str, *arguments: str | bytes | int) -> Any:
+    async def run(self, wire: Wire, topic: str, *arguments: str | bytes | float) -> Any:
         """Run it on a topic.
 
         Arguments:
