@@ -70,3 +70,27 @@ def test_a_wrong_name_or_value_is_refused(tmp_path, flags, environment, file):
 def test_in_python_a_setting_may_be_a_number(tmp_path, monkeypatch, name, value, read):
     monkeypatch.chdir(tmp_path)
     assert getattr(settings_of({name: value}), name) == read
+
+
+def test_an_applications_own_settings_come_from_the_same_places(tmp_path):
+    (tmp_path / "forebay.toml").write_text('window = 5\ncolour = "green"\n')
+    own = {"window": "10", "range": "", "colour": "red"}
+    settings = Settings({"range": "0..10"}, {"FOREBAY_WINDOW": "7"}, tmp_path, own=own)
+    assert {name: (value.text, value.origin) for name, value in settings.own.items()} == {
+        "window": ("7", "environment"),
+        "range": ("0..10", "flag"),
+        "colour": ("green", str(tmp_path / "forebay.toml")),
+    }
+
+
+def test_a_setting_that_only_another_application_has_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="FOREBAY_WINDOW"):
+        Settings({}, {"FOREBAY_WINDOW": "7"}, tmp_path, own={"colour": "red"})
+
+
+def test_variables_under_other_names_come_between_the_environment_and_the_file(tmp_path):
+    (tmp_path / "forebay.toml").write_text("workers = 1\nport = 1\nreaders = 1\n")
+    variables = {"workers": ("2", "HANDLERS"), "port": ("2", "SERVER_PORT")}
+    settings = Settings({}, {"FOREBAY_PORT": "3"}, tmp_path, variables=variables)
+    assert (settings.workers, settings.port, settings.readers) == (2, 3, 1)
+    assert settings.values["workers"].origin == "HANDLERS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,8 @@ class Settings:
         flags: text by name, None where the flag was not given.
         environment: where FOREBAY_<NAME> is looked up.
         folder: where the search for forebay.toml begins; it goes upwards.
+        own: defaults of the settings that only the application at hand has, by name; their text is in `own`.
+        variables: text and origin, by name, from variables that have other names; they come behind FOREBAY_<NAME>.
 
     Raises:
         UsageError: a value cannot be read, or a name in the file or the environment is not a setting.
@@ -153,12 +155,17 @@ class Settings:
         flags: Mapping[str, str | None] | None = None,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        *,
+        own: Mapping[str, str] | None = None,
+        variables: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        from_flags = {name: text for name, text in (flags or {}).items() if text is not None}
-        from_environment = _from_environment(os.environ if environment is None else environment)
-        path, from_file = _from_file(folder or Path.cwd())
-        sources = (("flag", from_flags), ("environment", from_environment), (str(path), from_file))
-        self.values = {setting.name: _resolve(setting, sources) for setting in SETTINGS}
+        known = BY_NAME.keys() | (own or {}).keys()
+        from_flags = {name: (text, "flag") for name, text in (flags or {}).items() if text is not None}
+        from_environment = _from_environment(os.environ if environment is None else environment, known)
+        from_file = _from_file(folder or Path.cwd(), known)
+        given = {**from_file, **(variables or {}), **from_environment, **from_flags}
+        self.values = {setting.name: _resolve(setting, given) for setting in SETTINGS}
+        self.own = {name: _resolve(Setting(name, default, str, ""), given) for name, default in (own or {}).items()}
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -167,41 +174,40 @@ class Settings:
             raise AttributeError(f"there is no setting {name!r}") from None
 
 
-def _resolve(setting: Setting, sources: tuple[tuple[str, Mapping[str, str]], ...]) -> Value:
-    named = ((origin, texts[setting.name]) for origin, texts in sources if setting.name in texts)
-    origin, text = next(named, ("default", setting.default))
+def _resolve(setting: Setting, given: Mapping[str, tuple[str, str]]) -> Value:
+    text, origin = given.get(setting.name, (setting.default, "default"))
     try:
         return Value(setting.read(text), text, origin)
     except UsageError as error:
         raise UsageError(f"{setting.name} ({origin}): {error}", error.hint) from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def _from_environment(environment: Mapping[str, str], known: Set[str]) -> dict[str, tuple[str, str]]:
     texts = {}
     for name, text in environment.items():
         if name.startswith(PREFIX):
             key = name.removeprefix(PREFIX).lower()
-            if key not in BY_NAME:
-                raise UsageError(f"{name} in the environment is not a setting", _known())
-            texts[key] = text
+            if key not in known:
+                raise UsageError(f"{name} in the environment is not a setting", _told(known))
+            texts[key] = text, "environment"
     return texts
 
 
-def _from_file(folder: Path) -> tuple[Path | None, dict[str, str]]:
+def _from_file(folder: Path, known: Set[str]) -> dict[str, tuple[str, str]]:
     path = next((p / FILE for p in (folder, *folder.parents) if (p / FILE).is_file()), None)
     if path is None:
-        return None, {}
+        return {}
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     for name, value in content.items():
-        if name not in BY_NAME:
-            raise UsageError(f"{name} in {path} is not a setting", _known())
+        if name not in known:
+            raise UsageError(f"{name} in {path} is not a setting", _told(known))
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise UsageError(f"{name} in {path} must be text or a number")
-    return path, {name: str(value) for name, value in content.items()}
+    return {name: (str(value), str(path)) for name, value in content.items()}
 
 
-def _known() -> str:
-    return f"known: {', '.join(BY_NAME)}"
+def _told(known: Set[str]) -> str:
+    return f"known: {', '.join(sorted(known))}"

@@ -11,6 +11,7 @@ import msgspec
 
 from forebay.cli.existing import administered
 from forebay.cli.output import Exit, json_line, table
+from forebay.cli.own_flags import shipped
 from forebay.cli.running import run
 from forebay.disciplines import Order
 from forebay.errors import ForebayError, UsageError
@@ -86,7 +87,7 @@ async def _consult(broker: str) -> Consultation:
 
 def _queue_of_settings() -> str | None:
     """Return the queue that the settings name; None where it is the default one, and is not there yet."""
-    queue = Settings().values["queue"]
+    queue = Settings(own=shipped()).values["queue"]
     return queue.text if queue.origin != "default" or Path(parse(queue.text).path).is_file() else None
 
 

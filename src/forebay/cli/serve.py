@@ -11,59 +11,53 @@ import click
 
 from forebay.app import App
 from forebay.cli.output import Exit
+from forebay.cli.own_flags import ProgramCommand, made
 from forebay.cli.running import Interruption, run
 from forebay.cli.settings import flags
 from forebay.errors import UsageError
 from forebay.running import Running
 from forebay.running import run as run_app
-from forebay.services import SERVICES
-from forebay.serving import load_app, serving
+from forebay.serving import serving
 from forebay.settings import Settings
 from forebay.telemetry.logs import LogLines
 from forebay.url import parse
 
-WORK = click.option(
-    "--work", metavar="TIME", help="time that the pretended work of a shipped service takes: 100ms, M(100ms)"
-)
 
-
-@click.command()
+@click.command(cls=ProgramCommand)
 @click.argument("name")
 @flags(
     "queue", "store", "host", "port", "workers", "places", "readers", "limit", "burst", "overload", "attempts",
     "backoff", "timeout", "guarantee", "drain", "deadline", "remember", "max_body", "reconnects",
     "journal",
 )  # fmt: skip
-@WORK
-def serve(name: str, work: str | None, **texts: str | None) -> None:
+def serve(name: str, **texts: str | None) -> None:
     """Serve the application NAME: a shipped service (orders), or module:app of your own.
 
     What is posted to its paths is answered once it is durable, and worked off by the pool. With --workers 0 it only
-    takes in, and `forebay work` elsewhere works off; any number of both share one queue.
+    takes in, and `forebay work` elsewhere works off; any number of both share one queue. Settings that only NAME has
+    are flags as well: `forebay serve NAME --help` lists them.
 
     \b
     forebay serve orders --workers 6 --work 100ms --places 1000
     curl -d '{"product_id":"33","count":"3","username":"me"}' http://127.0.0.1:8080/orders
     """
-    settings = Settings(texts)
-    run(_serve(load_app(name, SERVICES, {"work": work}), settings))
+    app, settings = made(name, texts)
+    run(_serve(app, settings))
 
 
-@click.command()
+@click.command(cls=ProgramCommand)
 @click.argument("name")
 @flags(
     "queue", "store", "host", "port", "workers", "readers", "attempts", "backoff", "timeout", "guarantee", "drain",
     "reconnects", "journal",
     otherwise={"port": "none: it does not listen"},
 )  # fmt: skip
-@WORK
-def work(name: str, work: str | None, **texts: str | None) -> None:
+def work(name: str, **texts: str | None) -> None:
     """Work off what waits for the application NAME, without an intake.
 
     With --port it answers /metrics, /healthz, /readyz and /ledger there.
     """
-    settings = Settings(texts)
-    app = load_app(name, SERVICES, {"work": work})
+    app, settings = made(name, texts)
     if not settings.workers or not app.handlers:
         raise UsageError(f"nothing of {name} would be worked off", "it needs a handler, and --workers, 1 or more")
     if settings.places == 0:

@@ -36,14 +36,23 @@ def flags(
 
 
 @click.command()
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="a line of JSON each")
-def settings(as_json: bool) -> None:
-    """List every setting with its value and its origin: environment, a forebay.toml, or the default."""
-    values = Settings().values
-    rows = [
-        {"setting": s.name, "value": _shown(values[s.name].text), "from": values[s.name].origin, "about": s.about}
-        for s in SETTINGS
-    ]
+def settings(name: str | None, as_json: bool) -> None:
+    """List every setting with its value and its origin: environment, a forebay.toml, or the default.
+
+    With the NAME of a service, or module:app, those of its own too.
+    """
+    from forebay.cli.own_flags import program_of, settings_for, shipped  # it imports the services
+
+    if name is None:
+        found, about = Settings(own=shipped()), {}
+    else:
+        program = program_of(name)
+        found, about = settings_for(program, {}), {one: own.about for one, own in program.own.items()}
+    told = [(s.name, found.values[s.name], s.about) for s in SETTINGS]
+    told += [(one, found.own[one], text) for one, text in about.items()]
+    rows = [{"setting": n, "value": _shown(v.text), "from": v.origin, "about": text} for n, v, text in told]
     if as_json:
         for row in rows:
             json_line(row)

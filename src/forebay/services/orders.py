@@ -32,7 +32,7 @@ def orders(work: str = "0s") -> App:
     """Return the orders service.
 
     Arguments:
-        work: how long the work on one order takes; it stands for the real work, which an own handler does.
+        work: how long the pretended work on one order takes: 100ms, or by a law, M(100ms).
     """
     app = App("orders")
     time_of_work = work_time(work)
