@@ -19,6 +19,7 @@ from forebay.services.orderstore.lookup import Lookup
 from forebay.services.orderstore.memory import Memory
 from forebay.services.orderstore.newest import Newest
 from forebay.services.orderstore.options import Options, options
+from forebay.services.orderstore.pages import mount_page
 from forebay.services.orderstore.reading import Arrived, reader
 from forebay.services.orderstore.restoring import Restoring, progress
 
@@ -70,6 +71,7 @@ def orderstore(
     app.get("/orders/{uid}")(service.by_path)
     app.get("/orders/newest")(service.newest)
     app.get("/stats")(service.stats)
+    mount_page(app)
     return app
 
 

@@ -74,10 +74,15 @@ class Newest:
         """Return the newest orders, the highest number first, and the highest number of all."""
         try:
             limit = _whole(request.parameter("limit") or str(USUAL), 1, MOST_AT_ONCE)
-            after = request.parameter("after")
-            return self._newest(limit) if after is None else self._newer(limit, _whole(after, 0, 2**63 - 1))
+            text = request.parameter("after")
+            after = None if text is None else _whole(text, 0, 2**63 - 1)
         except Undecodable:
             return ASKED_WRONGLY
+        if after is None:
+            return self._newest(limit)
+        if after < self._memory.newest:
+            return self._told(limit, after)
+        return self._newer(limit, after) if self.waiting < MOST_WAITING else TOO_MANY
 
     def tell(self) -> None:
         """Say that orders have come into memory."""
@@ -90,12 +95,11 @@ class Newest:
         return self._told(limit, 0)
 
     async def _newer(self, limit: int, after: int) -> Response:
-        if self.waiting >= MOST_WAITING:
-            return TOO_MANY
+        loop = asyncio.get_running_loop()
+        end = loop.time() + WAIT_SECONDS
         self.waiting += 1
-        end = asyncio.get_running_loop().time() + WAIT_SECONDS
         try:
-            while self._memory.newest <= after and not self._is_stopping() and asyncio.get_running_loop().time() < end:
+            while self._memory.newest <= after and loop.time() < end and not self._is_stopping():
                 await rung(self._bell, LOOK_SECONDS)
                 await self._look()
         finally:
