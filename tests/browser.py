@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -47,6 +48,7 @@ class Browser:
         self._heard = b""
         self._number = 0
         self._events: list[dict[str, Any]] = []
+        self._target: str | None = None
         self._session: str | None = None
 
     def __enter__(self) -> Self:
@@ -80,19 +82,37 @@ class Browser:
         os.close(self._out)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def open(self, path: Path, dark: bool = False) -> None:
-        """Show the page of a file, and wait until it is loaded."""
-        self.said, self.requests, self._session = [], [], None
-        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    def open(self, page: Path | str, dark: bool = False, size: tuple[int, int] | None = None) -> None:
+        """Show a page instead of the one before, and wait until it is loaded.
+
+        Arguments:
+            page: a file, or a URL.
+            dark: whether the reader prefers dark colours.
+            size: width and height of the page in pixels; None: that of the window.
+        """
+        self.close()
+        self.said, self.requests = [], []
+        self._target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._ask("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
+        if size is not None:
+            self._ask(
+                "Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=True
+            )
         self._events.clear()
-        self._ask("Page.navigate", url=path.as_uri())
+        self._ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._events.append(self._hear())
+
+    def close(self) -> None:
+        """Show no page any more: what it does again and again ends."""
+        if self._target is not None:
+            self._session = None
+            self._ask("Target.closeTarget", targetId=self._target)
+            self._target = None
 
     def value(self, expression: str) -> Any:
         """Return the value of an expression in the page; what it throws fails the test."""
@@ -102,8 +122,17 @@ class Browser:
 
     def press(self, key: str) -> None:
         """Press a key on what has the focus."""
-        for kind in ("keyDown", "keyUp"):
-            self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+        text = {"text": "\r"} if key == "Enter" else {}
+        self._ask("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, **text)
+        self._ask("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
+
+    def write(self, text: str) -> None:
+        """Type a text into what has the focus."""
+        self._ask("Input.insertText", text=text)
+
+    def picture(self) -> bytes:
+        """Return what can be seen, as PNG."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
 
     def drag(self, selector: str, begin: float, end: float) -> None:
         """Drag the mouse over an element, between two parts of its width."""

@@ -11,8 +11,10 @@ from typing import TypeVar
 
 import pytest
 
+from browser import Browser
 from forebay.errors import Missing, Unavailable
 from forebay.lab.servers import NATS, Kafka, PostgreSQL, RabbitMQ, Redis, Server
+from forebay.lab.servers.install import browser
 
 S = TypeVar("S", bound=Server)
 
@@ -31,8 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def require(server: type[Server]) -> None:
     """Skip the test that wants a server when it is missing, fail it in CI."""
+    require_program(server.program)
+
+
+def require_program(program: Callable[[], object]) -> None:
+    """Skip the test that wants what `program` finds when it is missing, fail it in CI."""
     try:
-        server.program()
+        program()
     except Missing as error:
         reason = f"{error.what}; {error.hint}"
         if os.environ.get("CI"):
@@ -84,6 +91,14 @@ def nats() -> Iterator[NATS]:
 def rabbitmq() -> Iterator[RabbitMQ]:
     """One RabbitMQ for all tests of the session; take topic names that are yours alone."""
     yield from running(RabbitMQ)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser without a window for all tests of pages."""
+    require_program(browser)
+    with Browser() as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,31 +1,11 @@
-"""One browser for all tests of pages; missing, it skips them, and in CI fails them."""
+"""Runs of load tests for the tests of their pages."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import pytest
 
-from browser import Browser
-from forebay.errors import Missing
-from forebay.lab.servers.install import browser as program
 from forebay.load.results.runfile import Record
 from made_runs import made_run
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    try:
-        program()
-    except Missing as error:
-        reason = f"{error.what}; {error.hint}"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with Browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="session")
