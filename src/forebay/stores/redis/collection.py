@@ -10,6 +10,7 @@ from forebay.stores.collection import Document
 from forebay.stores.redis import scripts
 from forebay.stores.redis.rows import document_of
 from forebay.stores.redis.server import Server
+from forebay.stores.redis.steps import in_steps
 from forebay.stores.storable import can_be_name, check_collection, refusal_of
 
 
@@ -20,7 +21,7 @@ class RedisCollection:
         self._server = server
         self._name = name
         self._key = server.key("collection", name)
-        self._kept = Batcher[Document, Document](self._keep_all, lambda document: len(document.value) + 200)
+        self._kept = Batcher[Document, Document](self._keep_all, _weight)
 
     @classmethod
     async def open(cls, server: Server, name: str) -> RedisCollection:
@@ -38,7 +39,7 @@ class RedisCollection:
         """Keep documents; see :meth:`forebay.stores.collection.Collection.keep`."""
         refusals = [refusal_of(document) for document in documents]
         good = [document for document, refused in zip(documents, refusals, strict=True) if refused is None]
-        answers = iter(await self._kept.submit(good))
+        answers = iter(await in_steps(self._kept.submit, good, _weight))
         return [refused or next(answers) for refused in refusals]
 
     async def get(self, key: str) -> Document | None:
@@ -78,3 +79,7 @@ class RedisCollection:
 
 def _numbered(document: Document, number: int) -> Document:
     return Document(document.key, document.value, number)
+
+
+def _weight(document: Document) -> int:
+    return len(document.value) + 200

@@ -27,9 +27,8 @@ class Commands:
             UsageError: no word at all, more than 7,000, or one that is neither text, bytes nor number.
         """
         if not 0 < len(words) <= MOST_WORDS:
-            raise UsageError(
-                f"a command of {len(words)} words", f"1 to {MOST_WORDS}; several commands are one step as well"
-            )
+            hint = f"1 to {MOST_WORDS}; several commands are one step as well"
+            raise UsageError(f"a command of {len(words)} words", hint)
         for word in words:
             if isinstance(word, bool) or not isinstance(word, Word):
                 raise UsageError(f"{word!r} is not a word of a command", "give str, bytes, int or float")

@@ -89,7 +89,7 @@ class Server:
         Raises:
             Unavailable: certainly nothing was done. Unknown: cannot say.
         """
-        if self._wire.current != self._proved_for:
+        if not self._proven:
             await self._prove_again()
         return await self.read(script, *words)
 
@@ -140,7 +140,7 @@ class Server:
     async def _prove_again(self) -> None:
         """Ask anew with each connection: it may lead to a server that was restarted with other settings."""
         async with self._proving:
-            if self._wire.current == self._proved_for and self._proved_for:
+            if self._proven:
                 return
             try:
                 proof = await prove(self._wire)
@@ -151,9 +151,13 @@ class Server:
                 raise Unavailable(what, "forebay doctor says which settings are to blame")
             self._proved(proof)
 
+    @property
+    def _proven(self) -> bool:
+        return 0 < self._wire.current == self._proved_for
+
     def _proved(self, proof: Proof) -> None:
-        if proof.durability != self._proof.durability or not self._proved_for:
-            log.info("%s gives the durability %s: %s", self.name, proof.durability, proof.words)
+        if proof.durability is Durability.MEMORY:
+            log.warning("%s: what is stored may not survive a restart of the server: %s", self.name, proof.words)
         self._proof, self._proved_for = proof, self._wire.current
 
     def _short_of(self, proof: Proof) -> bool:

@@ -14,6 +14,7 @@ from forebay.stores.redis.collection import RedisCollection
 from forebay.stores.redis.commands import Commands, check_run
 from forebay.stores.redis.rows import claim_of, pairs, result_of, row_of, words_of
 from forebay.stores.redis.server import Server
+from forebay.stores.redis.steps import in_steps
 from forebay.stores.redis.window import RedisWindow
 from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
@@ -44,7 +45,7 @@ class RedisStore:
         self._server = server
         self._keep = "" if server.place.keep is None else repr(server.place.keep)
         self._turns = Turns()
-        self._results = Batcher[Result, bool | ForebayError](self._save_all, lambda r: len(r.value) + 200)
+        self._results = Batcher[Result, bool | ForebayError](self._save_all, _weight)
         self._claims = Batcher[Claim, Claim](self._claim_all, lambda claim: 500)
         self._confirmed = Batcher[tuple[str, str], None](self._confirm_all, lambda pair: 500)
         self._windows: dict[tuple[str, int], RedisWindow] = {}
@@ -59,7 +60,7 @@ class RedisStore:
         """Keep results; see :meth:`forebay.stores.store.Store.save`."""
         refusals = [refusal(result) for result in results]
         good = [result for result, refused in zip(results, refusals, strict=True) if refused is None]
-        answers = iter(await self._results.submit(good))
+        answers = iter(await in_steps(self._results.submit, good, _weight))
         return [refused or next(answers) for refused in refusals]
 
     async def get(self, id: str) -> Result | None:
@@ -108,7 +109,7 @@ class RedisStore:
     async def claim(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Remember keys; the first claim of a key stays."""
         check_claims(claims)
-        return await self._claims.submit(claims)
+        return await in_steps(self._claims.submit, claims, lambda claim: 500)
 
     async def confirm(self, key: str, reference: str) -> None:
         """Note the reference of an accepted message with its key."""
@@ -173,3 +174,7 @@ class RedisStore:
     async def _confirm_all(self, confirmed: list[tuple[str, str]]) -> list[None]:
         await self._server.write(scripts.CONFIRM, *(word for pair in confirmed for word in pair))
         return [None] * len(confirmed)
+
+
+def _weight(result: Result) -> int:
+    return len(result.value) + 200

@@ -8,6 +8,7 @@ from forebay.stores.batching import Batcher
 from forebay.stores.redis import scripts
 from forebay.stores.redis.rows import numbers_among
 from forebay.stores.redis.server import Server
+from forebay.stores.redis.steps import in_steps
 from forebay.stores.storable import check_entries, check_window
 from forebay.stores.window import Entry
 
@@ -20,7 +21,7 @@ class RedisWindow:
         self._server = server
         self._name = name
         self._keep = keep
-        self._puts = Batcher[Entry, bool](self._put_all, lambda entry: 100)
+        self._puts = Batcher[Entry, bool](self._put_all, _weight)
 
     @classmethod
     async def open(cls, server: Server, name: str, size: int, keep: str) -> RedisWindow:
@@ -36,7 +37,7 @@ class RedisWindow:
     async def put(self, entries: Sequence[Entry]) -> Sequence[bool]:
         """Put values in; see :meth:`forebay.stores.window.Window.put`."""
         check_entries(entries)
-        return await self._puts.submit(entries)
+        return await in_steps(self._puts.submit, entries, _weight)
 
     async def values(self) -> Sequence[int]:
         """Return the values that are in the window, the newest first."""
@@ -51,3 +52,7 @@ class RedisWindow:
         words = [word for entry in entries for word in (entry.topic, entry.id, entry.value)]
         answers = await self._server.write(scripts.PUT, self._keep, self._name, self.size, *words)
         return [answer == 1 for answer in answers]
+
+
+def _weight(entry: Entry) -> int:
+    return 200
