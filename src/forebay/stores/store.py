@@ -59,7 +59,10 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 class Store(Protocol):
     """Where results live. Calls may come concurrently from one event loop; a store groups them into commits."""
 
-    durability: Durability
+    @property
+    def durability(self) -> Durability:
+        """What is stored survives; a server that came back with other settings may give another class."""
+        ...
 
     async def save(self, results: Sequence[Result]) -> Sequence[bool | ForebayError]:
         """Keep each result in one transaction with its inbox row; those of one call share a commit where they can.
