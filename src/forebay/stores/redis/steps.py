@@ -1,4 +1,4 @@
-"""A large call in several scripts: while one runs the server answers nobody else, and it takes a million words at most."""
+"""A large call as several scripts: while one runs the server answers nobody else, and it takes a million words."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ async def in_steps(
         except Unavailable as error:
             if not answers:
                 raise
-            raise Unknown(
-                error.what, f"{len(answers)} of {len(items)} are kept; to do all again is harmless"
-            ) from error
+            hint = f"{len(answers)} of {len(items)} are kept; to do all again is harmless"
+            raise Unknown(error.what, hint) from error
     return answers
 
 
