@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from forebay.errors import Undecodable
-from forebay.intake.decoding import _is_flat, check, decoder, fingerprint
+from forebay.intake.decoding import _is_plain_struct, check, decoder, fingerprint
 
 Number = Annotated[int, Meta(ge=0, le=100)] | Annotated[str, Meta(pattern=r"^(?:100|[1-9]?[0-9])(?![\s\S])")]
 
@@ -39,6 +40,24 @@ class Tagged(Struct, forbid_unknown_fields=True, tag="x"):
 
 class Nested(Struct, forbid_unknown_fields=True):
     a: Order
+
+
+class Deep(Struct):
+    a: list[Nested]
+    b: Loose | None
+    c: Annotated[str, Meta(max_length=5)]
+    d: datetime
+
+
+class Recursive(Struct):
+    a: "Recursive | None"
+
+
+class Rendering(Struct):
+    a: int
+
+    def __post_init__(self) -> None:
+        self.a += 1
 
 
 class Keeping(Struct, forbid_unknown_fields=True):
@@ -176,10 +195,9 @@ def test_an_optional_or_ignored_field_does_not_hide_a_repeated_key():
 
 
 def test_only_types_for_which_the_count_is_a_proof_take_the_short_way():
-    assert _is_flat(Order)
-    assert not any(
-        _is_flat(kind) for kind in (Optional, Loose, Real, Tagged, Nested, Keeping, dict, Any, int, list[int])
-    )
+    assert all(_is_plain_struct(kind) for kind in (Order, Loose, Nested, Deep))
+    without = (Optional, Real, Tagged, Recursive, Rendering, Keeping, dict, Any, int, list[int])
+    assert not any(_is_plain_struct(kind) for kind in without)
 
 
 def test_bytes_are_taken_as_they_are():
@@ -220,6 +238,60 @@ def test_the_short_way_and_the_exact_scan_say_the_same(raw):
         expected = None
     try:
         taken = decoder(Flat)(raw)
+    except Undecodable:
+        taken = None
+    assert taken == expected
+
+
+class Leaf(Struct):
+    a: str | int
+    b: int | None
+
+
+class Tree(Struct):
+    a: list[Leaf]
+    b: Leaf
+    d: str
+
+
+LEAVES = st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=4).map(
+    lambda pairs: "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}"
+)
+GOOD_LEAVES = st.builds(lambda a, b: f'{{"a":{json.dumps(a)},"b":{b}}}', st.text(max_size=4), st.integers(-9, 9))
+TREES = st.lists(
+    st.tuples(
+        KEYS,
+        st.one_of(
+            GOOD_LEAVES,
+            GOOD_LEAVES,
+            LEAVES,
+            VALUES,
+            st.lists(GOOD_LEAVES | LEAVES, max_size=2).map(lambda leaves: "[" + ",".join(leaves) + "]"),
+        ),
+    ),
+    max_size=6,
+).map(lambda pairs: ("{" + ",".join(f"{key}: {value}" for key, value in pairs) + "}").encode("utf-8", "surrogatepass"))
+GOOD_TREES = st.builds(
+    lambda leaves, leaf, text, more: f'{{"a":[{",".join(leaves)}],"b":{leaf},"d":{text}{more}}}'.encode(
+        "utf-8", "surrogatepass"
+    ),
+    st.lists(GOOD_LEAVES | LEAVES, max_size=2),
+    GOOD_LEAVES | LEAVES,
+    st.text(max_size=4).map(json.dumps) | st.sampled_from([r'"\u0022\u0022"', r'"\u0000"', r'"\ud800"', r'"\/\n"']),
+    st.sampled_from(["", ',"e":1', ',"d":""', ',"\\u0064":"x"', ',"b":{"a":1,"b":2}']),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(TREES | GOOD_TREES)
+def test_the_short_way_and_the_exact_scan_say_the_same_of_nested_bodies(raw):
+    try:
+        expected = msgspec.json.decode(raw, type=Tree)
+        check(raw)
+    except (msgspec.DecodeError, ValueError, Undecodable):
+        expected = None
+    try:
+        taken = decoder(Tree)(raw)
     except Undecodable:
         taken = None
     assert taken == expected

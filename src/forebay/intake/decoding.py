@@ -1,8 +1,8 @@
 """From the bytes of a body to a typed value, at least as strictly as any store keeps it.
 
 msgspec checks the type, and most of the syntax. It takes what PostgreSQL's JSONB does not (NUL characters, numbers of
-any exponent), or what two readers could read differently (repeated keys). An exact second scan finds these; for small
-flat bodies, the hot path, a count of quotation marks proves that it would find nothing.
+any exponent), or what two readers could read differently (repeated keys). An exact second scan finds these; for most
+bodies, the hot path, a count of quotation marks proves that it would find nothing.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def decoder(body_type: Any) -> Decode:
         return bytes
     typed = msgspec.json.Decoder(body_type).decode
     encode = msgspec.json.Encoder().encode
-    is_flat = _is_flat(body_type)
+    is_plain = _is_plain_struct(body_type)
 
     def decode(raw: bytes) -> Any:
         try:
             value = typed(raw)
-            if not (is_flat and b"\\" not in raw and raw.count(b'"') == encode(value).count(b'"')):
+            if not (is_plain and _has_plain_escapes(raw) and raw.count(b'"') == encode(value).count(b'"')):
                 check(raw)
         except msgspec.ValidationError as error:
             raise Undecodable(str(error)[:LONGEST_REASON]) from None
@@ -85,29 +85,38 @@ def check(raw: bytes) -> None:
     _exact.decode(text)
 
 
-def _is_flat(body_type: Any) -> bool:
+def _is_plain_struct(body_type: Any) -> bool:
     """Say whether equal numbers of quotation marks prove that no key came twice.
 
-    For a Struct whose fields are all required and plain, each pair in the body brings two marks for its key and two
-    for a text. Without escapes the value encodes to as many as the last pair of each key brought; a repeated key
-    brings at least two more. Floats are left out: their exponents need the exact scan.
+    For a Struct whose fields are all required and plain, or such Structs and lists of them again, each pair in the body
+    brings two marks for its key and those of its value. The value encodes to as many as the last pair of each known key
+    brought; a repeated or an unknown key brings at least two more. Floats are left out: their exponents need the exact
+    scan.
     """
     kind = types.type_info(body_type)
-    if not isinstance(kind, types.StructType) or kind.tag is not None or kind.array_like:
-        return False
-    if not kind.forbid_unknown_fields or _renders_itself(kind.cls):
-        return False
-    return all(field.required and _is_plain(field.type) for field in kind.fields)
+    return isinstance(kind, types.StructType) and _is_plain(kind, ())
+
+
+def _is_plain(kind: types.Type, within: tuple[type, ...]) -> bool:
+    match kind:
+        case types.StructType(cls=cls, fields=fields):
+            if cls in within or kind.tag is not None or kind.array_like or _renders_itself(cls):
+                return False
+            return all(field.required and _is_plain(field.type, (*within, cls)) for field in fields)
+        case types.ListType(item_type=item):
+            return _is_plain(item, within)
+        case types.UnionType(types=parts):
+            return all(_is_plain(part, within) for part in parts)
+    return isinstance(kind, types.StrType | types.IntType | types.BoolType | types.NoneType | types.DateTimeType)
 
 
 def _renders_itself(cls: type) -> bool:
     return any("__post_init__" in vars(base) for base in cls.__mro__)  # may change what the body said
 
 
-def _is_plain(kind: types.Type) -> bool:
-    if isinstance(kind, types.UnionType):
-        return all(_is_plain(part) for part in kind.types)
-    return isinstance(kind, types.StrType | types.IntType | types.BoolType | types.NoneType)
+def _has_plain_escapes(raw: bytes) -> bool:
+    r"""Say whether certainly no escape is a NUL, a quotation mark by its number, or a half of a surrogate pair."""
+    return b"\\" not in raw or not (b"\\u00" in raw or b"\\ud" in raw or b"\\uD" in raw)
 
 
 def _check_depth(text: str) -> None:
