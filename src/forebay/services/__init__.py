@@ -2,5 +2,10 @@
 
 from forebay.program import Service
 
-SERVICES = {"orders": Service("forebay.services.orders:orders")}
+SERVICES = {
+    "orders": Service("forebay.services.orders:orders"),
+    "orderstore": Service(
+        "forebay.services.orderstore.app:orderstore", "forebay.services.orderstore.variables:settings_of"
+    ),
+}
 """Name on the command line: the function that makes the application."""

@@ -14,6 +14,7 @@ from forebay.events import Stalled
 from forebay.intake.http import Request, Response, json_response
 from forebay.running import Running
 from forebay.services.orderstore.cleaning import Cleaner
+from forebay.services.orderstore.examples import write_examples
 from forebay.services.orderstore.keeping import Keeper
 from forebay.services.orderstore.lookup import Lookup
 from forebay.services.orderstore.memory import Memory
@@ -50,8 +51,8 @@ def orderstore(
         outdated: age by its date_created at which an order leaves memory, as in 30d; none: it stays.
         restore: yes or no: whether memory is filled from the store at the start.
         largest: the largest order; a larger one becomes a dead letter.
-        examples: yes or no: whether the service writes generated orders into its own queue while it runs.
-        writers: how many write generated orders at once.
+        examples: yes or no: whether it writes made-up orders into its own queue while it serves.
+        writers: how many write made-up orders, each 100 a second.
     """
     wanted = options(
         by=by,
@@ -97,9 +98,11 @@ class _Service:
         self._keeper = Keeper(collection, memory, stalled, self._newest.tell)
         self._cleaner = Cleaner(memory, wanted.outdated)
         self._restoring = Restoring(collection, memory, self._cleaner.oldest(), stalled)
-        background = [self._cleaner.keep_on(wanted.cleanup)]
+        background: list[Coroutine[Any, Any, object]] = [self._cleaner.keep_on(wanted.cleanup)]
         if wanted.restore:
             background.append(self._restore(running))
+        if wanted.writers:
+            background.append(write_examples(running.topic(TOPIC), wanted.writers))
         async with _at_work(background):
             yield
 
@@ -145,7 +148,7 @@ class _Service:
 
 
 @asynccontextmanager
-async def _at_work(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+async def _at_work(coroutines: list[Coroutine[Any, Any, object]]) -> AsyncIterator[None]:
     """Let coroutines run meanwhile; one that fails is told, and harms nobody else."""
     tasks = [asyncio.create_task(_logged(coroutine)) for coroutine in coroutines]
     try:
@@ -156,7 +159,7 @@ async def _at_work(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:
+async def _logged(coroutine: Coroutine[Any, Any, object]) -> None:
     try:
         await coroutine
     except Exception:
