@@ -68,12 +68,17 @@ class Delivery(msgspec.Struct, gc=False):
     Arguments:
         message: what is to be worked off.
         attempt: 1 for the first delivery.
-        handle: the driver's own name for the lease; nobody else reads it.
+        handle: the driver's own name for the lease; nobody else reads more of it than its `place`, if it has one.
     """
 
     message: Message
     attempt: int
     handle: Any
+
+    @property
+    def place(self) -> str:
+        """Where the broker keeps the message, as its reference tells it behind the id; empty: the id tells it all."""
+        return str(getattr(self.handle, "place", ""))
 
 
 class Ending(Enum):

@@ -24,11 +24,13 @@ class Work(msgspec.Struct, frozen=True):
         message: as it was accepted.
         topic: where it waited.
         attempt: 1 for the first.
+        place: where the broker keeps it, see :func:`forebay.queue.place.position_of`; empty: the broker tells no place.
     """
 
     message: Message
     topic: str
     attempt: int
+    place: str = ""
 
 
 class Handler:

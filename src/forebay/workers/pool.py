@@ -271,7 +271,7 @@ class Pool:
         return (body, self._work_of(delivery)) if self._handler.takes_work else (body,)
 
     def _work_of(self, delivery: Delivery) -> Work:
-        return Work(delivery.message, self._topic, delivery.attempt)
+        return Work(delivery.message, self._topic, delivery.attempt, delivery.place)
 
     def _bury(self, delivery: Delivery, now: float) -> bool:
         settlement = exhausted(delivery, self._policy, self._topic, now)

@@ -122,10 +122,13 @@ class Keeping(Harness):
     async def test_find_tells_where_a_message_is(self) -> None:
         self.need(self.features.finds, "that it finds messages")
         driver = await self.opened()
-        [reference] = await driver.publish([message(headers={"a": "b"})], INF)
+        sent = message(headers={"a": "b"})
+        [reference] = await driver.publish([sent], INF)
         assert isinstance(reference, str)
+        assert reference.partition(".")[0] == sent.id  # by which the store knows the result of the message
         assert await self.where(driver, reference) == (State.WAITING, 0)
         [delivery] = await self.take(driver, 1)
+        assert ".".join(filter(None, [sent.id, delivery.place])) == reference
         assert await self.where(driver, reference) == (State.IN_WORK, 1)
         due = self.now() + self.soon
         await driver.settle([Settlement(delivery, Ending.RETRY, self.soon)])

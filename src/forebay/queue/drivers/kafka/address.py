@@ -36,6 +36,9 @@ BATCH = 1_000_000
 LATER, RETRY, DEAD = ".later", ".retry", ".dead"
 """What the names of the topics beside the main one end with."""
 
+DELAYED = "later-"
+"""What stands before the partition in the reference of a delayed message."""
+
 DEAD_SETTINGS = {
     "cleanup.policy": "compact",
     "retention.ms": "-1",

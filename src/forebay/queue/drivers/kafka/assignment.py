@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from forebay.queue.driver import Delivery
+from forebay.queue.drivers.kafka.address import DELAYED, LATER, RETRY
 from forebay.queue.drivers.kafka.marks import Marks
 from forebay.queue.drivers.kafka.watermark import Watermark
 
@@ -122,6 +123,14 @@ class Lease:
         self.begun = False  # it is noted as handed out, and nobody has taken it yet
         self.moved = False  # its next attempt or its dead letter is durable already
         self.over = False  # the message was given back, and goes out under another lease
+
+    @property
+    def place(self) -> str:
+        """Partition and offset, as the reference of the message has them; empty for one that came back elsewhere."""
+        topic, partition = self.assignment.part
+        if topic.endswith(RETRY):
+            return ""
+        return f"{DELAYED if topic.endswith(LATER) else ''}{partition}.{self.offset}"
 
     @property
     def held(self) -> bool:

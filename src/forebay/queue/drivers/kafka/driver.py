@@ -17,10 +17,10 @@ from forebay.durability import Durability
 from forebay.errors import ForebayError, QueueFull, Unavailable
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts, DeadLetter, Delivery, Ending, Features, Found, Settlement
-from forebay.queue.drivers.kafka.address import Address
+from forebay.queue.drivers.kafka.address import DELAYED, Address
 from forebay.queue.drivers.kafka.failures import half_done, reading_error
 from forebay.queue.drivers.kafka.holdings import Holdings
-from forebay.queue.drivers.kafka.ledger import DELAYED, Ledger
+from forebay.queue.drivers.kafka.ledger import Ledger
 from forebay.queue.drivers.kafka.letters import coming_back, dropped_note, letter, purge_note, returned_note
 from forebay.queue.drivers.kafka.member import Member
 from forebay.queue.drivers.kafka.poller import Poller

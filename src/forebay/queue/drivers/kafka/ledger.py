@@ -19,7 +19,7 @@ import msgspec
 from forebay.clock import Clock
 from forebay.queue.admin import Lag
 from forebay.queue.driver import Counts, DeadLetter, Found, State
-from forebay.queue.drivers.kafka.address import Address
+from forebay.queue.drivers.kafka.address import DELAYED, Address
 from forebay.queue.drivers.kafka.assignment import Part, Tally, Whereabouts
 from forebay.queue.drivers.kafka.holdings import Holdings
 from forebay.queue.drivers.kafka.letters import Letters
@@ -28,9 +28,6 @@ from forebay.queue.drivers.kafka.surveyor import Extent, Surveyor
 from forebay.queue.drivers.kafka.tail import Tail
 
 MOST_RETRIES_REMEMBERED = 10_000
-
-DELAYED = "later-"
-"""What stands before the partition in the reference of a delayed message."""
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):

@@ -128,8 +128,8 @@ class Ledger:
 
     async def find(self, reference: str) -> Found | None:
         """Return where a message is: among the dead letters, noted, or at its place in the stream."""
-        place, dot, id = reference.partition(".")
-        if not dot or not is_place(place):
+        id, _, place = reference.rpartition(".")
+        if not is_place(place):
             return None
         letter = await self._letters.letter(id)
         if letter is not None:

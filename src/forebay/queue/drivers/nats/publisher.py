@@ -135,4 +135,4 @@ def _told(place: Place) -> int | ForebayError:
 
 
 def _reference(message: Message, kind: str, place: int | ForebayError) -> str | ForebayError:
-    return f"{place_of(kind, place)}.{message.id}" if isinstance(place, int) else place
+    return f"{message.id}.{place_of(kind, place)}" if isinstance(place, int) else place
