@@ -7,5 +7,6 @@ SERVICES = {
     "orderstore": Service(
         "forebay.services.orderstore.app:orderstore", "forebay.services.orderstore.variables:settings_of"
     ),
+    "ratings": Service("forebay.services.ratings.app:ratings"),
 }
 """Name on the command line: the function that makes the application."""
