@@ -82,3 +82,34 @@ def test_a_path_of_another_form_is_refused(path):
 def test_one_method_of_a_path_has_one_handler(routes):
     with pytest.raises(UsageError):
         routes.add("POST", "/orders", tail)
+
+
+async def test_a_function_answers_at_once_or_with_what_it_lets_be_awaited(routes):
+    told = []
+    routes = Routes(deadline=0.1, listeners=[told.append])
+
+    async def later(request):
+        return text_response("later")
+
+    routes.answer("GET", "/", lambda request: text_response("at once"))
+    routes.answer("GET", "/later", later)
+    routes.answer("GET", "/either", lambda request: later(request) if request.query else text_response("now"))
+    assert [(await ask(routes, "GET", path)).body for path in ("/", "/later", "/either")] == [
+        b"at once",
+        b"later",
+        b"now",
+    ]
+    assert [(event.intake, event.status) for event in told] == [("/", 200), ("/later", 200), ("/either", 200)]
+
+
+async def test_a_function_that_fails_is_a_500_and_one_that_takes_too_long_a_503(routes):
+    def fails(request):
+        raise RuntimeError("secret")
+
+    async def sleeps(request):
+        await asyncio.sleep(30)
+
+    routes.answer("GET", "/fails", fails)
+    routes.answer("GET", "/sleeps", sleeps)
+    assert (await ask(routes, "GET", "/fails")).status == 500
+    assert (await ask(routes, "GET", "/sleeps")).status == 503
