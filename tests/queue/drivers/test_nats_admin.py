@@ -221,7 +221,7 @@ async def test_a_batch_is_stored_as_one_and_a_repeated_message_is_stored_once(na
     driver = await driver_of_nats.connect(parse(f"{nats.url}/{topic}"))
     batch = [Message(new_id(), b"%d" % n) for n in range(1_200)]
     first = await driver.publish(batch[:1_100], math.inf)
-    assert first == [f"now-{n}.{one.id}" for n, one in enumerate(batch[:1_100], 1)]
+    assert first == [f"{one.id}.now-{n}" for n, one in enumerate(batch[:1_100], 1)]
     again = await driver.publish(batch[1_000:], math.inf)
     assert again[:100] == first[1_000:]
     assert (await driver.counts()).accepted == 1_200
