@@ -36,6 +36,8 @@ def asked(query="", body=b"", kind=None):
         ("r%61te=7", "7"),
         ("rate=%D0%B6", "ж"),
         ("rate=a=b", "a=b"),
+        ("rate=ж+я&a=1".encode().decode("latin-1"), "ж я"),  # as curl sends what nobody has escaped
+        ("rate=ж".encode().decode("latin-1"), "ж"),
     ],
 )
 def test_a_query_is_read_as_browsers_write_it(query, value):
@@ -58,6 +60,7 @@ def test_a_form_of_several_parts_is_read_too():
     ("query", "body", "kind"),
     [
         ("rate=%FF", b"", None),
+        ("rate=\xff", b"", None),
         ("&".join(["rate=1"] * 1_001), b"", None),
         ("", b"rate=\xff", URLENCODED),
         ("", PARTS, b"multipart/form-data"),

@@ -15,9 +15,14 @@ MOST_PARAMETERS = 1_000
 def in_query(query: str, name: str) -> str | None:
     """Return the first value of a name in ``a=1&b=2``, None when it is not there.
 
+    Arguments:
+        query: a character for each byte; those that are not escaped (curl escapes none) are of UTF-8 too.
+
     Raises:
         Undecodable: its value is not UTF-8, or there are more than a thousand.
     """
+    if not query.isascii():
+        query = _read(query)
     if query.startswith(f"{name}=") and not any(sign in query for sign in "&%+;"):
         return query[len(name) + 1 :]  # the usual case, at a tenth of the price
     try:
@@ -36,12 +41,19 @@ def in_form(content_type: bytes, body: bytes, name: str) -> str | None:
     kind = content_type.partition(b";")[0].strip().lower()
     try:
         if kind == b"application/x-www-form-urlencoded":
-            return in_query(body.decode(), name)
+            return in_query(body.decode("latin-1"), name)
         if kind == b"multipart/form-data":
             return _in_parts(content_type, body, name)
     except UnicodeDecodeError:
         raise Undecodable("a form that is not UTF-8") from None
     return None
+
+
+def _read(query: str) -> str:
+    try:
+        return query.encode("latin-1").decode()
+    except UnicodeError:
+        raise Undecodable("parameters that are not UTF-8, or too many") from None
 
 
 def _in_parts(content_type: bytes, body: bytes, name: str) -> str | None:
