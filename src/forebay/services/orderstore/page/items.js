@@ -50,7 +50,7 @@ function moneyCell(sum, money, label) {
 function saleOf(sale) {
   const percent = whole(sale);
   if (percent === 0n) return element("span", { class: "none" }, "–");
-  return value(percent === null ? written(sale) : `${GROUPED.format(percent)} %`);
+  return value(percent === null ? written(sale) : `${GROUPED.format(percent)}%`);
 }
 
 function totalRow(items, money) {

@@ -5,7 +5,7 @@ const POLL_SECONDS = 90;
 const BETWEEN_POLLS_MS = 500;
 const BETWEEN_WORDS_MS = 10_000;
 
-const newest = { after: 0n, known: false, paused: false, held: [], spoken: 0 };
+const newest = { after: null,  paused: false, held: [], spoken: 0 };
 
 async function followNewest() {
   for (let failures = 0; ; ) {
@@ -14,7 +14,7 @@ async function followNewest() {
     const leave = () => document.hidden && gone.abort();
     document.addEventListener("visibilitychange", leave);
     try {
-      const { status, text } = await ask(`/orders/newest?after=${newest.after}`, POLL_SECONDS, gone.signal);
+      const { status, text } = await ask(newestPath(), POLL_SECONDS, gone.signal);
       if (status !== 200) throw new Away(`it answered ${status}`);
       takeNewest(readJson(text));
       failures = 0;
@@ -28,25 +28,27 @@ async function followNewest() {
   }
 }
 
+/** Ask for what is there, at once, and from then on for what comes after it. */
+function newestPath() {
+  return `/orders/newest?limit=${SHOWN_ORDERS}${newest.after === null ? "" : `&after=${newest.after}`}`;
+}
+
 /** Wait until the server is back; it may be another one by then, so everything is asked anew. */
 async function afterFailure(error, failures) {
   tellNewest("off", "Waiting for the server");
   if (!(error instanceof Away)) console.error(error);
-  newest.after = 0n;
-  newest.known = false;
+  newest.after = null;
   lookAtServer();
   await waited(pauseAfter(failures), BACK);
 }
 
 function takeNewest(heard) {
   const numberOf = (order) => whole(order.get("number")) ?? 0n;
-  const orders = heard.get("orders").filter((order) => numberOf(order) > newest.after);
-  orders.sort((a, b) => (numberOf(a) < numberOf(b) ? 1 : -1));
-  const first = !newest.known;
-  newest.after = whole(heard.get("newest")) ?? 0n;
-  newest.known = true;
+  const orders = heard.get("orders").sort((a, b) => (numberOf(a) < numberOf(b) ? 1 : -1));
+  const before = newest.after;
+  newest.after = whole(heard.get("newest"));
   byId("pause").hidden = false;
-  if (first) {
+  if (before === null || newest.after < before) {
     newest.held = [];
     byId("newest").replaceChildren(...orders.slice(0, SHOWN_ORDERS).map((order) => newestRow(order)));
   } else {
@@ -67,7 +69,7 @@ function showHeld() {
     markCurrent();
   }
   const waiting = newest.held.length ? `, ${GROUPED.format(newest.held.length)} waiting` : "";
-  if (!newest.known) return;
+  if (newest.after === null) return;
   if (newest.paused) tellNewest("paused", `Paused${waiting}`);
   else if (newest.after === 0n) tellNewest("live", "No order yet: they appear here as they arrive");
   else tellNewest("live", `${counted(newest.after, "order", "orders")} so far${waiting}`);
@@ -92,12 +94,12 @@ function newestRow(order, kind = "") {
   const created = written(order.get("date_created") ?? "");
   const moment = momentOf(created);
   const sum = amount === null ? "" : moneyOf(written(order.get("currency") ?? ""))(amount);
-  const where = [value(written(order.get("city") ?? "")), ", ", counted(whole(order.get("items")) ?? 0n, "item", "items")];
+  const where = [value(written(order.get("city") ?? "")), " · ", counted(whole(order.get("items")) ?? 0n, "item", "items")];
   const link = element(
     "a", { href: addressOf(uid) },
     element("span", { class: "uid" }, value(uid, "mono")),
     element("span", { class: "sum" }, value(sum)),
-    element("span", { class: "where" }, `${grouped(order.get("number"))}: `, where),
+    element("span", { class: "where" }, `${grouped(order.get("number"))} · `, where),
     element("span", { class: "when" }, moment === null ? value(created) : element("time", { datetime: moment.toISOString(), title: created }, short(moment))),
   );
   const row = element("li", kind ? { class: kind } : {}, link);

@@ -42,7 +42,7 @@ function head(order, number) {
     "div", { class: "order-head" },
     element("p", { class: "eyebrow" }, number === null ? "Order" : `Order number ${GROUPED.format(BigInt(number))}`),
     element("h2", { id: "order-heading", tabindex: "-1" }, value(written(order.get("order_uid") ?? ""), "mono")),
-    facts(pairs, "across"),
+    facts(pairs, "line"),
   );
 }
 

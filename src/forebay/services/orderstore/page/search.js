@@ -136,6 +136,7 @@ function startNotice() {
     "By its order_uid, or by its number: the first order that was kept is 1. Digits are taken as a number; in quotation marks they are an order_uid.",
   );
   made.classList.add("start");
+  made.prepend(element("img", { src: "/icon.svg", alt: "", width: "64", height: "64" }));
   return made;
 }
 
