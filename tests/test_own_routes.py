@@ -146,6 +146,19 @@ async def test_a_handler_that_keeps_its_own_effect_leaves_no_result():
         assert (ledger.done, ledger.stored, ledger.balanced) == (1, None, True)
 
 
+async def test_of_what_is_done_without_a_result_the_status_is_404_that_says_so():
+    app = App("shop")
+
+    @app.post("/orders", results=False)
+    async def handler(body: bytes) -> None: ...
+
+    async with serving(app, settings_of(MEMORY)) as (running, server):
+        location = (await ask(server.port, "/orders", b"x")).headers["location"]
+        await running.drained(10)
+        told = await ask(server.port, location)
+    assert (told.status, "not kept" in told.json["detail"]) == (404, True)
+
+
 async def test_an_own_decoder_decides_what_a_message_is():
     seen = []
 

@@ -53,6 +53,7 @@ def site_of(running: Running, *, takes_in: bool = True) -> Routes:
 def _intake(running: Running, declared: DeclaredIntake) -> Intake:
     settings = running.settings
     limiter = None if settings.limit is None else Limiter(settings.limit, settings.burst)
+    handlers = running.app.handlers
     places: Mapping[str, Topic | Direct] = running.directs if settings.places == 0 else running.topics
     return Intake(
         declared.path,
@@ -62,6 +63,7 @@ def _intake(running: Running, declared: DeclaredIntake) -> Intake:
         key=declared.key,
         read=declared.read,
         methods=declared.methods,
+        results=all(handlers[topic].results for topic in declared.topics if topic in handlers),
         store=running.store,
         limiter=limiter,
         overload=settings.overload,

@@ -103,6 +103,7 @@ class Intake:
         key: from a decoded body to the key of its message; None: messages have none.
         read: from a request to the body of its message; None: the request's body.
         methods: which requests are taken.
+        results: whether the store keeps what comes of a message; False: the status of what is done is not known.
         listeners: hear of every answer and refusal; while the list is empty, no event is made.
         clock: stamps the messages.
     """
@@ -120,6 +121,7 @@ class Intake:
         key: Callable[[Any], str | None] | None = None,
         read: Callable[[Request], bytes] | None = None,
         methods: Sequence[str] = ("POST",),
+        results: bool = True,
         listeners: list[Listener] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -140,7 +142,7 @@ class Intake:
         self._clock = clock
         self._decode = decoder(body)
         self._keys = Keys(store, self.topic, clock) if store else None
-        self._status = Status(store, self._place)
+        self._status = Status(store if results else None, self._place)
         self._put: Callable[[Message, Any, Done], None] = self._work if self.is_direct else self._publish
         self._tasks: set[asyncio.Task[None]] = set()
         self._durability = (b"forebay-durability", self._reached(store).value.encode())

@@ -35,13 +35,14 @@ class Status:
     """Answers ``GET /orders/{id}``.
 
     Arguments:
-        store: knows what is done; None: nobody does.
+        store: knows what is done; None: nobody does, and the answer to who asks for it is 404 as well.
         place: tells who knows the rest.
     """
 
     def __init__(self, store: Store | None, place: Place) -> None:
         self._store = store
         self._place = place
+        self._unknown = problem(404) if store else problem(404, "not known, or done: what came of it is not kept here")
 
     async def answer(self, request: Request) -> Response:
         """Return state and times of the message that the last segment of the path names, or 404."""
@@ -49,7 +50,7 @@ class Status:
         if len(reference) > LONGEST_REFERENCE or not REFERENCE.fullmatch(reference):
             return problem(404)
         told = await self._told(reference)
-        return problem(404) if told is None else json_response({"id": reference, **told})
+        return self._unknown if told is None else json_response({"id": reference, **told})
 
     async def _told(self, reference: str) -> dict[str, Any] | None:
         id = id_of(reference)
