@@ -17,19 +17,29 @@ HEAVIEST_BATCH = 4 * 2**20  # bytes; keeps one statement far from the time limit
 
 
 class Batcher(Generic[T, R]):
-    """Gathers the items of concurrent calls into batches, one batch under way at a time.
+    """Gathers the items of concurrent calls into batches, one or a few batches under way at a time.
 
     Arguments:
         commit: takes the items of one batch, returns an answer for each, in their order; what it raises, all of
             the batch's callers get.
         weigh: the size of an item in bytes, roughly.
+        heaviest: bytes; a batch that weighs so much takes no further call.
+        at_once: how many batches may be under way.
     """
 
-    def __init__(self, commit: Callable[[list[T]], Awaitable[Sequence[R]]], weigh: Callable[[T], int]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[list[T]], Awaitable[Sequence[R]]],
+        weigh: Callable[[T], int],
+        heaviest: int = HEAVIEST_BATCH,
+        at_once: int = 1,
+    ) -> None:
         self._commit = commit
         self._weigh = weigh
+        self._heaviest = heaviest
+        self._at_once = at_once
         self._calls: deque[Call[T, R]] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, items: Sequence[T]) -> Sequence[R]:
         """Commit items and return an answer for each; whoever is cancelled here stops waiting, not the commit."""
@@ -38,14 +48,14 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Sequence[R]] = loop.create_future()
         self._calls.append((items, answer))
-        if self._task is None:
-            self._task = loop.create_task(self._run())
+        if len(self._tasks) < self._at_once:
+            self._tasks.add(loop.create_task(self._run()))
         return await answer
 
     async def drain(self) -> None:
         """Return when nothing is waiting or under way."""
-        while self._task is not None:
-            await asyncio.wait({self._task})
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _run(self) -> None:
         try:
@@ -53,12 +63,12 @@ class Batcher(Generic[T, R]):
             while self._calls:
                 await self._answer(self._take())
         finally:
-            self._task = None
+            self._tasks -= {asyncio.current_task()}  # at once: a callback would come after the next call
 
     def _take(self) -> list[Call[T, R]]:
         taken: list[Call[T, R]] = []
         weight = 0
-        while self._calls and (not taken or weight < HEAVIEST_BATCH):
+        while self._calls and (not taken or weight < self._heaviest):
             call = self._calls.popleft()
             weight += sum(map(self._weigh, call[0]))
             taken.append(call)

@@ -16,7 +16,8 @@ LONGEST_NAME = 1_000  # bytes; two of them and their overhead fit into one entry
 
 LARGEST = 2**63  # a whole number of 64 bits is below it, and not below its negative
 _WINDOW = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_COLLECTION = re.compile(r"[A-Za-z0-9_]{1,40}")
+_COLLECTION = re.compile(r"[a-z][a-z0-9_]{0,39}")  # SQLite takes Orders and orders for one table
+_TABLES = {"inbox", "result", "claim", "store_version", "moving_window", "window_value"}  # of the stores themselves
 
 _scan = msgspec.json.Decoder(msgspec.Raw).decode  # walks over the whole text, builds nothing
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -101,7 +102,10 @@ def check_collection(name: str) -> None:
         UsageError: says why.
     """
     if not _COLLECTION.fullmatch(name):
-        raise UsageError(f"{name[:80]!r} is not the name of a collection", "letters, digits and _, at most 40")
+        hint = "small letters, digits and _, a letter first, at most 40"
+        raise UsageError(f"{name[:80]!r} is not the name of a collection", hint)
+    if name in _TABLES:
+        raise UsageError(f"a collection cannot be called {name}", "a table of the store itself has this name")
 
 
 def _fault_of_name(name: str) -> str | None:

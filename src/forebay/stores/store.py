@@ -134,7 +134,8 @@ class Store(Protocol):
         """Return the collection of a name, which is made where it is missing.
 
         Raises:
-            UsageError: not a name of letters, digits and _, at most 40, or the store keeps no collections.
+            UsageError: not a name of small letters, digits and _, a letter first, at most 40; or the name of something
+                else that the store has.
             Unavailable: it cannot be reached.
         """
         ...

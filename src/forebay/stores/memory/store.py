@@ -8,7 +8,9 @@ from typing import Any
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError, Unavailable, UsageError
+from forebay.stores.memory.collection import MemoryCollection
 from forebay.stores.memory.contents import Memory, enter, leave
+from forebay.stores.memory.window import MemoryWindow
 from forebay.stores.storable import check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
 from forebay.url import URL
@@ -108,6 +110,14 @@ class MemoryStore:
         for key in old:
             del claims[key]
         return len(old)
+
+    async def window(self, name: str, size: int) -> MemoryWindow:
+        """Return the window of a name."""
+        return MemoryWindow(self._opened, name, size)
+
+    async def collection(self, name: str) -> MemoryCollection:
+        """Return the collection of a name."""
+        return MemoryCollection(self._opened, name)
 
     async def close(self) -> None:
         """Let go of the memory; with the last one who has it open, it is forgotten."""

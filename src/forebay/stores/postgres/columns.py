@@ -14,8 +14,8 @@ from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.pq import Format
 
-_FLOAT, _INT, _TEXT, _JSONB = 701, 23, 25, 3802  # object identifiers of the element types
-_FLOATS, _INTS, _TEXTS, _JSONBS = 1022, 1007, 1009, 3807  # and of their arrays
+_FLOAT, _INT, _BIG, _TEXT, _JSONB = 701, 23, 20, 25, 3802  # object identifiers of the element types
+_FLOATS, _INTS, _BIGS, _TEXTS, _JSONBS = 1022, 1007, 1016, 1009, 3807  # and of their arrays
 
 
 class Column(bytes):
@@ -38,6 +38,10 @@ class Integers(Column):
     """An array of integer."""
 
 
+class BigIntegers(Column):
+    """An array of bigint."""
+
+
 def texts(values: Sequence[str]) -> Texts:
     """Return a column of texts."""
     return Texts(_array(_TEXT, len(values), b"".join([_sized(value.encode()) for value in values])))
@@ -58,9 +62,14 @@ def integers(values: Sequence[int]) -> Integers:
     return Integers(_array(_INT, len(values), _fixed("ii", 4, values)))
 
 
+def big_integers(values: Sequence[int]) -> BigIntegers:
+    """Return a column of integers of 64 bits."""
+    return BigIntegers(_array(_BIG, len(values), _fixed("iq", 8, values)))
+
+
 def register(adapters: AdaptersMap) -> None:
     """Let connections with these adapters take columns as parameters."""
-    for kind, oid in ((Texts, _TEXTS), (JSONBs, _JSONBS), (Floats, _FLOATS), (Integers, _INTS)):
+    for kind, oid in ((Texts, _TEXTS), (JSONBs, _JSONBS), (Floats, _FLOATS), (Integers, _INTS), (BigIntegers, _BIGS)):
         adapters.register_dumper(kind, type(f"{kind.__name__}Dumper", (_ColumnDumper,), {"oid": oid}))
 
 

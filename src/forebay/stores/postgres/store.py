@@ -10,12 +10,15 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
-from forebay.errors import ForebayError, Unavailable, Undecodable, Unknown
+from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.stores.batching import Batcher
+from forebay.stores.postgres.bisecting import bisected
+from forebay.stores.postgres.collection import PostgresCollection
 from forebay.stores.postgres.columns import floats, integers, jsonbs, texts
 from forebay.stores.postgres.failures import explained, lost
 from forebay.stores.postgres.server import Server
 from forebay.stores.postgres.tables import Connection
+from forebay.stores.postgres.window import PostgresWindow
 from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
 from forebay.url import URL
@@ -95,6 +98,8 @@ class PostgresStore:
         self._results = Batcher[Result, bool | ForebayError](self._save_all, lambda r: len(r.value) + 200)
         self._claims = Batcher[Claim, Claim](self._claim_all, lambda claim: 500)
         self._confirmed = Batcher[tuple[str, str], None](self._confirm_all, lambda pair: 500)
+        self._windows: dict[tuple[str, int], PostgresWindow] = {}
+        self._collections: dict[str, PostgresCollection] = {}
 
     async def save(self, results: Sequence[Result]) -> Sequence[bool | ForebayError]:
         """Keep results; see :meth:`forebay.stores.store.Store.save`."""
@@ -159,31 +164,36 @@ class PostgresStore:
             forgotten += last
         return forgotten
 
+    async def window(self, name: str, size: int) -> PostgresWindow:
+        """Return the window of a name: its rows in the tables `moving_window` and `window_value`."""
+        if (name, size) not in self._windows:
+            self._windows[name, size] = await PostgresWindow.open(self._server, name, size)
+        return self._windows[name, size]
+
+    async def collection(self, name: str) -> PostgresCollection:
+        """Return the collection of a name: the table of this name."""
+        if name not in self._collections:
+            self._collections[name] = await PostgresCollection.open(self._server, name)
+        return self._collections[name]
+
     async def close(self) -> None:
         """Finish what is under way and close the connections."""
         for batcher in (self._results, self._claims, self._confirmed):
             await batcher.drain()
+        for window in self._windows.values():
+            await window.drain()
+        for collection in self._collections.values():
+            await collection.drain()
         await self._server.close()
 
     async def _save_all(self, results: list[Result]) -> list[bool | ForebayError]:
-        """Save in one statement; where the server refuses a value, each half by itself, until it stands alone."""
-        try:
-            return await self._save_together(results)
-        except Undecodable as error:
-            if len(results) == 1:
-                what = f"the result of message {results[0].id!r} cannot be stored"
-                return [Undecodable(f"{what}: {error.what}", error.hint)]
-        half = len(results) // 2
-        try:
-            return [*await self._save_all(results[:half]), *await self._save_all(results[half:])]
-        except Unavailable as error:
-            raise Unknown(error.what, "a part may have been kept; saving again is harmless") from error
+        return await bisected(self._save_together, results, lambda result: f"the result of message {result.id!r}")
 
-    async def _save_together(self, results: list[Result]) -> list[bool | ForebayError]:
+    async def _save_together(self, results: list[Result]) -> list[bool]:
         # one statement may not touch a row twice; the first of a batch stays, as the first of all calls does
         first = {(result.id, result.topic): result for result in reversed(results)}
         kept = set(await self._server.rows(self._save, _columns([first[row] for row in sorted(first)])))
-        answers: list[bool | ForebayError] = []
+        answers = []
         for result in results:
             row = (result.id, result.topic)
             answers.append(row in kept)

@@ -11,7 +11,9 @@ import apsw
 from forebay.durability import Durability
 from forebay.errors import ForebayError, UsageError
 from forebay.sqlitefile import SQLiteFile
+from forebay.stores.sqlite.collection import SQLiteCollection
 from forebay.stores.sqlite.tables import SCHEMA, VERSION
+from forebay.stores.sqlite.window import SQLiteWindow
 from forebay.stores.storable import can_be_name, check_claims, check_names, refusal
 from forebay.stores.store import Claim, Result
 from forebay.stores.turns import Turns
@@ -157,6 +159,14 @@ class SQLiteStore:
             last = await self._file.write(_forgetting(before))
             forgotten += last
         return forgotten
+
+    async def window(self, name: str, size: int) -> SQLiteWindow:
+        """Return the window of a name: its rows in the table `window_value`."""
+        return await SQLiteWindow.open(self._file, name, size)
+
+    async def collection(self, name: str) -> SQLiteCollection:
+        """Return the collection of a name: the table of this name."""
+        return await SQLiteCollection.open(self._file, name)
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
