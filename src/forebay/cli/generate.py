@@ -82,8 +82,8 @@ def generate_orders(
 
     load, seconds = _load(constant, profile, length)
     row = Orders(seed, _start(start), share_broken=_share(broken), largest=size(largest))
-    click.echo(f"orders of --seed {seed} --start {_text(row.start)} to {parse(url)}", err=True)
-    figures, took, interrupted = run(_write(row, [url] * writers, load, seconds, count or math.inf))
+    told = f"orders of --seed {seed} --start {_text(row.start)} to {parse(url)}"
+    figures, took, interrupted = run(_write(told, row, [url] * writers, load, seconds, count or math.inf))
     _report(figures, took, as_json)
     if figures.error is not None:
         raise figures.error
@@ -92,11 +92,12 @@ def generate_orders(
 
 
 async def _write(
-    row: Orders, urls: Sequence[str], load: Profile | None, seconds: float, count: float
+    told: str, row: Orders, urls: Sequence[str], load: Profile | None, seconds: float, count: float
 ) -> tuple[Written, float, bool]:
     """Return what became of the orders, the seconds it took, and whether it was interrupted.
 
     Arguments:
+        told: the line that it begins with.
         urls: one for each writer.
     """
     from forebay.services.orderstore.generating.writing import Writing
@@ -107,6 +108,7 @@ async def _write(
             topics.append(await open_topic(url))
             stack.push_async_callback(topics[-1].close)
         interruption = await stack.enter_async_context(Interruption())
+        click.echo(told, err=True)
         writing, began = Writing(row, topics, load, seconds=seconds, count=count), time.perf_counter()
         await _watched(writing, interruption, began)
         return writing.figures, time.perf_counter() - began, interruption.wished.is_set()
