@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import click
 
 from forebay.app import App
+from forebay.cli.env_option import ENV
 from forebay.cli.output import Exit
 from forebay.cli.own_flags import ProgramCommand, made
 from forebay.cli.running import Interruption, run
@@ -30,6 +31,7 @@ from forebay.url import parse
     "backoff", "timeout", "guarantee", "drain", "deadline", "remember", "max_body", "reconnects",
     "journal",
 )  # fmt: skip
+@ENV
 def serve(name: str, **texts: str | None) -> None:
     """Serve the application NAME: a shipped service (orders), or module:app of your own.
 
@@ -52,6 +54,7 @@ def serve(name: str, **texts: str | None) -> None:
     "reconnects", "journal",
     otherwise={"port": "none: it does not listen"},
 )  # fmt: skip
+@ENV
 def work(name: str, **texts: str | None) -> None:
     """Work off what waits for the application NAME, without an intake.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from forebay.cli.env_option import ENV
 from forebay.cli.output import json_line, table
 from forebay.settings import BY_NAME, SETTINGS, Settings
 from forebay.url import parse
@@ -38,6 +39,7 @@ def flags(
 @click.command()
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="a line of JSON each")
+@ENV
 def settings(name: str | None, as_json: bool) -> None:
     """List every setting with its value and its origin: environment, a forebay.toml, or the default.
 
