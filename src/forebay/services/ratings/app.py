@@ -28,11 +28,10 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
     """Return the service of ratings.
 
     Arguments:
-        window: n: how many of the last rates the moving average is of.
-        range: the rates that are taken, as 0..10; default: every whole number of 64 bits.
-        split: topics among which each rate chooses at random, each with workers of its own: for the experiment that
-            shows why this is worse than one.
-        work: how long the work on one rate takes; with it each worker takes one at a time.
+        window: n of the moving average: how many of the last rates it is of.
+        range: which rates are taken, as 0..10; default: every whole number of 64 bits.
+        split: topics, rates1 to ratesN, of which each rate goes to one at random; each has workers of its own.
+        work: how long the pretended work on one rate takes: 100ms, or by a law, M(100ms); it makes batches of one.
     """
     scale, time_of_work = scale_of(range), work_time(work)
     rating = Ratings(_whole("window", window, MOST_RATES), time_of_work)

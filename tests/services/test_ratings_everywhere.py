@@ -1,0 +1,111 @@
+"""Ratings over every broker and every store: changing either is changing a URL, and the average is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+
+from asking import ask
+from forebay.message import Message, new_id
+from forebay.running import settings_of
+from forebay.services.ratings.app import ratings
+from forebay.serving import serving
+
+SERVERS = pytest.mark.server
+BROKERS = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("redis", "nats", "rabbitmq", "kafka"))]
+STORES = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("postgresql", "redis"))]
+
+
+@pytest.fixture
+def queue_of(request, tmp_path):
+    """Return the URL of a queue that is this test's alone."""
+
+    def queue_of(broker):
+        topic = f"rates-{uuid.uuid4().hex}"
+        if broker == "memory":
+            return f"memory://{topic}"
+        if broker == "sqlite":
+            return f"sqlite:///{tmp_path}/queue.db?topic={topic}"
+        return f"{request.getfixturevalue(broker).url.rstrip('/')}/{topic}"
+
+    return queue_of
+
+
+@pytest.fixture
+def store_of(request, tmp_path):
+    """Return the URL of a store that is this test's alone."""
+
+    def store_of(kind):
+        place = f"ratings_{uuid.uuid4().hex}"
+        if kind == "memory":
+            return f"memory://{place}"
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path}/results.db"
+        if kind == "redis":
+            return f"{request.getfixturevalue('redis').url}?prefix={place}"
+        return f"{request.getfixturevalue('postgres').url}?schema={place}"
+
+    return store_of
+
+
+async def rates_come_and_are_averaged(queue, store):
+    """Let two processes' worth of the service take in, work off and tell, with a stranger among the producers."""
+    settings = {"queue": queue, "store": store, "port": 0}
+    async with (
+        serving(ratings(window="100", range="0..10"), settings_of({**settings, "workers": 0})) as (intake, front),
+        serving(ratings(window="100", range="0..10"), settings_of({**settings, "workers": 3})) as (worker, back),
+    ):
+        assert (await ask(front.port, "/total")).status == 503
+        asked = [ask(front.port, f"/rate?rate={n % 11}", b"") for n in range(33)]
+        assert {(heard.status, heard.body) for heard in await asyncio.gather(*asked)} == {(200, b"")}
+        assert (await ask(front.port, "/rate?rate=11", b"")).status == 400
+        for body in (b"7", b"seven"):
+            await intake.topic("rates").publish(Message(new_id(), body))
+        await worker.drained(60)
+        expected = {"value": (3 * 55 + 7) / 34, "count": 34, "window": 100}
+        for port in (front.port, back.port):
+            assert (await ask(port, "/total", accept="application/json")).json == expected
+            assert (await ask(port, "/total")).body == b"5.06"
+        counts = await worker.topic("rates").counts()  # RabbitMQ counts what ended only where it did
+        assert (counts.done, counts.dead) == (34, 1)
+        assert await worker.store.count("rates") == 34
+        assert (await ask(back.port, "/opened")).body == b"opened 35\nclosed 35\n"
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+async def test_over_every_broker_into_redis(broker, queue_of, store_of, redis):
+    await rates_come_and_are_averaged(queue_of(broker), store_of("redis"))
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_from_a_file_into_every_store(store, queue_of, store_of):
+    await rates_come_and_are_averaged(queue_of("sqlite"), store_of(store))
+
+
+@pytest.mark.server
+async def test_from_kafka_into_postgresql(queue_of, store_of):
+    await rates_come_and_are_averaged(queue_of("kafka"), store_of("postgresql"))
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_inside_the_request_into_every_store(store, store_of):
+    settings = settings_of({"places": 0, "workers": 100_000, "store": store_of(store), "port": 0})
+    async with serving(ratings(window="100"), settings) as (_, server):
+        asked = [ask(server.port, f"/rate?rate={n % 11}", b"") for n in range(33)]
+        assert {(heard.status, heard.body) for heard in await asyncio.gather(*asked)} == {(200, b"")}
+        assert (await ask(server.port, "/total")).body == b"5.00"
+        assert (await ask(server.port, "/opened")).body == b"opened 33\nclosed 33\n"
+
+
+@pytest.mark.parametrize("broker", ["memory", *BROKERS[2:]])
+async def test_split_over_every_broker_that_serves_three_topics(broker, request, store_of):
+    url = "memory://" if broker == "memory" else request.getfixturevalue(broker).url
+    settings = settings_of({"queue": url, "store": store_of("memory"), "port": 0, "workers": 1})
+    async with serving(ratings(window="100", split="3"), settings) as (running, server):
+        asked = [ask(server.port, f"/rate?rate={n % 11}", b"") for n in range(33)]
+        assert {heard.status for heard in await asyncio.gather(*asked)} == {200}
+        await running.drained(60)
+        assert (await ask(server.port, "/total")).body == b"5.00"
+        assert sum([(await topic.counts()).done for topic in running.topics.values()]) >= 33
