@@ -28,6 +28,7 @@ from forebay.quantity import duration, places, rate, size
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Counts, Features
 from forebay.queue.registry import DRIVERS, driver_module
+from forebay.services.orderstore.variables import VARIABLES
 from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
 from forebay.stores.postgres import OPTIONS as POSTGRES_OPTIONS
@@ -103,11 +104,26 @@ def _settings() -> Iterator[str]:
     yield "[Quantities](notation.md#quantities).\n"
     yield f"## `{FILE}`\n"
     yield '```toml\nqueue = "kafka://localhost:9092"\nworkers = 6\nbackoff = "500ms"\n```\n'
+    yield from _variables()
     yield "## In Python\n"
     yield "They are keyword arguments of `App.running` and `App.asgi`, and count as flags. A value is text as above, or"
     yield "a number: seconds where the setting is a time, requests a second where it is a rate.\n"
     yield '```python\nfrom forebay import App\n\napp = App("shop")\n'
     yield 'api = app.asgi(queue="memory://orders", limit=50, timeout=2.5, backoff="500ms")\n```\n'
+
+
+def _variables() -> Iterator[str]:
+    yield "## A file of variables\n"
+    yield "`--env .env` of `forebay serve`, `work` and `settings` takes variables from a file, for those that the"
+    yield "environment does not have. A line is `NAME=value`, with or without `export`; a value may stand in quotes,"
+    yield "and ` #` begins a comment. Nothing is put in place of `${NAME}`. A line that cannot be read, or a name that"
+    yield "stands twice, is an error that names the line.\n"
+    yield "## Variables of the order store\n"
+    yield "`forebay serve orderstore` also knows the variables of the service that it was made after. They come behind"
+    yield f"`{PREFIX}<NAME>` and before `{FILE}`. One that is empty counts as not set. As soon as one part of a URL is"
+    yield "set, the other parts have their defaults.\n"
+    rows = [(f"`{v.name}`", f"`{v.setting}`", _code(v.default), v.about) for v in VARIABLES]
+    yield from _table(("variable", "setting", "default", "meaning"), rows)
 
 
 def _notation() -> Iterator[str]:
@@ -119,7 +135,7 @@ def _notation() -> Iterator[str]:
     yield "In D/D/n/q a rate of `2/ms` is two together as each millisecond begins, unless `--apart` is given.\n"
     _, profiles, units = (notation.__doc__ or "").strip().split("\n\n")
     yield "## A load\n"
-    yield "As `--profile` of `forebay fire` and `forebay demo` takes it: requests a second, as a function of time.\n"
+    yield "As `--profile` of `forebay fire`, `demo` and `generate` takes it: requests a second, as a function of time.\n"
     yield f"```text\n{inspect.cleandoc(profiles)}\n```\n"
     yield units + "\n"
     yield "The one-liners of Yandex.Tank are such loads: `line(1, 100, 10m) const(100, 5m) step(5, 25, 5, 60)`.\n"

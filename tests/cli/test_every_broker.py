@@ -74,6 +74,14 @@ def test_what_is_put_in_comes_out_and_lag_counts_it(forebay, url, topic):
     assert forebay("lag", url).stdout.decode().split()[:2] == ["topic", "group"]
 
 
+def test_several_writers_put_made_up_orders_in_each_once(forebay, url, topic):
+    told = forebay("generate", "orders", "--to", url, "--count", "200", "--writers", "3", "--broken", "20%", "--json")
+    (figures,) = records(told)
+    assert (figures["written"], figures["refused"], figures["unknown"]) == (200, 0, 0)
+    assert figures["broken"] > 0
+    assert of_groups(forebay("lag", url, "--json"))[topic]["waiting"] == 200
+
+
 def test_a_subscriber_of_a_fresh_topic_waits_for_its_first_message(beginning, forebay, url):
     with beginning("sub", url, "-n", "1", until=b"receiving") as process:
         assert forebay("pub", url, "first", "--key", "k", "--priority", "3").returncode == 0

@@ -44,10 +44,14 @@ def generate() -> None:
 @click.option("--to", "url", required=True, metavar="URL", help="the queue, with its topic")
 @click.option("--rate", "constant", metavar="RATE", help="by plan so many: 1000/s  [as fast as the queue takes them]")
 @click.option("--profile", metavar="LOAD", help="orders a second over time: sine(0, 1000, 60s)")
-@click.option("--writers", type=click.IntRange(1, 64), default=1, show_default=True, help="connections that write")
+@click.option(
+    "--writers", type=click.IntRange(1, 64), default=1, metavar="N", show_default=True, help="connections that write"
+)
 @click.option("-d", "--for", "length", metavar="TIME", help="how long  [until it is interrupted]")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="how many at most  [no limit]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="same seed and start, same orders")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, metavar="N", show_default=True, help="same seed and start, same orders"
+)
 @click.option("--start", metavar="WHEN", help="they were created within the day before: 2026-01-31T12:00:00Z  [now]")
 @click.option("--broken", default="0%", metavar="SHARE", show_default=True, help="that no service may take: 1%")
 @click.option("--largest", default="20000", metavar="SIZE", show_default=True, help="of an order that is not too large")

@@ -160,7 +160,7 @@ VARIABLES = (
     Variable(_PASSWORD, "store", _quoted, "with this password; empty: with none", "12345"),
     Variable("POSTGRES_DB", "store", _quoted, "to this database", "orders"),
     Variable("KAFKA_NETWORK", "queue", _one_of("tcp"), "how brokers are reached", "tcp"),
-    Variable("KAFKA_PROTOCOL", "queue", _host, "the host of the broker, its name notwithstanding", "kafka"),
+    Variable("KAFKA_PROTOCOL", "queue", _host, "the host of the broker", "kafka"),
     Variable("KAFKA_PORT", "queue", _PORT, "its port", "9092"),
     Variable("KAFKA_BROKERS", "queue", _brokers, "several brokers, in place of host and port: a:9092,b:9092"),
     Variable("KAFKA_TOPIC", "queue", _name, "the topic that orders come from", "go-orders"),
