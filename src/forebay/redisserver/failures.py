@@ -51,7 +51,8 @@ def refusal(error: Exception, hints: Mapping[str, str] = HINTS) -> ForebayError:
         return Unsupported(f"the server is too old: {error}", "Redis 6.2 or newer, or Valkey")
     if word in {"BUSY", "TRYAGAIN"}:
         return Unavailable(f"Redis is busy: {error}", "try again later")
-    return Unavailable(f"Redis refuses: {error}", hints.get(word, ""))
+    what = "the memory of Redis is full" if word == "OOM" else f"Redis refuses: {error}"
+    return Unavailable(what, hints.get(word, ""))
 
 
 def no_entry(error: BaseException) -> BaseException:

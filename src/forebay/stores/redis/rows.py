@@ -10,7 +10,7 @@ from forebay.stores.collection import Document
 from forebay.stores.store import Claim, Result
 
 _encode = msgspec.json.Encoder().encode
-_decode_claim = msgspec.json.Decoder(tuple[str, str, float]).decode
+_decode_claim = msgspec.json.Decoder(tuple[str, str, str]).decode
 
 
 def row_of(result: Result) -> bytes:
@@ -27,13 +27,14 @@ def result_of(id: str, topic: str, row: bytes) -> Result:
 
 def words_of(claim: Claim) -> tuple[str, bytes, str, str]:
     """Return what the script takes of a claim: key, the rest of it, its age, its reference."""
-    rest = _encode((claim.fingerprint, claim.id, claim.claimed_at))
-    return claim.key, rest, repr(claim.claimed_at), claim.reference
+    claimed_at = repr(claim.claimed_at)
+    return claim.key, _encode((claim.fingerprint, claim.id, claimed_at)), claimed_at, claim.reference
 
 
 def claim_of(key: str, rest: bytes, reference: bytes | None) -> Claim:
     """Return a claim that stands."""
-    return Claim(key, *_decode_claim(rest), reference=(reference or b"").decode())
+    fingerprint, id, claimed_at = _decode_claim(rest)
+    return Claim(key, fingerprint, id, float(claimed_at), (reference or b"").decode())
 
 
 def document_of(key: str, row: bytes) -> Document:
