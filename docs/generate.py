@@ -135,7 +135,7 @@ def _notation() -> Iterator[str]:
     yield "In D/D/n/q a rate of `2/ms` is two together as each millisecond begins, unless `--apart` is given.\n"
     _, profiles, units = (notation.__doc__ or "").strip().split("\n\n")
     yield "## A load\n"
-    yield "As `--profile` of `forebay fire`, `demo` and `generate` takes it: requests a second, as a function of time.\n"
+    yield "As `--profile` of `forebay fire`, `demo` and `generate` takes it: events a second, a function of time.\n"
     yield f"```text\n{inspect.cleandoc(profiles)}\n```\n"
     yield units + "\n"
     yield "The one-liners of Yandex.Tank are such loads: `line(1, 100, 10m) const(100, 5m) step(5, 25, 5, 60)`.\n"
