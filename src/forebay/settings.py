@@ -86,7 +86,10 @@ SETTINGS = (
         "where messages wait: memory://, sqlite://, redis://, nats://, amqp:// or kafka://",
     ),
     Setting(
-        "store", "", str, "where results are kept: memory://, sqlite:// or postgresql://; default: beside the queue"
+        "store",
+        "",
+        str,
+        "where results are kept: memory://, sqlite://, redis:// or postgresql://; default: beside the queue",
     ),
     Setting("host", "127.0.0.1", str, "the address to listen on"),
     Setting("port", "8080", _whole(0, 65_535), "the port to listen on; 0: any free one"),
