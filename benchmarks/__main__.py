@@ -9,6 +9,8 @@ BENCHMARKS = {
     "accept": "POST /orders, validated and durable, against FastAPI with the same storage",
     "brokers": "publishing and working off messages of 1 KB, against the bare client and FastStream",
     "cannon": "shots a second of the load generator, against wrk and Locust",
+    "orderstore": "orders from Kafka into PostgreSQL, one of them over HTTP, all of them restored",
+    "ratings": "POST /rate on Kafka, NATS and Redis, against FastAPI and Starlette with the broker's client",
     "start": "forebay --help, against a bare Python",
     "precision": "M/M/1 at 90 % to within 1 %, the user's whole call, against SimPy and Ciw",
     "theory": "customers simulated a second, against SimPy and Ciw",
@@ -22,13 +24,15 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5, help="alternations")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
-    parser.add_argument("--only", action="append", default=[], metavar="BROKER", help="of brokers: this one only")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="BROKER", help="of brokers and ratings: this one only"
+    )
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in BENCHMARKS:
             parser.error(f"there is no benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
         print(f"\n## {name}: {BENCHMARKS[name]}\n")
-        only = {"only": arguments.only} if name == "brokers" else {}
+        only = {"only": arguments.only} if name in {"brokers", "ratings"} else {}
         importlib.import_module(f"benchmarks.{name}").main(arguments.rounds, arguments.seconds, **only)
 
 

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchmarks.alternation import alternate
-from benchmarks.programs import FIRST, LAST
+from benchmarks.programs import FIRST, pin
 from forebay.lab.servers import NATS, Kafka, RabbitMQ, Redis, Server
-from forebay.lab.servers.process import process_tree
 
 FASTSTREAM_RATE = 3_000
 RATE = "a second"
@@ -138,10 +135,7 @@ def _running(subject: Subject) -> Iterator[_Place]:
             yield _Folder(folder, "")
         return
     with subject.server() as server:
-        for pid in process_tree(server.pid):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                with contextlib.suppress(ProcessLookupError):
-                    os.sched_setaffinity(int(thread.name), {LAST})
+        pin(server)
         yield _Place(server.url, subject.options(server))
 
 

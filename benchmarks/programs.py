@@ -14,6 +14,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from forebay.lab.servers import Server
+from forebay.lab.servers.process import process_tree
+
 BODY = '{"product_id": "33", "count": "3", "username": "maksim.konovalov"}'
 LAST = max(os.sched_getaffinity(0))
 FIRST = min(os.sched_getaffinity(0))
@@ -24,6 +27,14 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+def pin(server: Server, processor: int = LAST) -> None:
+    """Let all threads of a server that runs have this processor alone."""
+    for pid in process_tree(server.pid):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), {processor})
 
 
 @contextlib.contextmanager
@@ -47,10 +58,19 @@ def program(*command: str, port: int, env: Mapping[str, str] | None = None) -> I
             process.wait()
 
 
-def wrk(url: str, folder: Path, seconds: float, connections: int = 64) -> dict[str, float]:
-    """Fire POSTs of one order from the last processor; return accepted a second and p99 in milliseconds."""
-    script = folder / "post.lua"
-    script.write_text(f"wrk.method = 'POST'\nwrk.body = '{BODY}'\nwrk.headers['Content-Type'] = 'application/json'\n")
+POST_AN_ORDER = f"wrk.method = 'POST'\nwrk.body = '{BODY}'\nwrk.headers['Content-Type'] = 'application/json'\n"
+POST_A_RATE = """
+request = function()
+  return wrk.format("POST", "/rate?rate=" .. math.random(0, 10))
+end
+"""
+GET = ""
+
+
+def wrk(url: str, folder: Path, seconds: float, lua: str = POST_AN_ORDER, connections: int = 64) -> dict[str, float]:
+    """Fire requests from the last processor; return how many were accepted a second and p99 in milliseconds."""
+    script = folder / "wrk.lua"
+    script.write_text(lua)
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed: apt-get install wrk")
     out = subprocess.run(
