@@ -1,4 +1,4 @@
-"""The order store: orders from Kafka into memory and PostgreSQL (fsync), one order over HTTP, the restore after a restart.
+"""The order store: orders from Kafka into memory and PostgreSQL (fsync), one over HTTP, all restored after a restart.
 
 The service is pinned to the first processor; PostgreSQL, Kafka and wrk to the last, as far as they are there.
 """

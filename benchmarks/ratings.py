@@ -1,4 +1,4 @@
-"""POST /rate accepted durably on Kafka, NATS and Redis: one server process, wrk -t1 -c64 and the broker on the other core.
+"""POST /rate accepted durably on Kafka, NATS, Redis: one server process; wrk -t1 -c64 and the broker on the other core.
 
 The peers are the usual programs: FastAPI, and bare Starlette, with the broker's own client, one publish a request.
 """

@@ -1,6 +1,6 @@
-"""FastStream that puts orders into PostgreSQL by asyncpg, one INSERT each: ``HOST:PORT TOPIC POSTGRES COUNT``; a second.
+"""FastStream that puts orders into PostgreSQL by asyncpg: ``HOST:PORT TOPIC POSTGRES COUNT``; prints orders a second.
 
-It decodes into the same type, acknowledges after the handler, and works on twenty at once where its broker lets it.
+It decodes into the same type and acknowledges after the handler: on Kafka that is one after the other, an INSERT each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from faststream.confluent import KafkaBroker
 from benchmarks.peers.measuring import Meter
 from forebay.services.orderstore.order import Order
 
-AT_ONCE = 20
 TABLE = "CREATE TABLE IF NOT EXISTS peer (number bigserial, uid text PRIMARY KEY, value jsonb)"
 INSERT = "INSERT INTO peer (uid, value) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
@@ -28,14 +27,12 @@ async def as_they_are(message: Any) -> Any:
 
 
 async def main(host: str, topic: str, postgres: str, count: int) -> None:
-    pool = await asyncpg.create_pool(postgres, min_size=AT_ONCE, max_size=AT_ONCE)
+    pool = await asyncpg.create_pool(postgres)
     await pool.execute(TABLE)
     await pool.execute("TRUNCATE peer")
     broker = KafkaBroker(host, logger=None, apply_types=False, decoder=as_they_are)
     meter, decode = Meter(count), msgspec.json.Decoder(Order).decode
-    subscriber = broker.subscriber(
-        topic, group_id="peer", auto_offset_reset="earliest", ack_policy=AckPolicy.ACK, batch=False
-    )
+    subscriber = broker.subscriber(topic, group_id="peer", auto_offset_reset="earliest", ack_policy=AckPolicy.ACK)
 
     @subscriber
     async def keep(body: bytes) -> None:

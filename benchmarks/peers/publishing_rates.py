@@ -1,4 +1,4 @@
-"""The intake of ratings as FastAPI and Starlette programs usually have it: one publish a request, by the broker's client."""
+"""The intake of ratings as FastAPI and Starlette programs usually have it: a publish a request, the client's own."""
 
 from __future__ import annotations
 
