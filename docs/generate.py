@@ -32,6 +32,7 @@ from forebay.services.orderstore.variables import VARIABLES
 from forebay.services.work_time import work_time
 from forebay.settings import FILE, PREFIX, SETTINGS
 from forebay.stores.postgres import OPTIONS as POSTGRES_OPTIONS
+from forebay.stores.redis import OPTIONS as REDIS_OPTIONS
 from forebay.telemetry.journal import COLUMNS as JOURNAL
 from forebay.telemetry.metrics import Metrics
 from forebay.theory import letters
@@ -191,7 +192,8 @@ def _queues() -> Iterator[str]:
     yield from _table(("option", "of", "meaning"), _option_rows(options))
     yield "## Options of a store's URL\n"
     yield "`memory://` and `sqlite://` have none.\n"
-    yield from _table(("option", "of", "meaning"), _option_rows({"postgresql": POSTGRES_OPTIONS}))
+    options = {"redis": REDIS_OPTIONS, "postgresql": POSTGRES_OPTIONS}
+    yield from _table(("option", "of", "meaning"), _option_rows(options))
     yield "## Durability\n"
     yield "What an accepted message survives; an answer says it in the header `forebay-durability`.\n"
     yield from _table(("class", "survives"), _members(Durability))
