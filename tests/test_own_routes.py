@@ -182,6 +182,29 @@ async def test_an_own_decoder_decides_what_a_message_is():
     assert "no digits" in letter.message.headers["forebay-reason"]
 
 
+async def test_what_an_own_decoder_refuses_is_refused_at_the_intake_with_and_without_a_queue():
+    seen = []
+
+    def decode(raw):
+        if not raw.isdigit():
+            raise Undecodable("no digits")
+        return int(raw)
+
+    for places in ("10", "0"):
+        app = App("shop")
+
+        @app.post("/orders", decode=decode)
+        async def handler(n: int) -> None:
+            seen.append(n)
+
+        async with serving(app, settings_of({**MEMORY, "places": places})) as (running, server):
+            assert (await ask(server.port, "/orders", b"007")).status == 202  # no JSON, but what the decoder takes
+            refused = await ask(server.port, "/orders", b"seven")
+            assert (refused.status, refused.json["detail"]) == (400, "no digits")
+            await running.drained(10)
+    assert seen == [7, 7]
+
+
 async def test_several_readers_share_the_workers_and_lose_nothing():
     seen = []
     app = App("shop")

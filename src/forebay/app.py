@@ -20,7 +20,7 @@ from forebay.declared import (
 )
 from forebay.errors import UsageError
 from forebay.intake.answers import Answers
-from forebay.workers.handler import Handler
+from forebay.workers.handler import Decode, Handler
 
 if TYPE_CHECKING:
     from forebay.mounting import MountedApp
@@ -78,7 +78,8 @@ class App:
             self._check_path(path)  # before the handler is there: a refused declaration leaves nothing behind
             declared = [self._add_handler(name, function, **handling) for name in topics]
             body = declared[0].handler.body_type
-            self.intake(path, body, topic=topics, answers=answers, key=key, read=read, methods=methods)
+            decode = handling.get("decode")
+            self.intake(path, body, topic=topics, answers=answers, key=key, read=read, decode=decode, methods=methods)
             return function
 
         return declare
@@ -92,6 +93,7 @@ class App:
         answers: Answers | None = None,
         key: Callable[[Any], str | None] | None = None,
         read: Read | None = None,
+        decode: Decode | None = None,
         methods: Sequence[str] = ("POST",),
     ) -> None:
         """Declare a path whose requests become messages; who works them off is declared elsewhere.
@@ -103,6 +105,7 @@ class App:
             answers: what a client hears; default: 202 with the id.
             key: from a body to its key: messages of one key belong together (a partition of Kafka).
             read: from a request to the body of its message (from a form or a query); default: the request's body.
+            decode: from that body to what its handler takes; raises `Undecodable`; default: strict JSON of the type.
             methods: which requests are taken.
 
         Raises:
@@ -120,6 +123,7 @@ class App:
                 answers=answers or Answers(),
                 key=key,
                 read=read,
+                decode=decode,
                 methods=tuple(methods),
             )
         )

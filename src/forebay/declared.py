@@ -42,6 +42,7 @@ class DeclaredIntake(msgspec.Struct, frozen=True, kw_only=True):
     answers: Answers
     key: Callable[[Any], str | None] | None
     read: Read | None
+    decode: Decode | None
     methods: tuple[str, ...]
 
 

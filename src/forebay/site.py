@@ -62,6 +62,7 @@ def _intake(running: Running, declared: DeclaredIntake) -> Intake:
         answers=declared.answers,
         key=declared.key,
         read=declared.read,
+        decode=declared.decode,
         methods=declared.methods,
         results=all(handlers[topic].results for topic in declared.topics if topic in handlers),
         store=running.store,

@@ -26,7 +26,7 @@ from forebay.errors import (
 from forebay.events import Answered, Listener, Refused
 from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers, Overload, retry_after
-from forebay.intake.decoding import decoder, fingerprint
+from forebay.intake.decoding import Decode, decoder, fingerprint
 from forebay.intake.http import Request, Respond, Response, problem
 from forebay.intake.idempotency import Keys, read_key
 from forebay.intake.routes import Routes
@@ -102,6 +102,7 @@ class Intake:
         overload: what a request hears that a `Direct` has no capacity for.
         key: from a decoded body to the key of its message; None: messages have none.
         read: from a request to the body of its message; None: the request's body.
+        decode: from that body to a value, raising `Undecodable`; None: as `body` says.
         methods: which requests are taken.
         results: whether the store keeps what comes of a message; False: the status of what is done is not known.
         listeners: hear of every answer and refusal; while the list is empty, no event is made.
@@ -120,6 +121,7 @@ class Intake:
         overload: Overload | str = Overload.KAPUT,
         key: Callable[[Any], str | None] | None = None,
         read: Callable[[Request], bytes] | None = None,
+        decode: Decode | None = None,
         methods: Sequence[str] = ("POST",),
         results: bool = True,
         listeners: list[Listener] | None = None,
@@ -140,7 +142,7 @@ class Intake:
         self._read = read
         self.reads = read is not None
         self._clock = clock
-        self._decode = decoder(body)
+        self._decode = decode or decoder(body)
         self._keys = Keys(store, self.topic, clock) if store else None
         self._status = Status(store if results else None, self._place)
         self._put: Callable[[Message, Any, Done], None] = self._work if self.is_direct else self._publish
