@@ -268,8 +268,8 @@ def test_the_list_grows_as_orders_arrive(page, served):
         until(page, f"{NEWEST}[0] === '{uid}'")
     assert page.value(NEWEST) == ["two", "one"]
     row = page.value("document.querySelector('#newest li').innerText")
-    assert all(word in row for word in ("2 · Kiryat Mozkin · 1 item", "$1,817", "26 Nov 2021")), row
-    assert "2 orders so far" in page.value("document.querySelector('#newest-state').textContent")
+    assert all(word in row for word in ("2 · 1 item · Kiryat Mozkin", "$1,817", "26 Nov 2021")), row
+    assert "The newest is number 2" in page.value("document.querySelector('#newest-state').textContent")
     assert "number 1" in page.value("document.querySelector('#newest-told').textContent")
 
 
@@ -313,9 +313,25 @@ def test_a_server_that_is_away_is_told_and_found_again(page, tmp_path):
 def test_a_service_that_restores_says_how_far_it_is(page, served):
     served.hold("restore", "12,000 of 40,000 orders restored")
     opened(page, served)
-    until(page, f"{STATE} === 'Restoring: 12,000 of 40,000 orders restored'")
+    until(page, f"{STATE} === 'Restoring: 12,000 of 40,000 orders'")
     served.release("restore")
     until(page, f"{STATE} === 'Ready'")
+
+
+@pytest.mark.parametrize("width", [320, 390, 640, 820, 941, 1280, 1920])
+def test_nothing_lies_over_anything_else_at_any_width(page, served, width):
+    served.keep("laid-out", payment={**GOOD["payment"], "amount": 2**63 - 1, "currency": "RUB"})
+    opened(page, served, "#/orders/laid-out", size=(width, 900))
+    shows(page, "laid-out")
+    until(page, "document.querySelector('#newest a')")
+    over = page.value("""(() => {
+      const parts = [...document.querySelectorAll('header, .order-head, .card, details, aside')];
+      const boxes = parts.map((one) => [one.className || one.tagName, one.getBoundingClientRect()]);
+      return boxes.flatMap(([name, a], i) => boxes.slice(i + 1).filter(([, b]) => a.left < b.right && b.left < a.right
+        && a.top < b.bottom && b.top < a.bottom).map(([other]) => `${name} and ${other}`));
+    })()""")
+    assert over == []
+    assert page.value("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -1,8 +1,8 @@
 // Elements of the page. Values of orders become text and nothing else: no markup, no address, no attribute.
 
 // Characters that show nothing or turn the text around them: they are made visible. Joiners and variation selectors,
-// which letters and emoji are made of, are left in peace.
-const UNSEEN = /(?![\t\n\u200c\u200d\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])[\p{Cc}\p{Cs}\p{DI}\p{Zl}\p{Zp}]/gu;
+// which letters and emoji are made of, are left in peace. Behind an @ a line may end.
+const MARKED = /@|(?![\t\n\u200c\u200d\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])[\p{Cc}\p{Cs}\p{DI}\p{Zl}\p{Zp}]/gu;
 
 function byId(id) {
   return document.getElementById(id);
@@ -20,13 +20,17 @@ function element(name, attributes = {}, ...children) {
 function value(text, kind = "") {
   const made = element("bdi", kind ? { class: kind } : {});
   let shown = 0;
-  for (const { 0: character, index } of text.matchAll(UNSEEN)) {
-    const code = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-    made.append(text.slice(shown, index), element("span", { class: "unseen", "data-code": code }, character));
+  for (const { 0: character, index } of text.matchAll(MARKED)) {
+    made.append(text.slice(shown, index), ...(character === "@" ? ["@", element("wbr")] : [visibly(character)]));
     shown = index + character.length;
   }
   made.append(text.slice(shown));
   return made;
+}
+
+function visibly(character) {
+  const code = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return element("span", { class: "unseen", "data-code": `U+${code}` }, character);
 }
 
 /** Return a value of any kind: text as it is, what has parts as JSON, an empty text as a dash. */
@@ -47,8 +51,8 @@ function facts(pairs, kind = "") {
   return element("dl", { class: `facts ${kind}`.trim() }, rows);
 }
 
-function card(heading, ...content) {
-  return element("section", { class: "card" }, element("h3", {}, heading), ...content);
+function card(heading, kind, ...content) {
+  return element("section", { class: `card ${kind}` }, element("h3", {}, heading), ...content);
 }
 
 /** Return the pairs of what is not among the known fields, by their own names. */

@@ -15,7 +15,7 @@ function itemsCard(items, money, order) {
     element("tfoot", { role: "rowgroup" }, totalRow(items, money)),
   );
   const none = element("p", { class: "quiet" }, "The order has no items.");
-  return card("Items", items.length ? table : none);
+  return card("Items", "items", items.length ? table : none);
 }
 
 function itemRow(item, money, trackNumber) {
@@ -39,7 +39,7 @@ function smallPrint(item, trackNumber) {
   const known = [...SHOWN_OF_ITEM, ...SMALL_OF_ITEM.map(([field]) => field), "track_number"];
   const pairs = SMALL_OF_ITEM.filter(([field]) => item.has(field)).map(([field, label]) => [label, anyValue(item.get(field), "mono")]);
   if (item.get("track_number") !== trackNumber) pairs.push(["track_number", anyValue(item.get("track_number"), "mono")]);
-  return facts([...pairs, ...furtherPairs(item, known)], "small-print");
+  return facts([...pairs, ...furtherPairs(item, known)], "inline small-print");
 }
 
 function moneyCell(sum, money, label) {

@@ -72,7 +72,7 @@ function showHeld() {
   if (newest.after === null) return;
   if (newest.paused) tellNewest("paused", `Paused${waiting}`);
   else if (newest.after === 0n) tellNewest("live", "No order yet: they appear here as they arrive");
-  else tellNewest("live", `${counted(newest.after, "order", "orders")} so far${waiting}`);
+  else tellNewest("live", `The newest is number ${GROUPED.format(newest.after)}${waiting}`);
 }
 
 function tellNewest(state, text) {
@@ -94,12 +94,12 @@ function newestRow(order, kind = "") {
   const created = written(order.get("date_created") ?? "");
   const moment = momentOf(created);
   const sum = amount === null ? "" : moneyOf(written(order.get("currency") ?? ""))(amount);
-  const where = [value(written(order.get("city") ?? "")), " · ", counted(whole(order.get("items")) ?? 0n, "item", "items")];
+  const place = `${grouped(order.get("number"))} · ${counted(whole(order.get("items")) ?? 0n, "item", "items")} · `;
   const link = element(
     "a", { href: addressOf(uid) },
     element("span", { class: "uid" }, value(uid, "mono")),
     element("span", { class: "sum" }, value(sum)),
-    element("span", { class: "where" }, `${grouped(order.get("number"))} · `, where),
+    element("span", { class: "where" }, place, value(written(order.get("city") ?? ""))),
     element("span", { class: "when" }, moment === null ? value(created) : element("time", { datetime: moment.toISOString(), title: created }, short(moment))),
   );
   const row = element("li", kind ? { class: kind } : {}, link);

@@ -19,9 +19,13 @@ function orderArticle(order, number) {
   return element(
     "article", { "aria-labelledby": "order-heading" },
     head(order, number),
-    element("div", { class: "pair" }, deliveryCard(partOf(order, "delivery")), paymentCard(payment, money)),
-    listed ? itemsCard(items, money, order) : null,
-    furtherCard(order),
+    element(
+      "div", { class: "cards" },
+      deliveryCard(partOf(order, "delivery")),
+      paymentCard(payment, money),
+      listed ? itemsCard(items, money, order) : null,
+      furtherCard(order),
+    ),
     rawJson(order),
   );
 }
@@ -52,7 +56,7 @@ function known(fields, names) {
 
 function deliveryCard(delivery) {
   const further = furtherPairs(delivery, DELIVERY_FIELDS.map(([name]) => name));
-  return card("Delivery", facts([...known(delivery, DELIVERY_FIELDS), ...further]));
+  return card("Delivery", "delivery", facts([...known(delivery, DELIVERY_FIELDS), ...further]));
 }
 
 function paymentCard(payment, money) {
@@ -60,7 +64,7 @@ function paymentCard(payment, money) {
   const when = paid === undefined ? [] : [["Paid", time(momentOfSeconds(paid), written(paid))]];
   const names = [...SUMS, ...PAYMENT_FIELDS].map(([name]) => name);
   const further = furtherPairs(payment, [...names, "amount", "payment_dt"]);
-  return card("Payment", sums(payment, money), facts([...when, ...known(payment, PAYMENT_FIELDS), ...further]));
+  return card("Payment", "payment", sums(payment, money), facts([...when, ...known(payment, PAYMENT_FIELDS), ...further]));
 }
 
 /** Return the sums as a receipt, and say so when they do not add up. */
@@ -77,7 +81,7 @@ function sums(payment, money) {
 
 function furtherCard(order) {
   const pairs = furtherPairs(order, HEAD_FIELDS);
-  return pairs.length ? card("Further fields", facts(pairs, "across")) : null;
+  return pairs.length ? card("Further fields", "further", facts(pairs, "inline")) : null;
 }
 
 /** Return the folded JSON; it is written when it is asked for, for it can be long. */

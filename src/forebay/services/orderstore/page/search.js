@@ -81,7 +81,7 @@ async function found(kind, text, signal) {
   const byUid = `/orders?order_uid=${encodeURIComponent(text)}`;
   const answer = await ask(kind === "number" ? byNumber : byUid, PATIENCE_SECONDS, signal);
   if (answer.status === 404 && kind === "number") return digitsAsUid(text, byUid, signal);
-  if (answer.status === 200) return orderArticle(readJson(answer.text), numberOf(kind, text, answer.headers));
+  if (answer.status === 200) return orderArticle(readJson(answer.text), numberOf(kind, text));
   if (answer.status === 404) return missing(["No order has the order_uid ", value(text, "mono"), "."]);
   if (answer.status === 400 || answer.status === 414) return notice("There is no such order", detailOf(answer));
   if (answer.status >= 500) throw new Away(detailOf(answer));
@@ -91,14 +91,14 @@ async function found(kind, text, signal) {
 /** Digits that are the number of no order can be an order_uid. */
 async function digitsAsUid(text, byUid, signal) {
   const answer = await ask(byUid, PATIENCE_SECONDS, signal);
-  if (answer.status === 200) return orderArticle(readJson(answer.text), numberOf("orders", text, answer.headers));
+  if (answer.status === 200) return orderArticle(readJson(answer.text), numberOf("orders", text));
   return missing(["No order has the number ", value(text, "mono"), ", and none has it as its order_uid."]);
 }
 
-function numberOf(kind, text, headers) {
+function numberOf(kind, text) {
   if (kind === "number") return text;
   const listed = [...byId("newest").children].find((row) => row.dataset.uid === text);
-  return headers.get("order-number") ?? listed?.dataset.number ?? null;
+  return listed?.dataset.number ?? null;
 }
 
 /** Return why the server refused: what its problem document says, or the status. */

@@ -11,12 +11,12 @@ class Away extends Error {}
 
 let serverState = "connecting";
 
-/** Return status, headers and text of an answer; `signal` gives up early. Throws Away when there is none. */
+/** Return status and text of an answer; `signal` gives up early. Throws Away when there is none. */
 async function ask(path, seconds = PATIENCE_SECONDS, signal = null) {
   const signals = [AbortSignal.timeout(seconds * 1000), ...(signal ? [signal] : [])];
   try {
     const answer = await fetch(path, { signal: AbortSignal.any(signals), cache: "no-cache" });
-    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+    return { status: answer.status, text: await answer.text() };
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Away(error.name === "TimeoutError" ? `no answer within ${seconds} s` : "it cannot be reached");
@@ -64,7 +64,7 @@ async function readiness() {
     const heard = readJson(text);
     if (heard.get("ready") === true) return ["ready", "Ready"];
     const troubles = heard.get("troubles");
-    if (troubles.has("restore")) return ["restoring", `Restoring: ${written(troubles.get("restore"))}`];
+    if (troubles.has("restore")) return ["restoring", `Restoring: ${written(troubles.get("restore")).replace(/ restored$/, "")}`];
     return ["troubled", `Not ready: ${[...troubles.values()].map(written).join(", ") || status}`];
   } catch {
     return ["away", "Server away"];  // nobody answered, or something that is not the service
