@@ -17,7 +17,7 @@ from forebay.message import Message, new_id
 from forebay.queue.topic import Published, Topic
 from forebay.services.orderstore.generating.orders import Orders
 
-IN_FLIGHT = 1_000
+IN_FLIGHT = 4_000
 """Orders without an answer yet, of one writer that writes as fast as it can."""
 _BURST = 64
 """Overdue orders written at most before the answers get their turn."""
