@@ -72,8 +72,8 @@ async def _serve(app: App, settings: Settings) -> None:
     async with Interruption() as interruption, serving(app, settings) as (running, server):
         running.listen(LogLines())
         gc.freeze()  # what start-up made stays: the collector need not look at it again, and no answer waits for that
-        for intake in app.intakes:
-            _say(f"{app.name}  http://{settings.host}:{server.port}{intake.path}")
+        for path in [intake.path for intake in app.intakes] or ["/"]:
+            _say(f"{app.name}  http://{settings.host}:{server.port}{path}")
         _say_places(running)
         await interruption.wished.wait()
         _say("stopping: finishing what is in hand")
