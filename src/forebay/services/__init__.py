@@ -3,6 +3,7 @@
 from forebay.program import Service
 
 SERVICES = {
+    "messagelog": Service("forebay.services.messagelog.app:messagelog"),
     "orders": Service("forebay.services.orders:orders"),
     "orderstore": Service(
         "forebay.services.orderstore.app:orderstore", "forebay.services.orderstore.variables:settings_of"

@@ -1,0 +1,65 @@
+"""The message log, declared: ``/save``, ``/retrieve`` and a hello at ``/``."""
+
+from __future__ import annotations
+
+from forebay import App, Request, Response, UsageError, text_response
+from forebay.quantity import size
+from forebay.services.messagelog.listing import page_of
+from forebay.services.messagelog.received import Received
+from forebay.services.messagelog.saving import ALWAYS, Saved, decode, read
+
+TOPIC = "messages"
+
+BATCH = 500
+"""Messages that one worker keeps in one commit."""
+
+MOST_KEPT = 100_000
+LARGEST_PAGE = 2**30
+
+WORDS = """Hello, this is the message log of forebay.
+
+/save?q=TEXT   save a text as a message
+/retrieve      what has been received, the newest last
+"""
+
+PAGE = """<p>This is the message log of forebay.
+<form action="/save" method="post"><input name="q" aria-label="Text" autofocus> <button>Save</button></form>
+<p><a href="/retrieve">What has been received</a>
+"""
+
+AS_TEXT = text_response(WORDS).with_headers(*ALWAYS)
+AS_PAGE = page_of("Hello", PAGE)
+
+
+def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
+    """Return the message log.
+
+    Arguments:
+        kept: how many of the latest messages /retrieve lists, at most.
+        page: how much their texts may take together, as 8MiB; beyond it the older ones are left out.
+    """
+    if not (kept.isascii() and kept.isdigit() and len(kept) < 10 and 1 <= int(kept) <= MOST_KEPT):
+        raise UsageError(f"kept: {kept!r} is not a whole number of 1 to {MOST_KEPT}")
+    if not 1 <= (most_bytes := size(page)) <= LARGEST_PAGE:
+        raise UsageError(f"page: {page!r} is no size of a page", "write it as 8MiB; at most 1GiB")
+    received = Received(TOPIC, int(kept), most_bytes)
+    app = App("messagelog", lifespan=received.lifespan)
+    declared = app.post(
+        "/save",
+        topic=TOPIC,
+        answers=Saved(),
+        read=read,
+        methods=("POST", "GET"),
+        decode=decode,
+        batch=BATCH,
+        results=False,
+    )
+    declared(received.keep)
+    app.get("/retrieve")(received.told)
+    app.get("/")(hello)
+    return app
+
+
+def hello(request: Request) -> Response:
+    """Say hello: in text, or on a page with a form to a browser."""
+    return AS_PAGE if request.prefers("text/plain", "text/html") == "text/html" else AS_TEXT
