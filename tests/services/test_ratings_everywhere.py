@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from asking import ask
+from forebay.lab.servers import Redis
 from forebay.message import Message, new_id
 from forebay.running import settings_of
 from forebay.services.ratings.app import ratings
@@ -109,3 +110,24 @@ async def test_split_over_every_broker_that_serves_three_topics(broker, request,
         await running.drained(60)
         assert (await ask(server.port, "/total")).body == b"5.00"
         assert sum([(await topic.counts()).done for topic in running.topics.values()]) >= 33
+
+
+@pytest.mark.server
+async def test_a_redis_that_is_killed_and_comes_back_has_each_rate_once(queue_of, own_server):
+    redis = own_server(Redis)
+    settings = settings_of({"queue": queue_of("sqlite"), "store": redis.url, "port": 0, "attempts": 1})
+    async with serving(ratings(window="100"), settings) as (running, server):
+        assert (await ask(server.port, "/rate?rate=1", b"")).status == 200
+        await running.drained(60)
+        await asyncio.to_thread(redis.kill)
+        asked = [ask(server.port, f"/rate?rate={n % 11}", b"") for n in range(33)]
+        assert {heard.status for heard in await asyncio.gather(*asked)} == {200}
+        assert (await ask(server.port, "/total")).status == 503
+        async with asyncio.timeout(30):
+            while (await ask(server.port, "/readyz")).status != 503:
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(redis.restart)
+        await running.drained(60)
+        expected = {"value": (3 * 55 + 1) / 34, "count": 34, "window": 100}
+        assert (await ask(server.port, "/total", accept="application/json")).json == expected
+        assert (await running.topic("rates").counts()).dead == 0
