@@ -88,7 +88,13 @@ async def test_a_command_is_gathered_behind_the_number_of_its_words() -> None:
     await commands.execute("INCRBY", "stock", -1)
     await commands.execute(b"SET", "price", 2.5)
     assert commands.words == [3, "INCRBY", "stock", -1, 3, b"SET", "price", 2.5]
-    for words in ([], ["SADD", "k", *["x"] * MOST_WORDS], ["SET", "k", None], ["SET", "k", True]):
+    for words in (
+        [],
+        ["SADD", "k", *["x"] * MOST_WORDS],
+        ["SET", "k", None],
+        ["SET", "k", True],
+        ["SET", "k", "\ud800"],
+    ):
         with pytest.raises(UsageError):
             await commands.execute(*words)  # type: ignore[arg-type]
     check_run([])

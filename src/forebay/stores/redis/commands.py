@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from redis import exceptions
@@ -9,6 +10,7 @@ from redis import exceptions
 from forebay.errors import UsageError
 
 Word = str | bytes | int | float
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 MOST_WORDS = 7_000
 """Of one command; Lua cannot hand over more than 8,000 at once."""
@@ -24,20 +26,26 @@ class Commands:
         """Have a command run in the script: ``await commands.execute("INCRBY", "stock:33", -1)``.
 
         Raises:
-            UsageError: no word at all, more than 7,000, or one that is neither text, bytes nor number.
+            UsageError: no word at all, more than 7,000, or one that is neither Unicode text, bytes nor number.
         """
         if not 0 < len(words) <= MOST_WORDS:
             hint = f"1 to {MOST_WORDS}; several commands are one step as well"
             raise UsageError(f"a command of {len(words)} words", hint)
         for word in words:
-            if isinstance(word, bool) or not isinstance(word, Word):
-                raise UsageError(f"{word!r} is not a word of a command", "give str, bytes, int or float")
+            if not _can_be_sent(word):
+                raise UsageError(f"{word!r} is not a word of a command", "give str (of Unicode), bytes, int or float")
         self._words += (len(words), *words)
 
     @property
     def words(self) -> list[Word]:
         """All commands, each behind the number of its words."""
         return self._words
+
+
+def _can_be_sent(word: object) -> bool:
+    if isinstance(word, str):
+        return word.isascii() or not _SURROGATE.search(word)
+    return isinstance(word, bytes | int | float) and not isinstance(word, bool)
 
 
 def check_run(answer: list[Any]) -> None:

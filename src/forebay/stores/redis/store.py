@@ -21,7 +21,7 @@ from forebay.stores.store import Claim, Result
 from forebay.stores.turns import Turns
 from forebay.url import URL
 
-FORGET_AT_ONCE = 1_000  # claims removed by one script: while it runs the server answers nobody else
+FORGET_AT_ONCE = 1_000  # claims and rows removed by one script: while it runs the server answers nobody else
 
 
 async def connect(url: URL) -> RedisStore:
@@ -118,22 +118,24 @@ class RedisStore:
 
     async def forget(self, before: float) -> int:
         """Remove claims older than `before`; return how many. Rows whose time is over (?keep=) go as well."""
-        forgotten, last = 0, FORGET_AT_ONCE
-        while last == FORGET_AT_ONCE:
-            last = int(await self._server.write(scripts.FORGET, repr(float(before)), FORGET_AT_ONCE))
-            forgotten += last
+        forgotten, full = 0, True
+        while full:
+            claims, rows = await self._server.write(scripts.FORGET, repr(float(before)), FORGET_AT_ONCE)
+            forgotten += claims
+            full = FORGET_AT_ONCE in (claims, rows)
         return forgotten
 
     async def window(self, name: str, size: int) -> RedisWindow:
         """Return the window of a name: the list ``PREFIX:window:NAME``, which redis-cli can read."""
         if (name, size) not in self._windows:
-            self._windows[name, size] = await RedisWindow.open(self._server, name, size, self._keep)
+            window = await RedisWindow.open(self._server, name, size, self._keep)
+            self._windows.setdefault((name, size), window)  # who opens it at the same time shares it
         return self._windows[name, size]
 
     async def collection(self, name: str) -> RedisCollection:
         """Return the collection of a name: the hash ``PREFIX:collection:NAME``."""
         if name not in self._collections:
-            self._collections[name] = await RedisCollection.open(self._server, name)
+            self._collections.setdefault(name, await RedisCollection.open(self._server, name))
         return self._collections[name]
 
     async def close(self) -> None:

@@ -66,7 +66,7 @@ local function expire_later(topic, ids, keep)
   end
 end
 
--- Let rows go whose time is over. Their count stays. Nothing here may stop what has been written.
+-- Let rows go whose time is over, and return how many. Their count stays. Nothing here may stop what has been written.
 local function let_go(most)
   local over = try('ZRANGEBYSCORE', EXPIRIES, '-inf', seconds(), 'LIMIT', 0, most)
   for _, member in ipairs(over) do
@@ -78,4 +78,5 @@ local function let_go(most)
     end
     try('ZREM', EXPIRIES, member)
   end
+  return #over
 end
