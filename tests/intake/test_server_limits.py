@@ -79,6 +79,14 @@ async def test_abuse_is_answered_and_the_connection_closed(name, site, open_serv
         sending.exception()
 
 
+async def test_a_target_that_nobody_has_escaped_is_refused_with_that_reason(site, open_server):
+    async with open_server(site) as (_, connect):
+        client = await connect()
+        await client.send("GET /save?q=привет HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        status, _, body = await client.answer()
+        assert (status, b"must be escaped" in body) == (400, True)
+
+
 async def test_a_client_that_is_still_sending_gets_to_read_why_it_was_refused(site, open_server):
     async with open_server(site, max_body=1000) as (_, connect):
         client = await connect()

@@ -21,6 +21,7 @@ NEVER = math.inf
 SLICE = 16 * 1024  # fed to the parser at once: bounds what one read of a pipelining client can put into hand
 WIRE_PER_BYTE = 8  # a chunk of one byte takes six; more than this is padding, not a body
 
+NOT_ESCAPED = "the target holds a character that must be escaped, as %D0%BF for п"
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
@@ -75,9 +76,10 @@ class Receiver:
             self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             self._refuse_for(error.__context__)
-        except httptools.HttpParserError:
+        except httptools.HttpParserError as error:
             if not self._deaf:  # after the last request of a connection it may be anything
-                self.refuse(400, "not HTTP/1.1")
+                is_target = isinstance(error, httptools.HttpParserInvalidURLError)
+                self.refuse(400, NOT_ESCAPED if is_target else "not HTTP/1.1")
         else:
             if self._receiving:
                 self._weigh(len(data))
