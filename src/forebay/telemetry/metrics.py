@@ -99,6 +99,10 @@ class Metrics(Collector):
         """Take over what the broker counted: the gauges of the topic show it until the next time."""
         self._topics[topic].counts = counts
 
+    def tell_also(self, collector: Collector) -> None:
+        """Let a collector of the application's own be asked with each scrape; its names must be its own."""
+        self._registry.register(collector)
+
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format, whose type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
