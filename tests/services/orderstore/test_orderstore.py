@@ -120,6 +120,19 @@ async def test_what_memory_has_let_go_comes_from_the_store(serve):
         assert (stats["orders"], stats["evicted"], stats["from_store"], stats["from_memory"]) == (3, 2, 2, 3)
 
 
+async def test_its_figures_are_metrics_too(serve):
+    async with serve(orders_limit="3", queue="memory://") as shop:
+        await shop.send(*[an_order(f"o{n}") for n in range(5)])
+        await shop.get("/orders/nobody")
+        stats = await shop.stats()
+        text = (await shop.get("/metrics")).body.decode().splitlines()
+    assert (stats["orders"], stats["added"], stats["evicted"], stats["missing"]) == (3, 5, 2, 1)
+    assert "forebay_orderstore_orders 3.0" in text
+    assert "forebay_orderstore_evicted_total 2.0" in text
+    told = {line.split()[2].removesuffix("_total") for line in text if line.startswith("# HELP forebay_orderstore_")}
+    assert told == {f"forebay_orderstore_{name}" for name in stats}
+
+
 async def test_memory_is_the_store_again_after_a_restart(serve):
     orders = [an_order(f"o{n}", note=n) for n in range(50)]
     async with serve() as shop:
@@ -146,8 +159,7 @@ async def test_while_it_restores_it_serves_and_says_that_it_is_not_ready(serve):
     stores = []
     app = over_a_flaky_store(lambda store: (stores.append(store), store.go.clear()))
     async with serve(app) as shop:
-        await asyncio.sleep(0)
-        assert list(await shop.troubles()) == ["restore"]
+        assert list(shop.running.health.troubles()) == ["restore"]
         asked = asyncio.ensure_future(shop.get("/orders/old"))
         sent = asyncio.ensure_future(shop.send(an_order("new")))
         assert (await shop.get("/healthz")).status == 200

@@ -11,10 +11,11 @@ from typing import Any
 from forebay.app import App
 from forebay.errors import ForebayError
 from forebay.events import Stalled
-from forebay.intake.http import Request, Response, json_response
+from forebay.intake.http import Request, Response
 from forebay.running import Running
 from forebay.services.orderstore.cleaning import Cleaner
 from forebay.services.orderstore.examples import write_examples
+from forebay.services.orderstore.figures import Figures
 from forebay.services.orderstore.keeping import Keeper
 from forebay.services.orderstore.lookup import Lookup
 from forebay.services.orderstore.memory import Memory
@@ -98,8 +99,11 @@ class _Service:
         self._keeper = Keeper(collection, memory, stalled, self._newest.tell)
         self._cleaner = Cleaner(memory, wanted.outdated)
         self._restoring = Restoring(collection, memory, self._cleaner.oldest(), stalled)
+        self._figures = Figures(self._values)
+        running.metrics.tell_also(self._figures)
         background: list[Coroutine[Any, Any, object]] = [self._cleaner.keep_on(wanted.cleanup)]
         if wanted.restore:
+            running.health.hold("restore", "it has not begun")
             background.append(self._restore(running))
         if wanted.writers:
             background.append(write_examples(running.topic(TOPIC), wanted.writers))
@@ -119,29 +123,29 @@ class _Service:
         return self._newest.answer(request)
 
     def stats(self, request: Request) -> Response:
+        return self._figures.answer(request)
+
+    def _values(self) -> dict[str, int]:
         memory, lookup = self._memory, self._lookup
-        return json_response(
-            {
-                "orders": len(memory),
-                "bytes": memory.bytes,
-                "newest": memory.newest,
-                "added": memory.added,
-                "evicted": memory.evicted,
-                "outdated": self._cleaner.outdated,
-                "restored": self._restoring.restored,
-                "from_memory": lookup.from_memory,
-                "from_store": lookup.from_store,
-                "missing": lookup.missing,
-                "waiting": self._newest.waiting,
-            }
-        )
+        return {
+            "orders": len(memory),
+            "bytes": memory.bytes,
+            "newest": memory.newest,
+            "waiting": self._newest.waiting,
+            "added": memory.added,
+            "evicted": memory.evicted,
+            "outdated": self._cleaner.outdated,
+            "restored": self._restoring.restored,
+            "from_memory": lookup.from_memory,
+            "from_store": lookup.from_store,
+            "missing": lookup.missing,
+        }
 
     async def _restore(self, running: Running) -> None:
         def told(restored: int, total: int) -> None:
             running.health.hold("restore", f"{restored:,} of {total:,} orders restored")
             show(restored, total)
 
-        running.health.hold("restore", "it has not begun")
         with progress() as show:
             await self._restoring.run(told)
         running.health.release("restore")
