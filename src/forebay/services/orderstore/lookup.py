@@ -38,35 +38,32 @@ class Lookup:
     def __init__(self, memory: Memory, collection: Collection, by_number: bool) -> None:
         self._memory = memory
         self._collection = collection
-        self._by_number = by_number
+        self._by = {
+            "id": self._numbered if by_number else self._of_uid,
+            "number": self._numbered,
+            "order_uid": self._of_uid,
+        }
         self.from_memory = 0
         self.from_store = 0
         self.missing = 0
 
     def by_parameter(self, request: Request) -> Response | Awaitable[Response]:
         """Answer ``GET /orders?id=1``, ``GET /orders?number=1`` and ``GET /orders?order_uid=b563feb7``."""
+        name = request.query.partition("=")[0]
         try:
-            id = request.parameter("id")
-            if id is not None and "&" not in request.query:
-                return self._of_id(id)
-            number, uid = request.parameter("number"), request.parameter("order_uid")
+            if name in self._by and "&" not in request.query:
+                return self._by[name](request.parameter(name) or "")
+            asked = {name: text for name in self._by if (text := request.parameter(name)) is not None}
         except Undecodable as error:
             return problem(400, str(error))
-        match id, number, uid:
-            case str(), None, None:
-                return self._of_id(id)
-            case None, str(), None:
-                return self._numbered(number)
-            case None, None, str():
-                return self._of_uid(uid)
-        return ASKED_WRONGLY
+        if len(asked) != 1:
+            return ASKED_WRONGLY
+        ((name, text),) = asked.items()
+        return self._by[name](text)
 
     def by_path(self, request: Request) -> Response | Awaitable[Response]:
         """Answer ``GET /orders/b563feb7``."""
         return self._of_uid(request.tail)
-
-    def _of_id(self, id: str) -> Response | Awaitable[Response]:
-        return self._numbered(id) if self._by_number else self._of_uid(id)
 
     def _numbered(self, text: str) -> Response | Awaitable[Response]:
         if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER and (number := int(text))):
