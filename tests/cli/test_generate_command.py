@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from forebay.lab.servers import Redis
 from forebay.queue.driver import Settlement
 from forebay.queue.opening import open_driver
 from forebay.services.orderstore.generating.orders import Orders
@@ -94,6 +95,18 @@ async def _accepted(folder):
 def test_a_broker_that_is_not_there_is_told_as_such(forebay):
     told = forebay("generate", "orders", "--to", "redis://127.0.0.1:1/orders", "--count", "10")
     assert told.returncode == 3
+
+
+def test_every_order_is_counted_when_the_broker_dies_on_the_way(own_server, beginning):
+    server = own_server(Redis)
+    options = ("--count", "600", "--rate", "200/s", "--writers", "2", "--json")
+    with beginning("generate", "orders", "--to", f"{server.url}/orders", *options, until=b"orders of") as process:
+        server.kill()
+        stdout, _ = process.communicate(timeout=60)
+    figures = json.loads(stdout)
+    assert process.returncode == 3
+    assert figures["written"] + figures["refused"] + figures["unknown"] == 600
+    assert figures["refused"] > 0
 
 
 @pytest.mark.parametrize(

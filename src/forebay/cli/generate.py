@@ -120,6 +120,8 @@ async def _write(
 
 async def _watched(writing: Writing, interruption: Interruption, began: float) -> None:
     """Let the writers write, show how it goes, and have them stop when the user wishes it."""
+    from rich.text import Text
+
     from forebay.telemetry.live import picture_on
 
     moving, next_line = picture_on(sys.stderr, os.environ), EVERY
@@ -132,7 +134,7 @@ async def _watched(writing: Writing, interruption: Interruption, began: float) -
             if wish.done():
                 writing.stop()
             if moving is not None:
-                moving.update(_line(elapsed, writing.figures), refresh=True)
+                moving.update(Text(_line(elapsed, writing.figures)), refresh=True)
             elif elapsed >= next_line:
                 next_line = elapsed - elapsed % EVERY + EVERY
                 click.echo(_line(elapsed, writing.figures), err=True)
