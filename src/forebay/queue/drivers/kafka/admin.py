@@ -154,8 +154,8 @@ class KafkaAdmin:
             replication=min(one.replicas for one in settings),
             retention_seconds=min(kept, default=None),
             retention_bytes=min(held, default=None),
-            largest=min(one.number("max.message.bytes") for one in settings),
-            in_sync=min(one.number("min.insync.replicas") for one in settings),
+            largest=min(one.number("max.message.bytes") for one in settings) or None,
+            in_sync=min(one.number("min.insync.replicas") for one in settings) or None,
             messages=self._cluster.held(working, [self._address(name, group) for group in groups]),
         )
 
