@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import math
+import re
+import sys
 import time
 
 import pytest
@@ -134,3 +137,29 @@ async def test_an_age_of_none_is_never_reached():
     memory.add(Document("o", b"{}", 1), -1e12)
     await Cleaner(memory, math.inf).clean()
     assert len(memory) == 1
+
+
+class Screen(io.StringIO):
+    """Standard error as it is at a terminal, or is not."""
+
+    def __init__(self, is_terminal):
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self):
+        return self.is_terminal
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "shown"),
+    [(False, r"^restored 1,200 orders in \d+\.\ds\n$"), (True, r"restoring orders \S+ 1200/2500")],
+)
+def test_people_see_how_far_it_is(is_terminal, shown, monkeypatch):
+    screen = Screen(is_terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with restoring.progress() as told:
+        told(0, 2_500)
+        told(1_200, 2_500)
+    assert re.search(shown, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()))
