@@ -1,8 +1,8 @@
 """``python killed_at.py STAGE CALL serve orderstore ...``: the command line, in a process that dies at its work.
 
-The stages of an order: it was taken; it is about to be stored; it is stored; it is in memory and about to be settled; it
-is settled. When one of them is reached for the CALL-th time the process kills itself by SIGKILL: nothing is said or
-closed.
+The stages of an order: it was taken; it is about to be stored; it is stored; it is in memory and about to be settled;
+it is settled. When one of them is reached for the CALL-th time the process kills itself by SIGKILL: nothing is said
+or closed.
 """
 
 from __future__ import annotations
