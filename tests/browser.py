@@ -176,7 +176,8 @@ class Browser:
             self._heard += heard
         first, _, self._heard = self._heard.partition(b"\0")
         message: dict[str, Any] = json.loads(first)
-        self._note(message.get("method", ""), message.get("params", {}))
+        if message.get("sessionId") == self._session:  # and not of a page that was left
+            self._note(message.get("method", ""), message.get("params", {}))
         return message
 
     def _note(self, method: str, what: dict[str, Any]) -> None:

@@ -41,7 +41,8 @@ def test_a_wheel_of_a_clean_checkout_can_make_pages(checkout: Path) -> None:
     assert done.returncode == 0, done.stderr
     names = zipfile.ZipFile(next((checkout / "dist").glob("*.whl"))).namelist()
     package = Path(assets.__file__).parents[1]
-    needed = [*assets.STATIC.iterdir(), *(assets.UPLOT / name for name in assets.VENDORED)]
+    charts = [*assets.STATIC.iterdir(), *(assets.UPLOT / name for name in assets.VENDORED)]
+    needed = [*charts, *(package / "services" / "orderstore" / "page").iterdir()]
     assert {str(Path("forebay") / path.relative_to(package)) for path in needed} <= set(names)
 
 

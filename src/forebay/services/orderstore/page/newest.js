@@ -5,7 +5,7 @@ const POLL_SECONDS = 90;
 const BETWEEN_POLLS_MS = 500;
 const BETWEEN_WORDS_MS = 10_000;
 
-const newest = { after: null,  paused: false, held: [], spoken: 0 };
+const newest = { after: null, paused: false, held: [], spoken: 0 };
 
 async function followNewest() {
   for (let failures = 0; ; ) {
@@ -19,9 +19,7 @@ async function followNewest() {
       takeNewest(readJson(text));
       failures = 0;
     } catch (error) {
-      if (!gone.signal.aborted) {
-        await afterFailure(error, (failures += 1));
-      }
+      if (!gone.signal.aborted) await afterFailure(error, (failures += 1));
     }
     document.removeEventListener("visibilitychange", leave);
     await waited(BETWEEN_POLLS_MS, BACK);
@@ -40,6 +38,7 @@ async function afterFailure(error, failures) {
   newest.after = null;
   lookAtServer();
   await waited(pauseAfter(failures), BACK);
+  while (serverState === "away") await waited(LONGEST_PAUSE_MS, BACK);
 }
 
 function takeNewest(heard) {

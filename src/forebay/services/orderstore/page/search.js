@@ -20,6 +20,12 @@ function addressFor(typed) {
   return text ? addressOf(text) : "#/";
 }
 
+/** Return what somebody would type to get there. */
+function typedFor(kind, text) {
+  if (kind === "nothing") return "";
+  return kind === "orders" && addressFor(text) !== addressOf(text) ? `"${text}"` : text;
+}
+
 /** Return what an address asks for: [kind, text], with the kinds start, orders, number and nothing. */
 function wantedBy(hash) {
   const [, kind, rest] = /^#\/(orders|number)\/(.+)$/s.exec(hash) ?? [];
@@ -49,14 +55,15 @@ async function showWanted(byReader) {
   failedAway = false;
   const mine = looking.signal;
   const [kind, text] = wantedBy(window.location.hash);
-  byId("wanted").value = kind === "nothing" ? "" : text;
+  if (byReader || !byId("wanted").value) byId("wanted").value = typedFor(kind, text);
   const slow = setTimeout(() => tellSlow(text), SLOW_MS);
   try {
     const made = await madeFor(kind, text, mine);
     if (!mine.aborted) show(made, byReader);
   } catch (error) {
-    if (!mine.aborted) show(notice("This order cannot be shown", error.message), byReader);
-    if (!mine.aborted) throw error;
+    if (mine.aborted) return;
+    show(notice("This order cannot be shown", error.message), byReader);
+    throw error;
   } finally {
     clearTimeout(slow);
   }
@@ -104,10 +111,12 @@ function numberOf(kind, text) {
 /** Return why the server refused: what its problem document says, or the status. */
 function detailOf({ status, text }) {
   try {
-    return written(readJson(text).get("detail"));
+    const detail = readJson(text).get("detail");
+    if (typeof detail === "string") return detail;
   } catch {
-    return `The server answered ${status}.`;
+    // no problem document: a proxy between us has answered
   }
+  return `the server answered ${status}`;
 }
 
 function missing(text) {
@@ -119,7 +128,10 @@ function missing(text) {
 
 function awayNotice(reason) {
   const again = element("button", { type: "button" }, "Try again");
-  again.addEventListener("click", () => showWanted(true));
+  again.addEventListener("click", () => {
+    window.dispatchEvent(new Event(LOOK));
+    showWanted(true);
+  });
   const made = notice("The server did not answer", `Why: ${reason}. Whether there is such an order is not known.`);
   made.append(again);
   return made;
@@ -180,4 +192,4 @@ function startSearch() {
 startSearch();
 startNewest();
 watchServer();
-window.addEventListener("online", lookAtServer);
+window.addEventListener("online", () => window.dispatchEvent(new Event(LOOK)));

@@ -93,6 +93,7 @@ async function countedDown(milliseconds) {
   window.removeEventListener(LOOK, look);
 }
 
+/** Ask soon whether the server is there; one that is known to be away is asked when it is time. */
 function lookAtServer() {
-  window.dispatchEvent(new Event(LOOK));
+  if (serverState !== "away") window.dispatchEvent(new Event(LOOK));
 }
