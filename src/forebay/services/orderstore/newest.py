@@ -134,7 +134,7 @@ def in_short(orders: Sequence[Kept]) -> list[dict[str, Any]]:
     """Return orders as lines of a list: number, order_uid, date_created, customer_id, amount, currency, items, city."""
     lines = []
     for kept in orders:
-        with suppress(msgspec.DecodeError):  # somebody else has written into the store
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):  # somebody else has written into the store
             seen = _seen(kept.answer.body)
             lines.append(_line(kept.number, seen))
     return lines
