@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from forebay.errors import UsageError
+from forebay.stores.collection import Document
 from forebay.stores.opening import open_store
 from forebay.stores.store import Result
 
@@ -85,4 +86,32 @@ async def test_a_statement_that_fails_undoes_the_inbox_row_and_all_before_it(tmp
         await fail()
     assert await store.count("t") == 0
     assert query(path, "SELECT count(*) FROM sqlite_master WHERE name = 'effect'") == [(0,)]
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE orders (number INTEGER PRIMARY KEY, what TEXT)",
+        "CREATE TABLE t (number); CREATE INDEX orders ON t (number)",
+        "CREATE VIEW orders AS SELECT 1 AS number",
+    ],
+)
+async def test_what_others_have_made_is_no_collection(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "results.db"
+    query(path, statement)
+    before = query(path, "SELECT sql FROM sqlite_master WHERE name = 'orders'")
+    store = await open_store(f"sqlite:///{path}")
+    with pytest.raises(UsageError, match="orders is there"):
+        await store.collection("orders")
+    assert query(path, "SELECT sql FROM sqlite_master WHERE name = 'orders'") == before
+    await store.close()
+
+
+async def test_a_collection_is_a_table_that_others_can_read(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path}/results.db")
+    orders = await store.collection("orders")
+    await orders.keep([Document(key, b'{"count": 3}') for key in ("a", "b")])
+    rows = query(tmp_path / "results.db", "SELECT number, key, value ->> 'count', kept_at > 1.7e9 FROM orders")
+    assert rows == [(1, "a", 3, 1), (2, "b", 3, 1)]
     await store.close()

@@ -28,8 +28,8 @@ class Commits:
         return [f"done {item}" for item in items]
 
 
-def a_batcher(commits: Commits, weight: int = 1) -> Batcher[int, str]:
-    return Batcher(commits.commit, lambda item: weight)
+def a_batcher(commits: Commits, weight: int = 1, at_once: int = 1) -> Batcher[int, str]:
+    return Batcher(commits.commit, lambda item: weight, at_once=at_once)
 
 
 async def test_calls_of_one_turn_of_the_loop_share_a_commit() -> None:
@@ -59,6 +59,30 @@ async def test_a_heavy_call_ends_its_batch_and_is_never_torn() -> None:
     batcher = a_batcher(commits, weight=HEAVIEST_BATCH // 3)
     await asyncio.gather(*(batcher.submit([n] * 5) for n in range(2)))
     assert commits.batches == [[0] * 5, [1] * 5]
+
+
+async def test_as_many_batches_are_under_way_as_may_be() -> None:
+    commits = Commits()
+    batcher = a_batcher(commits, weight=HEAVIEST_BATCH, at_once=2)
+    commits.gate.clear()
+    calls = [asyncio.create_task(batcher.submit([n])) for n in range(4)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert commits.batches == [[0], [1]]
+    commits.gate.set()
+    assert await asyncio.gather(*calls) == [[f"done {n}"] for n in range(4)]
+    await batcher.drain()
+    assert await batcher.submit([4]) == ["done 4"]
+
+
+async def test_a_call_that_comes_as_the_last_commit_ends_is_not_forgotten() -> None:
+    commits = Commits()
+    batcher = a_batcher(commits)
+    for n in range(50):  # each comes in another turn of the loop after the last answer
+        await batcher.submit([n])
+        for _ in range(n % 5):
+            await asyncio.sleep(0)
+    assert commits.batches == [[n] for n in range(50)]
 
 
 async def test_a_failed_commit_is_told_to_each_of_its_callers_and_to_no_other() -> None:

@@ -123,7 +123,7 @@ class Store(Protocol):
 
         Arguments:
             name: letters, digits, - and _, at most 40.
-            size: how many values it holds, 1 or more; what is there beyond it goes with the next value put in.
+            size: how many values it holds, 1 or more; what is there beyond it goes with the next put.
 
         Raises:
             UsageError: not a name or a size. Unavailable: it cannot be reached.

@@ -34,7 +34,7 @@ class MemoryWindow:
         fresh = [memory.enter(entry.id, entry.topic) for entry in entries]
         values = memory.windows.setdefault(self._name, [])
         values += [entry.value for entry, new in zip(entries, fresh, strict=True) if new]
-        if any(fresh):
+        if entries:
             del values[: -self.size]
         return fresh
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from forebay.errors import ForebayError, UsageError
+from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
 from forebay.stores.batching import Batcher
 from forebay.stores.collection import Document
 from forebay.stores.postgres.bisecting import bisected
 from forebay.stores.postgres.columns import jsonbs, texts
-from forebay.stores.postgres.failures import one_line
+from forebay.stores.postgres.failures import forbidden
 from forebay.stores.postgres.server import Server
 from forebay.stores.postgres.tables import Connection, make_missing
 from forebay.stores.storable import LARGEST, can_be_name, check_collection, refusal_of
@@ -69,6 +69,7 @@ class PostgresCollection:
         self._kept = Batcher[Document, Document | ForebayError](
             self._keep_all, lambda document: len(document.value) + 200, HEAVIEST_BATCH, AT_ONCE
         )
+        self._asked = Batcher[str, Document | None](self._get_all, lambda key: 1_000)
 
     @classmethod
     async def open(cls, server: Server, name: str) -> PostgresCollection:
@@ -90,17 +91,17 @@ class PostgresCollection:
 
     async def get(self, key: str) -> Document | None:
         """Return the document of a key, None while there is none."""
-        return await self._one(self._standing, texts([key])) if can_be_name(key) else None
+        return (await self._asked.submit([key]))[0] if can_be_name(key) else None
 
     async def numbered(self, number: int) -> Document | None:
         """Return the document of a number, None when there is none."""
-        return await self._one(self._numbered, number) if 0 < number < LARGEST else None
+        found = await self._documents(self._numbered, number) if 0 < number < LARGEST else []
+        return found[0] if found else None
 
     async def newest(self, limit: int, before: int | None = None) -> Sequence[Document]:
         """Return the documents with the highest numbers, downwards; only numbers below `before`."""
         below = LARGEST - 1 if before is None else max(0, min(before, LARGEST - 1))
-        rows = await self._server.rows(self._newest, (below, max(0, limit)), binary=True)
-        return [Document(*row) for row in rows]
+        return await self._documents(self._newest, below, max(0, limit))
 
     async def count(self) -> int:
         """Return how many documents are kept."""
@@ -109,10 +110,15 @@ class PostgresCollection:
     async def drain(self) -> None:
         """Return when nothing is under way."""
         await self._kept.drain()
+        await self._asked.drain()
 
-    async def _one(self, statement: bytes, argument: Any) -> Document | None:
-        rows = await self._server.rows(statement, (argument,), binary=True)
-        return Document(*rows[0]) if rows else None
+    async def _documents(self, statement: bytes, *arguments: Any) -> list[Document]:
+        # a prepared statement would keep the plan that suited the table while it was small
+        return [Document(*row) for row in await self._server.rows(statement, arguments, binary=True, prepare=False)]
+
+    async def _get_all(self, keys: list[str]) -> list[Document | None]:
+        found = {document.key: document for document in await self._documents(self._standing, texts(keys))}
+        return [found.get(key) for key in keys]
 
     async def _keep_all(self, documents: list[Document]) -> list[Document | ForebayError]:
         return await bisected(self._keep_together, documents, lambda document: f"the document {document.key!r}")
@@ -123,22 +129,20 @@ class PostgresCollection:
             missing.setdefault(document.key, document)
         standing: dict[str, Document] = {}
         while given := [*missing.values()]:  # again only when somebody removes a row just then
-            found = await self._server.run(lambda connection: self._keep_rows(connection, given))
-            for document in found:
+            for document in await self._keep_rows(given):
                 standing[document.key] = document
                 del missing[document.key]
         return [standing[document.key] for document in documents]
 
-    async def _keep_rows(self, connection: Connection, documents: list[Document]) -> list[Document]:
-        keys, values = [document.key for document in documents], [document.value for document in documents]
-        # a prepared statement would keep the plan that suited the table while it was small
-        cursor = await connection.execute(self._keep, (texts(keys), jsonbs(values)), prepare=False)
-        numbers = {row[0]: row[1] for row in await cursor.fetchall()}
+    async def _keep_rows(self, documents: list[Document]) -> list[Document]:
+        columns = texts([document.key for document in documents]), jsonbs([document.value for document in documents])
+        numbers: dict[str, int] = dict(await self._server.rows(self._keep, columns, prepare=False))
         kept = [Document(one.key, one.value, numbers[one.key]) for one in documents if one.key in numbers]
-        if known := [key for key in keys if key not in numbers]:
-            cursor = await connection.execute(self._standing, (texts(known),), prepare=False, binary=True)
-            kept += [Document(*row) for row in await cursor.fetchall()]
-        return kept
+        known = [document.key for document in documents if document.key not in numbers]
+        try:
+            return [*kept, *await self._documents(self._standing, texts(known))] if known else kept
+        except Unavailable as error:
+            raise Unknown(error.what, "a part may have been kept; to keep again is harmless") from error
 
 
 async def _make(connection: Connection, table: sql.Identifier) -> str:
@@ -150,7 +154,7 @@ async def _make(connection: Connection, table: sql.Identifier) -> str:
         columns = {column.name: column.type_code for column in cursor.description or ()}
         sequence = await (await connection.execute(SEQUENCE, (name,))).fetchone()
     except psycopg.errors.InsufficientPrivilege as error:
-        raise UsageError(one_line(error), f"let the account make tables, or make {name} for it") from error
+        raise forbidden(error, name) from error
     except psycopg.ProgrammingError as error:
         raise _other_table(name) from error
     if columns != COLUMNS or sequence is None or sequence[0] is None:

@@ -40,6 +40,11 @@ def unreachable(error: psycopg.Error, name: str, schema: str) -> ForebayError:
     return Unavailable(f"cannot reach {name}: {text}", "is PostgreSQL up?")
 
 
+def forbidden(error: psycopg.Error, table: str) -> UsageError:
+    """Return what to say when the account may not make a table that is asked for, or not use it."""
+    return UsageError(one_line(error), f"let the account make tables, or make {table} for it")
+
+
 def lost(error: psycopg.Error) -> bool:
     """Say whether the connection broke, so that the fate of what ran on it is not known."""
     if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

@@ -21,7 +21,7 @@ from forebay.url import URL
 T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 5.0
-OWN_CONNECTIONS: Final = 5  # results, claims, confirmations, two batches of documents
+OWN_CONNECTIONS: Final = 5  # results, claims, confirmations; two batches of documents
 
 
 class Server:
@@ -80,12 +80,19 @@ class Server:
         raise unsure
 
     async def rows(
-        self, statement: bytes, arguments: Sequence[Any] = (), binary: bool = False
+        self, statement: bytes, arguments: Sequence[Any] = (), binary: bool = False, prepare: bool | None = None
     ) -> list[tuple[Any, ...]]:
-        """Run one statement as `run` does, and return its rows; `binary` ones come with fewer steps."""
+        """Run one statement as `run` does, and return its rows.
+
+        Arguments:
+            statement: may be repeated without harm.
+            arguments: for its placeholders.
+            binary: the rows come in their binary form, which takes fewer steps.
+            prepare: False: the server plans it anew each time, for a table that grows quickly; None: psycopg decides.
+        """
 
         async def fetch(connection: Connection) -> list[tuple[Any, ...]]:
-            return await (await connection.execute(statement, arguments, binary=binary)).fetchall()
+            return await (await connection.execute(statement, arguments, prepare=prepare, binary=binary)).fetchall()
 
         return await self.run(fetch)
 

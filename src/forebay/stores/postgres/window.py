@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import psycopg
 from psycopg import sql
 
 from forebay.stores.batching import Batcher
 from forebay.stores.postgres.columns import big_integers, integers, texts
+from forebay.stores.postgres.failures import forbidden
 from forebay.stores.postgres.server import Server
 from forebay.stores.postgres.tables import Connection, make_missing
 from forebay.stores.storable import check_entries, check_window
@@ -89,9 +91,7 @@ class PostgresWindow:
             UsageError: not a name or a size. Unavailable: it cannot be reached.
         """
         check_window(name, size)
-        tables = sql.SQL(TABLES).format(schema=sql.Identifier(server.schema))
-        table = sql.Identifier(server.schema, "moving_window")
-        await server.run(lambda connection: make_missing(connection, table, tables))
+        await server.run(lambda connection: _make(connection, server.schema))
         return cls(server, name, size)
 
     async def put(self, entries: Sequence[Entry]) -> Sequence[bool]:
@@ -139,3 +139,11 @@ class PostgresWindow:
         await connection.execute(self._clear, (self._name,))
         await connection.execute(self._refill, (self._name, self.size, big_integers(values[::-1])))
         await connection.execute(self._resize, (self.size, len(values), self._name))
+
+
+async def _make(connection: Connection, schema: str) -> None:
+    tables, last = sql.SQL(TABLES).format(schema=sql.Identifier(schema)), sql.Identifier(schema, "moving_window")
+    try:
+        await make_missing(connection, last, tables)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise forbidden(error, last.as_string(connection)) from error

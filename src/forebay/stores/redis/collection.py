@@ -54,7 +54,7 @@ class RedisCollection:
 
     async def newest(self, limit: int, before: int | None = None) -> Sequence[Document]:
         """Return the documents with the highest numbers, downwards; only numbers below `before`."""
-        return await self._page("+inf" if before is None else f"({before}", "-inf", limit)
+        return await self._page("+inf" if before is None else f"({before}", "-inf", max(0, limit))
 
     async def count(self) -> int:
         """Return how many documents are kept."""
