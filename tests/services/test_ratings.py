@@ -134,6 +134,16 @@ async def test_a_form_says_a_rate_as_well_as_a_query(serve):
         assert (await total(running)).body == b"8.00"
 
 
+async def test_a_rate_that_is_sent_again_with_its_key_is_counted_once(serve):
+    async with serve() as running:
+        first, again = [await ask(running.port, "/rate?rate=7", b"", idempotency_key="a") for _ in range(2)]
+        assert (first.status, first.body) == (again.status, again.body) == (200, b"")
+        assert first.headers["forebay-id"] == again.headers["forebay-id"]
+        assert (await ask(running.port, "/rate?rate=8", b"", idempotency_key="a")).status == 422
+        await running.drained(20)
+        assert (await total(running, **JSON)).json == {"value": 7.0, "count": 1, "window": 10}
+
+
 async def test_what_is_outside_the_range_is_400_with_the_range(serve):
     async with serve(ratings(range="0..10"), queue="memory://") as running:
         await rate(running, 0, 10)
