@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from driving import take
-from forebay.errors import ForebayError, TooLarge, Unavailable, UsageError
+from forebay.errors import ForebayError, TooLarge, Unavailable, Unknown, UsageError
 from forebay.lab.servers import NATS
 from forebay.message import Message, new_id
 from forebay.queue.driver import Ending, Settlement
@@ -139,10 +139,10 @@ async def test_a_server_that_stood_still_while_it_was_asked_takes_no_attempt_for
     broker = own_server(NATS)
     driver, publisher = await opened(broker, lease="20s"), await opened(broker, lease="20s")
     await publisher.publish(keyed(1), math.inf)
-    os.kill(broker.pid, signal.SIGSTOP)
-    with contextlib.suppress(ForebayError):
+    broker.pause()
+    with pytest.raises(Unknown):
         await driver.receive(1, 0.2)
-    os.kill(broker.pid, signal.SIGCONT)
+    broker.resume()
     [one] = await take(driver, 1)
     assert one.attempt == 1
 
@@ -238,6 +238,31 @@ async def test_what_is_done_is_trimmed_once_nothing_stands_in_line(opened, nats)
                 await second._group.trimmer.trim()
 
 
+async def test_what_is_given_back_while_it_is_looked_what_is_done_comes_at_once(opened, nats, monkeypatch):
+    driver = await opened(nats, lease="60s")
+    api, trimmer = driver._group.trimmer._api, driver._group.trimmer
+    trimmer._next = math.inf
+    await driver.publish(keyed(1), math.inf)
+    await driver.settle([Settlement(one) for one in await take(driver, 1)])
+    listed = api.consumers
+
+    async def consumers(stream):
+        answer = await listed(stream)
+        await driver.publish(keyed(1), math.inf)
+        await driver.settle([Settlement(one, Ending.RELEASE) for one in await take(driver, 1)])
+        return answer
+
+    monkeypatch.setattr(api, "consumers", consumers)
+    await trimmer.trim()
+    [again] = await take(driver, 1)
+    assert again.attempt == 1
+    await driver.settle([Settlement(again)])
+    monkeypatch.undo()
+    async with asyncio.timeout(10):
+        while await held_in_stream(driver, opened.topic):
+            await trimmer.trim()
+
+
 @pytest.mark.parametrize("most", ["MOST_MESSAGES", "MOST_BYTES"])
 async def test_what_is_done_is_trimmed_in_spite_of_a_line_when_it_is_too_much(opened, nats, monkeypatch, most):
     async with some_given_back(opened, nats) as (_, second):
@@ -272,10 +297,10 @@ async def test_a_lease_that_ends_while_the_server_is_silent_is_not_renewed_by_a_
     driver, other = await opened(broker), await opened(broker)
     await driver.publish(keyed(1), math.inf)
     [held] = await take(driver, 1)
-    os.kill(broker.pid, signal.SIGSTOP)
+    broker.pause()
     renewing = asyncio.create_task(driver.extend([held]))
     await asyncio.sleep(2.2)
-    os.kill(broker.pid, signal.SIGCONT)
+    broker.resume()
     with contextlib.suppress(ForebayError):
         await renewing
     assert await driver.settle([Settlement(held)]) == [False]

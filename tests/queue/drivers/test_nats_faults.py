@@ -85,6 +85,34 @@ async def test_a_broker_that_stands_still_leaves_no_publish_without_an_answer(op
     assert (await until_counts(driver, done=301, waiting=0)).accepted == 301
 
 
+async def test_a_connection_is_not_deaf_after_a_pong_for_which_nobody_waits_any_more(opened, own_server):
+    broker = own_server(NATS)
+    driver = await opened(broker)
+    broker.pause()
+    await driver._wire.settle_down()
+    broker.resume()
+    async with asyncio.timeout(3):
+        assert (await driver.counts()).waiting == 0
+
+
+async def test_what_a_server_hands_out_late_to_nobody_goes_to_another_and_was_no_attempt(opened, own_server):
+    broker = own_server(NATS)
+    gone, other = await opened(broker, lease="12s"), await opened(broker, lease="12s")
+    await other.publish(messages(1), math.inf)
+    broker.pause()
+    receiving = asyncio.create_task(gone.receive(1, 0.2))
+    await asyncio.sleep(0.1)
+    receiving.cancel()
+    await asyncio.wait({receiving})
+    await asyncio.wait(gone._tasks)  # it does not wait for the server any more
+    broker.resume()
+    async with asyncio.timeout(5):
+        while not gone._group.fetcher.found:
+            await asyncio.sleep(0.01)
+    [one] = await take(other, 1)
+    assert one.attempt == 1
+
+
 async def test_while_there_is_no_connection_a_publish_is_refused_at_once_and_never_sent(opened, own_server):
     broker = own_server(NATS)
     driver = await opened(broker)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from forebay.message import Message
 from forebay.queue.drivers.nats.address import id_of, id_token, key_token, read_address
 from forebay.queue.drivers.nats.api import seconds_of
 from forebay.queue.drivers.nats.envelope import OURS, header_block, lines_of, read_headers, read_message
-from forebay.queue.drivers.nats.fetcher import Raw
+from forebay.queue.drivers.nats.fetcher import Fetcher, Raw
 from forebay.queue.drivers.nats.leases import Lease, nak
 from forebay.queue.drivers.nats.notes import Note, is_place, place_of
 from forebay.queue.drivers.nats.publisher import group_of
@@ -107,7 +109,9 @@ def test_times_versions_frames_and_statuses_are_read_as_the_server_writes_them()
     assert status_of(b"NATS/1.0\r\na: b\r\n\r\n") == 0
 
 
-@pytest.mark.parametrize("url", ["nats://h/t?replication=2", "nats://h/t?creds=/no/such/file", "nats://h/t?tls=perhaps"])
+@pytest.mark.parametrize(
+    "url", ["nats://h/t?replication=2", "nats://h/t?creds=/no/such/file", "nats://h/t?tls=perhaps"]
+)
 def test_an_option_that_cannot_be_is_refused(url):
     with pytest.raises(UsageError, match=url.partition("?")[2].partition("=")[0]):
         read_address(parse(url))
@@ -120,3 +124,73 @@ def test_several_servers_and_who_we_are_come_from_the_url():
     assert (address.asked.topic, address.asked.group, address.asked.lease) == ("orders", "orders", 3.0)
     assert "secret" not in repr(address)
     assert read_address(parse("nats://token@a/orders")).login == {"token": "token"}
+
+
+class Silence:
+    """A connection to a server that answers only what it is told to."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.ears, self.stopped = [], []
+
+    def inbox(self) -> str:
+        return "inbox"
+
+    def listen(self, subject, hear):
+        self.ears.append(hear)
+        return len(self.ears) - 1
+
+    def send(self, frames) -> None:
+        """Nobody hears it."""
+
+    def stop_listening(self, ear, seconds) -> None:
+        self.stopped.append(ear)
+
+
+def silent_fetcher():
+    """Return the connection, a fetcher with two ways, and the list of what it is told that comes late."""
+    wire, late = Silence(), []
+    fetcher = Fetcher(wire, [Way("orders", name, "now", "orders.now.*") for name in ("a", "b")])
+    fetcher.on_straggler = lambda: late.append(len(fetcher.found))
+    return wire, fetcher, late
+
+
+async def test_a_way_that_is_silent_is_heard_out_though_another_had_a_message():
+    wire, fetcher, late = silent_fetcher()
+    fetching = asyncio.create_task(fetcher.fetch(1, 0.0))
+    await asyncio.sleep(0)
+    wire.ears[0](b"", b"ack", b"one", b"")
+    await fetching
+    assert (wire.stopped, late) == ([0], [])
+    assert [raw.data for raw in fetcher.take(5)] == [b"one"]
+    wire.ears[1](b"", b"ack", b"two", b"")
+    assert late == [1]
+
+
+async def test_a_request_that_ends_by_itself_is_heard_out_though_its_caller_has_gone():
+    wire, fetcher, late = silent_fetcher()
+    fetching = asyncio.create_task(fetcher.fetch(1, 0.0))
+    await asyncio.sleep(0)
+    fetching.cancel()
+    await asyncio.wait({fetching})
+    assert wire.stopped == []
+    wire.ears[1](b"", b"", b"", b"NATS/1.0 404 No Messages\r\n\r\n")
+    assert late == []
+    wire.ears[0](b"", b"ack", b"one", b"")
+    assert late == [1]
+
+
+async def test_what_comes_late_ends_the_wait_of_whoever_waits_now():
+    wire, fetcher, _ = silent_fetcher()
+    gone = asyncio.create_task(fetcher.fetch(1, 0.0))
+    await asyncio.sleep(0)
+    gone.cancel()
+    waiting = asyncio.create_task(fetcher.fetch(1, 60.0))
+    await asyncio.sleep(0)
+    wire.ears[2](b"", b"", b"", b"NATS/1.0 404 No Messages\r\n\r\n")
+    await asyncio.sleep(0.01)
+    wire.ears[0](b"", b"ack", b"one", b"")
+    async with asyncio.timeout(5):
+        await waiting
+    assert [raw.data for raw in fetcher.take(5)] == [b"one"]

@@ -94,8 +94,9 @@ class NATSQueue:
         self._each = list(each)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ears: list[int] = []
-        self._closed = False
+        self._closed = self._looking = False
         wire.on_change = group.fetcher.wake
+        group.fetcher.on_straggler = self._look_after_found
 
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
         """Accept messages; the reference of each names its place in the stream."""
@@ -143,9 +144,17 @@ class NATSQueue:
             self._spawn(self._give_back(taking))
             raise
         if self._group.fetcher.found:  # more than one way had something
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._group.leases.seconds / 3, self._give_back_late)
+            self._look_after_found()
         return taken
+
+    def _look_after_found(self) -> None:
+        """Give back what nobody receives, while there is time to: then it was no attempt."""
+        if self._looking:
+            return
+        self._looking = True
+        until = min(raw.fetched_at for raw in self._group.fetcher.found) + self._group.leases.seconds
+        left = max(0.0, until - time.monotonic())
+        asyncio.get_running_loop().call_later(left / 3, self._give_back_late)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """End deliveries; what must outlast them is durable before the server is told.
@@ -273,6 +282,7 @@ class NATSQueue:
             await self._group.settler.settle([Settlement(one, Ending.RELEASE) for one in taken])
 
     def _give_back_late(self) -> None:
+        self._looking = False
         if self._group.fetcher.found and not self._closed:
             self._spawn(self._give_back_found())
 

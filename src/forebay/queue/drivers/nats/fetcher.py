@@ -49,15 +49,15 @@ class Raw(msgspec.Struct, gc=False):
 class _Pull:
     """One request under way."""
 
-    __slots__ = ("ear", "ended", "found", "gone", "got", "since", "tell", "wanted", "way")
+    __slots__ = ("ear", "ended", "found", "gone", "got", "hear_out", "left", "since", "tell", "wanted", "way")
 
-    def __init__(self, way: Way, wanted: int, tell: Callable[[], None], found: list[Raw]) -> None:
+    def __init__(self, way: Way, wanted: int, tell: Callable[[bool], None], found: list[Raw]) -> None:
         self.way = way
         self.wanted = wanted
         self.tell = tell
         self.found = found
         self.since = time.monotonic()
-        self.ended = self.gone = self.got = False
+        self.ended = self.gone = self.got = self.hear_out = self.left = False
         self.ear = 0
 
     def hear(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
@@ -69,8 +69,8 @@ class _Pull:
             self.got = True
             self.wanted -= 1
             self.ended = not self.wanted
-        if self.ended:
-            self.tell()
+        if self.ended or self.left:
+            self.tell(self.left and bool(reply))
 
 
 class Fetcher:
@@ -82,10 +82,12 @@ class Fetcher:
 
     Attributes:
         found: what has come and was not taken yet.
+        on_straggler: called whenever something has come for a request that was given up.
     """
 
     def __init__(self, wire: Wire, ways: Sequence[Way]) -> None:
         self.found: list[Raw] = []
+        self.on_straggler: Callable[[], None] = lambda: None
         self.ways = list(ways)
         self._wire = wire
         self._told = asyncio.Event()
@@ -108,24 +110,22 @@ class Fetcher:
 
     async def _run(self, ways: Sequence[Way], limit: int, wait: float) -> None:
         pulls = [self._begin(way, limit, wait) for way in ways]
-        silent = False
         try:
             await self._heard_of(pulls, wait)
-        except Gone:
-            silent = not any(pull.gone for pull in pulls)
-            raise
         finally:
             for pull in pulls:
-                self._leave(pull, silent)
+                self._leave(pull)
 
-    def _leave(self, pull: _Pull, silent: bool) -> None:
-        if silent and not pull.ended:  # to stop now would let the server throw away what it is about to hand out
+    def _leave(self, pull: _Pull) -> None:
+        pull.left = True
+        if pull.hear_out and not pull.ended:  # to stop now would let the server throw away what it is about to hand out
             asyncio.get_running_loop().call_later(SILENT_SECONDS, self._wire.stop_listening, pull.ear, 0.0)
         else:
             self._wire.stop_listening(pull.ear, 0.0 if pull.ended else STRAGGLERS_SECONDS)
 
     def _begin(self, way: Way, limit: int, wait: float) -> _Pull:
-        pull = _Pull(way, limit, self._told.set, self.found)
+        pull = _Pull(way, limit, self._heard, self.found)
+        pull.hear_out = not wait  # the server ends such a request by itself, as soon as it sees it
         inbox = self._wire.inbox()
         pull.ear = self._wire.listen(inbox, pull.hear)
         # no_wait with an end: what there is at once, or what comes first until then, and never a wait for more
@@ -133,6 +133,13 @@ class Fetcher:
         request = f'{{"batch":{limit},"no_wait":true{more}}}'
         self._wire.send([Frame(way.next, request.encode()).written(inbox)])
         return pull
+
+    def _heard(self, straggler: bool) -> None:
+        """Let who waits look; what came late is for whoever waits now, or else for the driver to look after."""
+        self._told.set()
+        if straggler:
+            self._hurried = True
+            self.on_straggler()
 
     async def _heard_of(self, pulls: list[_Pull], wait: float) -> None:
         """Return when all have ended, or one of them has with messages."""
@@ -146,7 +153,8 @@ class Fetcher:
                         raise Unavailable("the connection to NATS was lost, or closed, while messages were awaited")
                     await self._told.wait()
         except TimeoutError:
-            pass
+            for pull in pulls:
+                pull.hear_out = True
         if any(pull.gone for pull in pulls) or not (self.found or all(pull.ended for pull in pulls)):
             raise Gone
 

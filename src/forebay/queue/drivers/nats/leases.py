@@ -12,15 +12,15 @@ from forebay.queue.drivers.nats.notes import numbers_of, place_of
 from forebay.queue.drivers.nats.structures import Way
 from forebay.queue.drivers.nats.wire import NO_RESPONDERS, Frame, Gone, Wire
 
-DONE, PROGRESS = b"+ACK", b"+WPI"
+DONE, PROGRESS, NAK = b"+ACK", b"+WPI", b"-NAK"
 SHORTEST_NAK = 0.001
 
 
 def nak(seconds: float) -> bytes:
     """Return what gives a message back, to come again after so many seconds."""
     if seconds <= 0:
-        return b"-NAK"
-    return b'-NAK {"delay": %d}' % int((seconds + SHORTEST_NAK) * 1e9)
+        return NAK
+    return NAK + b' {"delay": %d}' % int((seconds + SHORTEST_NAK) * 1e9)
 
 
 class Lease:
@@ -69,10 +69,14 @@ class Leases:
     Arguments:
         wire: to the broker.
         seconds: of a lease.
+
+    Attributes:
+        given_back: how many messages the server was told to hand out again.
     """
 
     def __init__(self, wire: Wire, seconds: float) -> None:
         self.seconds = seconds
+        self.given_back = 0
         self._wire = wire
         self._held: dict[int, Delivery] = {}
 
@@ -107,6 +111,7 @@ class Leases:
             by_way.setdefault(lease.way, []).append(Frame(lease.ack.decode(), word))
         last = [frames.pop() for frames in by_way.values()]
         rest = [frame for frames in by_way.values() for frame in frames]
+        self.given_back += sum(word.startswith(NAK) for _, word in words)
         answers = await self._wire.ask([*rest, *last], silent=len(rest))
         if any(answer is not None and answer.status == NO_RESPONDERS for answer in answers):
             raise Gone

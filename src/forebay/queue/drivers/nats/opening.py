@@ -81,5 +81,5 @@ async def _group(
         letters=letters,
         purge=Purge(wire, api, ways, leases, notes),
         discarded=discarded,
-        trimmer=Trimmer(api, names, [asked.topic, *([] if each else [asked.group])]),
+        trimmer=Trimmer(api, names, leases, [asked.topic, *([] if each else [asked.group])]),
     )

@@ -1,7 +1,8 @@
 """Letting go of what every consumer has acknowledged: the stream is trimmed from its old end, now and then.
 
 To purge a stream makes the server forget which messages stand in line to be delivered again: what was given back before
-comes only when its lease ends. So nothing is trimmed while there may be such a line, until too much has gathered.
+comes only when its lease ends. So nothing is trimmed while there may be such a line, until too much has gathered; nor
+when this process has given something back since it looked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 from forebay.queue.drivers.nats.address import Names
 from forebay.queue.drivers.nats.api import Api, Json
+from forebay.queue.drivers.nats.leases import Leases
 from forebay.queue.drivers.nats.structures import ways_of
 
 TRIM_SECONDS = 5.0
@@ -25,11 +27,13 @@ class Trimmer:
     Arguments:
         api: of the broker.
         names: of the topic.
+        leases: of this process.
         groups: without whose consumers nothing is trimmed: they were removed, and are made anew.
     """
 
-    def __init__(self, api: Api, names: Names, groups: Sequence[str]) -> None:
+    def __init__(self, api: Api, names: Names, leases: Leases, groups: Sequence[str]) -> None:
         self._api = api
+        self._leases = leases
         self._known = {way.consumer for group in groups for way in ways_of(names, group) if way.kind != "later"}
         self._stream = names.topic
         self._next = 0.0
@@ -45,6 +49,7 @@ class Trimmer:
         if not self._due:
             return
         self._due, self._next = False, asyncio.get_running_loop().time() + TRIM_SECONDS
+        given_back = self._leases.given_back
         stream = await self._api.ask(f"STREAM.INFO.{self._stream}")  # first: what comes after it is not touched
         consumers = await self._api.consumers(self._stream)
         state, retention = stream["state"], stream["config"]["retention"]
@@ -54,7 +59,8 @@ class Trimmer:
         ended = floor + 1 - int(state["first_seq"])
         if ended <= 0 or not int(state["messages"]):
             return
-        if all(_has_no_line(consumer) for consumer in consumers) or _too_much(stream, ended):
+        no_line = given_back == self._leases.given_back and all(_has_no_line(consumer) for consumer in consumers)
+        if no_line or _too_much(stream, ended):
             await self._api.ask(f"STREAM.PURGE.{self._stream}", {"seq": floor + 1})
         else:
             self._due = True

@@ -95,6 +95,12 @@ class _Client(Client):
         except Exception:  # one bad message must not end the loop that reads for all
             log.exception("a message on %s could not be taken in", subject)
 
+    async def _process_pong(self) -> None:
+        """Hear a late pong too: nats-py would stop reading at one for which nobody waits any more."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def _process_err(self, err_msg: str) -> None:
         """Connect again, where nats-py would be closed for ever: whatever the server objects to, it may pass."""
         if self.is_connected and PERMISSIONS_ERR not in f"nats: {err_msg}":
