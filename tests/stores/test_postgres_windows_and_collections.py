@@ -69,6 +69,19 @@ async def test_a_number_beyond_numeric_harms_no_neighbour(store: PostgresStore) 
     assert await orders.count() == 296
 
 
+async def test_a_call_that_no_statement_could_take_in_time_goes_in_several(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, postgres: PostgreSQL
+) -> None:
+    monkeypatch.setattr("forebay.stores.postgres.collection.HEAVIEST_STATEMENT", 100)
+    orders = await store.collection("orders")
+    before = await execute(postgres, "SELECT pg_current_xact_id()::text::bigint")
+    documents = [Document(f"k{n % 50}", b'{"text": "1234567890"}') for n in range(75)]
+    answers = await orders.keep(documents)
+    after = await execute(postgres, "SELECT pg_current_xact_id()::text::bigint")
+    assert [answer.number for answer in answers if isinstance(answer, Document)] == [n % 50 + 1 for n in range(75)]
+    assert int(str(after[0][0])) - int(str(before[0][0])) >= 10
+
+
 async def test_a_refused_document_harms_no_other_caller(store: PostgresStore) -> None:
     orders = await store.collection("orders")
     calls = [orders.keep([Document(f"k{n}", b"1e200000" if n == 5 else b"1")]) for n in range(10)]

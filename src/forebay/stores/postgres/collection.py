@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -21,6 +21,7 @@ from forebay.stores.storable import LARGEST, can_be_name, check_collection, refu
 # Two batches under way keep two cores of a server busy: one of them writes while the other one's commit is synced.
 AT_ONCE: Final = 2
 HEAVIEST_BATCH: Final = 2**20  # bytes; so that what waits is shared between them
+HEAVIEST_STATEMENT: Final = 8 * 2**20  # bytes; a larger call takes several, each far from the time limit
 
 TABLE: Final = """
 CREATE TABLE {table} (
@@ -128,8 +129,12 @@ class PostgresCollection:
         for document in documents:
             missing.setdefault(document.key, document)
         standing: dict[str, Document] = {}
-        while given := [*missing.values()]:  # again only when somebody removes a row just then
-            for document in await self._keep_rows(given):
+        while missing:  # again for a large call, and when somebody removes a row just then
+            try:
+                found = await self._keep_rows(_portion(missing.values()))
+            except Unavailable as error:
+                raise (_partly(error) if standing else error) from error
+            for document in found:
                 standing[document.key] = document
                 del missing[document.key]
         return [standing[document.key] for document in documents]
@@ -142,7 +147,22 @@ class PostgresCollection:
         try:
             return [*kept, *await self._documents(self._standing, texts(known))] if known else kept
         except Unavailable as error:
-            raise Unknown(error.what, "a part may have been kept; to keep again is harmless") from error
+            raise _partly(error) from error
+
+
+def _portion(documents: Iterable[Document]) -> list[Document]:
+    """Return so many of the first documents as one statement takes."""
+    portion, weight = [], 0
+    for document in documents:
+        portion.append(document)
+        weight += len(document.value)
+        if weight >= HEAVIEST_STATEMENT:
+            break
+    return portion
+
+
+def _partly(error: Unavailable) -> Unknown:
+    return Unknown(error.what, "a part may have been kept; to keep again is harmless")
 
 
 async def _make(connection: Connection, table: sql.Identifier) -> str:
