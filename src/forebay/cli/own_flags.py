@@ -8,19 +8,18 @@ from collections.abc import Mapping, Sequence
 import click
 
 from forebay.app import App
-from forebay.cli.env_option import take_from
+from forebay.cli.env_option import EnvCommand
 from forebay.errors import ForebayError
 from forebay.program import Own, Program, find_program
 from forebay.services import SERVICES
 from forebay.settings import Settings
 
 
-class ProgramCommand(click.Command):
+class ProgramCommand(EnvCommand):
     """A command whose argument NAME stands for a program, which may have settings of its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find the program first: what flags there are depends on it."""
-        take_from(args)
         name = next((arg for arg in args if _may_be_name(arg)), None)
         try:
             ctx.meta["program"] = None if name is None else find_program(name, SERVICES)

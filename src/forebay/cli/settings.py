@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forebay.cli.env_option import ENV
+from forebay.cli.env_option import ENV, EnvCommand
 from forebay.cli.output import json_line, table
 from forebay.settings import BY_NAME, SETTINGS, Settings
 from forebay.url import parse
@@ -36,7 +36,7 @@ def flags(
     return add
 
 
-@click.command()
+@click.command(cls=EnvCommand)
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="a line of JSON each")
 @ENV
