@@ -14,7 +14,7 @@ import msgspec
 
 from forebay.declared import wants_running
 from forebay.errors import ForebayError, Missing, UsageError
-from forebay.events import Event, Listener
+from forebay.events import Event, Listener, Stalled
 from forebay.message import Message, new_id
 from forebay.queue.driver import Counts
 from forebay.queue.options import EACH
@@ -72,6 +72,14 @@ class Running:
                 log.exception("a listener failed to hear %r", event)
 
         self.listeners.append(hear)
+
+    def stalled(self, topic: str, error: ForebayError) -> None:
+        """Tell who listens that the store did not answer a handler which keeps its own effect and will ask again.
+
+        It is in the metrics and the log then, and /readyz says so until a message of the topic is done.
+        """
+        for listener in self.listeners:
+            listener(Stalled(topic, "save", str(error)))
 
     async def publish(
         self, topic: str, body: Any, *, key: str | None = None, priority: int = 0, delay: float = 0.0
