@@ -292,3 +292,7 @@ async def test_an_outage_of_the_store_fails_no_rate_however_long_it_lasts(serve,
         assert (await total(running)).body == b"6.00"
         assert (await ask(running.port, "/readyz")).status == 200
         assert (await running.ledgers())[0].dead == 0
+        assert (
+            'forebay_stalls_total{topic="rates",where="save"} 4.0'
+            in (await ask(running.port, "/metrics")).body.decode()
+        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from forebay import Answers, App, Response, Undecodable, UsageError
-from forebay.intake.http import Request
+from forebay import Answers, App, Request, Response, Undecodable, UsageError
 from forebay.services.ratings.rating import Ratings
 from forebay.services.ratings.scale import encode, scale_of
 from forebay.services.work_time import work_time
@@ -44,7 +43,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
             raise Undecodable("the parameter rate is missing")
         return encode(scale.read(text))
 
-    declared = app.post(
+    rates = app.post(
         "/rate",
         topic=_topics(_whole("split", split, MOST_TOPICS)),
         answers=_Empty(),
@@ -53,7 +52,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
         batch=1 if time_of_work.mean else BATCH,
         results=False,
     )
-    declared(rating.count)
+    rates(rating.count)
     return app
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from forebay.errors import Dead, ForebayError, UsageError
+from forebay import Dead, Entry, ForebayError, UsageError, Window
 from forebay.services.insisting import insist
-from forebay.stores.window import Entry, Window
 
 OnTrouble = Callable[[ForebayError], None]
 

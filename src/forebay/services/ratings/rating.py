@@ -7,14 +7,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from forebay import Dead, ForebayError, Response, Running, Unavailable, Unknown, Work
-from forebay.events import Stalled
-from forebay.intake.http import Request, json_response, problem, text_response
+from forebay import (
+    Dead,
+    Entry,
+    Request,
+    Response,
+    Running,
+    Unavailable,
+    Unknown,
+    Window,
+    Work,
+    json_response,
+    problem,
+    text_response,
+)
 from forebay.services.ratings.average import average
 from forebay.services.ratings.keeping import keep
 from forebay.services.ratings.opened import Opened
 from forebay.services.work_time import WorkTime
-from forebay.stores.window import Entry, Window
 
 WINDOW = "rates"
 """The name under which every process of the service finds the window in their store."""
@@ -40,7 +50,7 @@ class Ratings:
 
     @asynccontextmanager
     async def lifespan(self, running: Running) -> AsyncIterator[None]:
-        """Open the window and count the handlers, while the service runs."""
+        """Open the window, and count the handlers from now on."""
         self._running = running
         self._window = await running.store.window(WINDOW, self._size)
         running.listen(self._opened)
@@ -53,7 +63,7 @@ class Ratings:
         entries = [Entry(work.message.id, work.topic, rate) for rate, work in zip(rates, works, strict=True)]
         if self._running.settings.places == 0:  # a client waits for this, and shall hear that the store is away
             return await keep(self._window, entries)
-        return await keep(self._window, entries, partial(self._stalled, works[0].topic))
+        return await keep(self._window, entries, partial(self._running.stalled, works[0].topic))
 
     async def total(self, request: Request) -> Response:
         """Tell the moving average: text with two decimals, or JSON; 503 while there is none."""
@@ -74,10 +84,6 @@ class Ratings:
         if _wants_json(request):
             return json_response({"opened": opened, "closed": closed, "open": opened - closed}).with_headers(VARY)
         return text_response(f"opened {opened}\nclosed {closed}\n").with_headers(VARY)
-
-    def _stalled(self, topic: str, error: ForebayError) -> None:
-        for listener in self._running.listeners:
-            listener(Stalled(topic, "save", str(error)))
 
 
 def _wants_json(request: Request) -> bool:

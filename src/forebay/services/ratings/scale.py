@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from forebay.errors import Undecodable, UsageError
+from forebay import Undecodable, UsageError
 
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})")  # 19 digits hold 64 bits; the whole body of a form may be digits
 _SCALE = re.compile(r"([+-]?[0-9]+)\.\.([+-]?[0-9]+)")
