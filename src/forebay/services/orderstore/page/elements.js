@@ -2,7 +2,8 @@
 
 // Characters that show nothing or turn the text around them: they are made visible. Joiners and variation selectors,
 // which letters and emoji are made of, are left in peace. Behind an @ a line may end.
-const MARKED = /@|(?![\t\n\u200c\u200d\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])[\p{Cc}\p{Cs}\p{DI}\p{Zl}\p{Zp}]/gu;
+const MARKED =
+  /@|(?![\t\n\u200c\u200d\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])[\p{Cc}\p{Cs}\p{DI}\p{Zl}\p{Zp}]/gu;
 
 function byId(id) {
   return document.getElementById(id);
@@ -41,8 +42,9 @@ function anyValue(any, kind = "") {
 }
 
 /** Return a moment in the reader's time zone, or the text as it came. */
-function time(moment, text) {
-  return moment === null ? value(text) : element("time", { datetime: moment.toISOString(), title: text }, MOMENT.format(moment));
+function time(moment, text, format = (one) => MOMENT.format(one)) {
+  if (moment === null) return value(text);
+  return element("time", { datetime: moment.toISOString(), title: text }, format(moment));
 }
 
 /** Return a list of labels with their values, from pairs of text and element. */
@@ -57,5 +59,6 @@ function card(heading, kind, ...content) {
 
 /** Return the pairs of what is not among the known fields, by their own names. */
 function furtherPairs(fields, known) {
-  return [...fields].filter(([name]) => !known.includes(name)).map(([name, any]) => [value(name, "mono"), anyValue(any)]);
+  const further = [...fields].filter(([name]) => !known.includes(name));
+  return further.map(([name, any]) => [value(name, "mono"), anyValue(any)]);
 }

@@ -1,8 +1,8 @@
 // The items of an order as a table, with their total.
 
 const ITEM_COLUMNS = ["Item", "Price", "Sale", "Total"];
-const SHOWN_OF_ITEM = ["name", "brand", "price", "sale", "total_price"];
-const SMALL_OF_ITEM = [["size", "size"], ["status", "status"], ["nm_id", "nm_id"], ["chrt_id", "chrt_id"], ["rid", "rid"]];
+const LARGE_PRINT = ["name", "brand", "price", "sale", "total_price"];
+const SMALL_PRINT = ["size", "status", "nm_id", "chrt_id", "rid"];
 
 /** Return the card of the items. `payment` has the sum that they should come to. */
 function itemsCard(items, money, order) {
@@ -36,10 +36,10 @@ function itemName(item) {
 
 /** Return the fields that few people look for; the track number only where it is not the order's. */
 function smallPrint(item, trackNumber) {
-  const known = [...SHOWN_OF_ITEM, ...SMALL_OF_ITEM.map(([field]) => field), "track_number"];
-  const pairs = SMALL_OF_ITEM.filter(([field]) => item.has(field)).map(([field, label]) => [label, anyValue(item.get(field), "mono")]);
-  if (item.get("track_number") !== trackNumber) pairs.push(["track_number", anyValue(item.get("track_number"), "mono")]);
-  return facts([...pairs, ...furtherPairs(item, known)], "inline small-print");
+  const names = item.get("track_number") === trackNumber ? SMALL_PRINT : [...SMALL_PRINT, "track_number"];
+  const pairs = names.filter((name) => item.has(name)).map((name) => [name, anyValue(item.get(name), "mono")]);
+  const further = furtherPairs(item, [...LARGE_PRINT, ...SMALL_PRINT, "track_number"]);
+  return facts([...pairs, ...further], "inline small-print");
 }
 
 function moneyCell(sum, money, label) {

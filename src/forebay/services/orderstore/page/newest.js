@@ -84,14 +84,14 @@ function tellNewest(state, text) {
 function speak(orders) {
   if (newest.paused || Date.now() - newest.spoken < BETWEEN_WORDS_MS) return;
   newest.spoken = Date.now();
-  byId("newest-told").textContent = `${counted(orders.length, "new order", "new orders")}, the newest is number ${newest.after}`;
+  const arrived = counted(orders.length, "new order", "new orders");
+  byId("newest-told").textContent = `${arrived}, the newest is number ${newest.after}`;
 }
 
 function newestRow(order, kind = "") {
   const uid = written(order.get("order_uid"));
   const amount = whole(order.get("amount"));
   const created = written(order.get("date_created") ?? "");
-  const moment = momentOf(created);
   const sum = amount === null ? "" : moneyOf(written(order.get("currency") ?? ""))(amount);
   const place = `${grouped(order.get("number"))} · ${counted(whole(order.get("items")) ?? 0n, "item", "items")} · `;
   const link = element(
@@ -99,7 +99,7 @@ function newestRow(order, kind = "") {
     element("span", { class: "uid" }, value(uid, "mono")),
     element("span", { class: "sum" }, value(sum)),
     element("span", { class: "where" }, place, value(written(order.get("city") ?? ""))),
-    element("span", { class: "when" }, moment === null ? value(created) : element("time", { datetime: moment.toISOString(), title: created }, short(moment))),
+    element("span", { class: "when" }, time(momentOf(created), created, short)),
   );
   const row = element("li", kind ? { class: kind } : {}, link);
   row.dataset.uid = uid;

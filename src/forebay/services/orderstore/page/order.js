@@ -1,13 +1,15 @@
 // One order, laid out.
 
-const HEAD_FIELDS = ["order_uid", "track_number", "date_created", "customer_id", "delivery_service", "delivery", "payment", "items"];
+const HEAD_FIELDS = ["order_uid", "track_number", "date_created", "customer_id", "delivery_service"];
+const PARTS = ["delivery", "payment", "items"];
 const DELIVERY_FIELDS = [
   ["name", "Name"], ["address", "Address"], ["city", "City"], ["region", "Region"], ["zip", "Zip"], ["phone", "Phone"],
   ["email", "Email"],
 ];
 const SUMS = [["goods_total", "Goods"], ["delivery_cost", "Delivery"], ["custom_fee", "Customs fee"]];
 const PAYMENT_FIELDS = [
-  ["currency", "Currency"], ["provider", "Provider"], ["bank", "Bank"], ["transaction", "Transaction"], ["request_id", "Request"],
+  ["currency", "Currency"], ["provider", "Provider"], ["bank", "Bank"], ["transaction", "Transaction"],
+  ["request_id", "Request"],
 ];
 
 /** Return the article of an order. `number` is its place in the store as text, null when it is not known. */
@@ -64,7 +66,8 @@ function paymentCard(payment, money) {
   const when = paid === undefined ? [] : [["Paid", time(momentOfSeconds(paid), written(paid))]];
   const names = [...SUMS, ...PAYMENT_FIELDS].map(([name]) => name);
   const further = furtherPairs(payment, [...names, "amount", "payment_dt"]);
-  return card("Payment", "payment", sums(payment, money), facts([...when, ...known(payment, PAYMENT_FIELDS), ...further]));
+  const rows = [...when, ...known(payment, PAYMENT_FIELDS), ...further];
+  return card("Payment", "payment", sums(payment, money), facts(rows));
 }
 
 /** Return the sums as a receipt, and say so when they do not add up. */
@@ -75,12 +78,12 @@ function sums(payment, money) {
   const added = parts.reduce((sum, [, part]) => sum + part, 0n);
   const rows = [...parts, ["Amount", amount]].map(([label, sum]) => [label, value(money(sum))]);
   const differs = parts.length === SUMS.length && added !== amount;
-  const note = element("p", { class: "note" }, `The parts come to ${money(added)}.`);
-  return element("div", { class: "receipt" }, facts(rows, "sums"), differs ? note : null);
+  const note = differs ? element("p", { class: "note" }, "The parts come to ", value(money(added)), ".") : null;
+  return element("div", { class: "receipt" }, facts(rows, "sums"), note);
 }
 
 function furtherCard(order) {
-  const pairs = furtherPairs(order, HEAD_FIELDS);
+  const pairs = furtherPairs(order, [...HEAD_FIELDS, ...PARTS]);
   return pairs.length ? card("Further fields", "further", facts(pairs, "inline")) : null;
 }
 

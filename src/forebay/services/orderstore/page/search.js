@@ -122,7 +122,8 @@ function detailOf({ status, text }) {
 function missing(text) {
   return notice(
     "There is no such order", text,
-    "Is it typed as it was sent? Capital and small letters differ. An order sent a moment ago may still wait in the queue.",
+    "Is it typed as it was sent? Capital and small letters differ. "
+      + "An order sent a moment ago may still wait in the queue.",
   );
 }
 
@@ -145,7 +146,8 @@ function notice(heading, ...paragraphs) {
 function startNotice() {
   const made = notice(
     "Find an order",
-    "By its order_uid, or by its number: the first order that was kept is 1. Digits are taken as a number; in quotation marks they are an order_uid.",
+    "By its order_uid, or by its number: the first order that was kept is 1. "
+      + "Digits are taken as a number; in quotation marks they are an order_uid.",
   );
   made.classList.add("start");
   made.prepend(element("img", { src: "/icon.svg", alt: "", width: "64", height: "64" }));

@@ -43,7 +43,9 @@ function pauseAfter(failures) {
 
 /** Wait until somebody can see the page. */
 async function visible() {
-  while (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  while (document.hidden) {
+    await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  }
 }
 
 /** Ask again and again whether the server is ready, and tell it at the top of the page. */
@@ -60,12 +62,12 @@ async function watchServer() {
 
 async function readiness() {
   try {
-    const { status, text } = await ask("/readyz");
-    const heard = readJson(text);
+    const heard = readJson((await ask("/readyz")).text);
     if (heard.get("ready") === true) return ["ready", "Ready"];
     const troubles = heard.get("troubles");
-    if (troubles.has("restore")) return ["restoring", `Restoring: ${written(troubles.get("restore")).replace(/ restored$/, "")}`];
-    return ["troubled", `Not ready: ${[...troubles.values()].map(written).join(", ") || status}`];
+    const restored = troubles.get("restore");
+    if (restored !== undefined) return ["restoring", `Restoring: ${written(restored).replace(/ restored$/, "")}`];
+    return ["troubled", `Not ready: ${[...troubles.values()].map(written).join(", ")}`];
   } catch {
     return ["away", "Server away"];  // nobody answered, or something that is not the service
   }
