@@ -129,3 +129,11 @@ def test_the_bytes_that_it_counts_are_about_those_that_it_takes(size):
     finally:
         tracemalloc.stop()
     assert 0.75 < memory.bytes / taken < 1.25
+
+
+def test_an_order_that_makes_room_and_goes_itself_is_said_not_to_be_there():
+    memory = Memory(2, 2 * (OVERHEAD + 40))
+    assert memory.add(document(980, size=0), 0.0)
+    assert memory.add(document(1_001, size=0), 0.0)
+    assert not memory.add(document(981, size=66), 0.0)
+    assert list(memory.by_number) == [1_001]

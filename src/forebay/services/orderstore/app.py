@@ -6,13 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
-from forebay.app import App
-from forebay.errors import ForebayError
-from forebay.events import Stalled
-from forebay.intake.http import Request, Response
-from forebay.running import Running
+from forebay import App, Request, Response, Running
 from forebay.services.orderstore.cleaning import Cleaner
 from forebay.services.orderstore.examples import write_examples
 from forebay.services.orderstore.figures import Figures
@@ -86,12 +83,7 @@ class _Service:
     @asynccontextmanager
     async def run(self, running: Running) -> AsyncIterator[None]:
         """Open the collection, and clean and restore in the background until the end."""
-
-        def stalled(error: ForebayError) -> None:
-            for listener in running.listeners:
-                listener(Stalled(TOPIC, "save", str(error)))
-
-        wanted = self._wanted
+        wanted, stalled = self._wanted, partial(running.stalled, TOPIC)
         collection = await running.store.collection(COLLECTION)
         self._memory = memory = Memory(wanted.most_orders, wanted.most_bytes)
         self._lookup = Lookup(memory, collection, wanted.by_number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from forebay.queue.topic import Topic
+from forebay import Topic
 
 RATE = 100.0
 """Orders a second of each writer: `forebay generate orders` is there for more."""

@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from forebay.intake.http import Request, Response, json_response
+from forebay import Request, Response, json_response
 
 GAUGES: Final = {
     "orders": "Orders in memory.",

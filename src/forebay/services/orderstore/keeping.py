@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from forebay.errors import Dead, ForebayError
+from forebay import Collection, Dead, Document, ForebayError
 from forebay.services.insisting import insist
 from forebay.services.orderstore.memory import Memory
 from forebay.services.orderstore.reading import Arrived
-from forebay.stores.collection import Collection, Document
 
 
 class Keeper:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from forebay.errors import ForebayError, Undecodable
-from forebay.intake.answers import retry_after
-from forebay.intake.http import JSON, Request, Response, problem
-from forebay.services.orderstore.memory import Memory
+from forebay import Collection, Document, ForebayError, Request, Response, Undecodable, problem
+from forebay.services.orderstore.memory import Memory, answer_of
 from forebay.services.orderstore.reading import created_of
-from forebay.stores.collection import Collection, Document
 
 LONGEST_NUMBER = 18
 """Digits: what is longer need not be a whole number of 64 bits."""
@@ -20,7 +17,7 @@ ASKED_WRONGLY = problem(400, "ask for one order: by id, number or order_uid")
 NOT_A_NUMBER = problem(400, "the number of an order is 1, 2, 3 ...")
 NOT_A_UID = problem(400, f"an order_uid has 1 to {LONGEST_UID} characters")
 NO_SUCH_ORDER = problem(404, "there is no such order")
-NO_STORE = retry_after(problem(503, "not in memory, and the store cannot be reached"), 1)
+NO_STORE = problem(503, "not in memory, and the store cannot be reached").with_headers((b"retry-after", b"1"))
 
 
 class Lookup:
@@ -93,4 +90,4 @@ class Lookup:
             return NO_SUCH_ORDER
         self.from_store += 1
         self._memory.add(document, created_of(document))
-        return Response(200, document.value, JSON)
+        return answer_of(document)

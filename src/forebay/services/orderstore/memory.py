@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from forebay.intake.http import JSON, Response
-from forebay.stores.collection import Document
+from forebay import Document, Response
 
 OVERHEAD = 320
 """Bytes that an order takes beside its own: the objects around it, and its places in the two tables."""
+
+
+JSON = ((b"content-type", b"application/json"),)
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
@@ -75,7 +77,7 @@ class Memory:
         """
         if document.number in self.by_number or document.key in self.by_uid:
             return True
-        kept = Kept(document.number, document.key, created, Response(200, document.value, JSON))
+        kept = Kept(document.number, document.key, created, answer_of(document))
         if self._has_no_place_for(kept):
             return False
         self.by_number[kept.number] = self.by_uid[kept.uid] = kept
@@ -85,7 +87,7 @@ class Memory:
         while len(self._numbers) > self.most_orders or self.bytes > self.most_bytes:
             self._forget(self._numbers.popleft())
             self.evicted += 1
-        return True
+        return document.number in self.by_number  # its own turn may have come: it was large, and the next to go
 
     def remove(self, numbers: Iterable[int]) -> int:
         """Let the orders of these numbers go, where they are here; return how many did."""
@@ -119,3 +121,8 @@ class Memory:
         kept = self.by_number.pop(number)
         del self.by_uid[kept.uid]
         self.bytes -= kept.size
+
+
+def answer_of(document: Document) -> Response:
+    """Return what a request for an order hears: its bytes."""
+    return Response(200, document.value, JSON)

@@ -10,13 +10,9 @@ from typing import Any
 
 import msgspec
 
-from forebay.errors import ForebayError, Undecodable
-from forebay.intake.answers import retry_after
-from forebay.intake.http import Request, Response, json_response, problem
-from forebay.queue.bell import rung
+from forebay import Collection, ForebayError, Request, Response, Undecodable, json_response, problem
 from forebay.services.orderstore.memory import Kept, Memory
 from forebay.services.orderstore.reading import created_of
-from forebay.stores.collection import Collection
 
 MOST_AT_ONCE = 100
 USUAL = 20
@@ -28,7 +24,7 @@ GATHER_SECONDS = 0.1
 """Orders that come within this time are told together."""
 
 ASKED_WRONGLY = problem(400, f"limit is 1 to {MOST_AT_ONCE}, after the number of an order")
-TOO_MANY = retry_after(problem(503, "too many wait for new orders already"), 5)
+TOO_MANY = problem(503, "too many wait for new orders already").with_headers((b"retry-after", b"5"))
 
 
 class _Delivery(msgspec.Struct, gc=False):
@@ -100,7 +96,8 @@ class Newest:
         self.waiting += 1
         try:
             while self._memory.newest <= after and loop.time() < end and not self._is_stopping():
-                await rung(self._bell, LOOK_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._bell.wait(), LOOK_SECONDS)
                 await self._look()
         finally:
             self.waiting -= 1

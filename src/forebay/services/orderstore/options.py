@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from forebay.errors import UsageError
+from forebay import UsageError
 from forebay.quantity import duration, size
 
 T = TypeVar("T")

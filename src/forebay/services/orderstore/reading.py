@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from forebay.errors import Undecodable
+from forebay import Document, Undecodable
 from forebay.intake.decoding import decoder
 from forebay.services.orderstore.order import Order
-from forebay.stores.collection import Document
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):

@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from forebay.errors import ForebayError
+from forebay import Collection, Document, ForebayError
 from forebay.services.insisting import insist
 from forebay.services.orderstore.memory import Memory
 from forebay.services.orderstore.reading import created_of
-from forebay.stores.collection import Collection, Document
 
 PAGE = 1_000
 """Orders fetched at once: larger pages are no faster, and hold up the event loop for longer."""
