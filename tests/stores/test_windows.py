@@ -131,6 +131,18 @@ async def test_a_window_that_is_opened_smaller_and_larger_again(store: Store) ->
     assert list(await large.values()) == [10, 9, 8, 7]
 
 
+async def test_two_sizes_at_once_lose_no_value_that_both_hold(store: Store, store_url: str) -> None:
+    other = await open_store(store_url)
+    large, small = await store.window("rates", 9), await other.window("rates", 5)
+    await asyncio.gather(*(put(large if n % 2 else small, [n]) for n in range(60)))
+    await put(small, [60, 61])
+    await put(large, [62, 63])
+    values = list(await large.values())
+    assert values[:4] == [63, 62, 61, 60]
+    assert len(values) == len(set(values)) == 7
+    await other.close()
+
+
 async def test_windows_of_two_names_share_the_inbox_and_nothing_else(store: Store) -> None:
     one, two = await store.window("one", 3), await store.window("t-W_0", 3)
     await put(one, [1, 2])
