@@ -51,6 +51,7 @@ def test_kafka_makes_a_topic_as_it_is_asked_for(forebay, kafka, topic, asked):
     options, words = asked
     told = forebay("topics", "create", f"{kafka.url}/{topic}{options}", *words)
     assert (told.returncode, told.stdout) == (0, f"created {topic}\n".encode()), told.stderr.decode()
+    assert b"retention.bytes = 1073741824" in told.stderr  # what may be lost by it is told, wherever it was asked for
     assert shown(forebay, f"{kafka.url}/{topic}") == (3, 1, 7 * 86_400.0, 2**30, 65_536, 1)
 
 
@@ -98,6 +99,15 @@ def test_a_topic_in_which_nothing_would_be_accepted_is_not_made(forebay, kafka, 
     assert told.returncode == 2, told.stderr.decode()
     assert b"nothing would be accepted" in told.stderr
     assert forebay("topics", "show", f"{kafka.url}/{topic}").returncode == 1
+
+
+@pytest.mark.parametrize("broker", ["kafka", "nats"])
+def test_more_brokers_than_there_are_is_the_callers_mistake(forebay, request, topic, broker):
+    url = f"{request.getfixturevalue(broker).url}/{topic}"
+    told = forebay("topics", "create", url, "--replication", "3")
+    assert told.returncode == 2, told.stderr.decode()
+    assert b"repli" in told.stderr
+    assert forebay("topics", "show", url).returncode == 1
 
 
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])

@@ -92,7 +92,7 @@ def create_topic(url: str, settings: tuple[str, ...], as_json: bool, **wishes: s
         if option in asked:
             raise UsageError(f"{option} is said twice", "leave out one of them")
         asked[option] = text
-    topic, risks = run(_create(_asking(url, asked), asked))
+    topic, risks = run(_create(_asking(url, asked)))
     json_line(topic) if as_json else click.echo(f"created {topic.name}")
     for risk in risks:
         click.echo(f"forebay: {risk.severity}: {risk.setting} = {risk.value}: {risk.why}", err=True)
@@ -148,11 +148,11 @@ def _asking(url: str, wishes: dict[str, str]) -> URL:
     return asking(full, wishes, driver_module(full.scheme).OPTIONS)
 
 
-async def _create(url: URL, wishes: Iterable[str]) -> tuple[TopicInfo, Sequence[Finding]]:
+async def _create(url: URL) -> tuple[TopicInfo, Sequence[Finding]]:
     admin = await open_admin(url)  # not only where there is something: on SQLite this makes the file
     try:
         topic = await admin.create(url.options["topic"])
-        return topic, await _risks(admin, topic.name, wishes)
+        return topic, await _risks(admin, topic.name, NEW_TOPIC.keys() & url.options.keys())
     finally:
         await admin.close()
 

@@ -25,7 +25,7 @@ KINDS = ("text/plain", "application/json", "text/html")
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A message as it is told.
+    """A message as it is kept and told.
 
     Arguments:
         id: of the message.

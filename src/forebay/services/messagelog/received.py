@@ -27,21 +27,7 @@ LATEST = 253_402_300_800.0
 NO_STORE = retry_after(problem(503, "the store cannot be reached; nothing is lost"), 1)
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """What is kept of a message.
-
-    Arguments:
-        text: of the message.
-        at: when it was accepted, in seconds since the epoch.
-        place: where the broker has it; empty: it told no place.
-    """
-
-    text: str
-    at: float
-    place: str = ""
-
-
-_read = msgspec.json.Decoder(Kept).decode
+_read = msgspec.json.Decoder(Entry).decode
 
 
 class Received:
@@ -83,7 +69,7 @@ class Received:
             if not error.retryable:
                 raise
             return NO_STORE
-        return listing(request, [_entry(document) for document in reversed(documents)])
+        return listing(request, [_read(document.value) for document in reversed(documents)])
 
     async def _latest(self) -> Sequence[Document]:
         """Return the documents that may be told, the newest first."""
@@ -107,13 +93,7 @@ class Received:
 
 
 def _document(text: str, work: Work) -> Document:
-    accepted_at = work.message.accepted_at
-    at = (
-        accepted_at if 0 <= accepted_at < LATEST else time.time()
-    )  # of a stranger among the producers, it may be anything
-    return Document(work.message.id, msgspec.json.encode(Kept(text, at, work.place)))
-
-
-def _entry(document: Document) -> Entry:
-    kept = _read(document.value)
-    return Entry(document.key, kept.text, kept.at, kept.place)
+    message, at = work.message, work.message.accepted_at
+    if not 0 <= at < LATEST:  # of a stranger among the producers, it may be anything
+        at = time.time()
+    return Document(message.id, msgspec.json.encode(Entry(message.id, text, at, work.place)))

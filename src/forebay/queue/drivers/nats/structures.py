@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.errors import Unavailable, UsageError
+from forebay.errors import ForebayError, Unavailable, UsageError
 from forebay.queue.drivers.nats.address import Address, Names
 from forebay.queue.drivers.nats.api import NAME_IN_USE, Api, ApiError, Json, found
 
@@ -27,6 +27,8 @@ DUPLICATES_SECONDS = 120
 ABANDONED_SECONDS = 300.0
 """After so long without a fetch the consumer of a subscriber of its own is removed by the server."""
 ATOMIC_SINCE = (2, 12)
+NOT_A_CLUSTER = 10074
+"""The number of the error of a server alone that is asked for more than one replica."""
 REISSUED = "forebay-reissued"
 TOPIC, LATER, LETTERS, NOTES = "forebay topic", "forebay delayed", "forebay dead letters", "forebay notes"
 """Descriptions, by which our streams are known."""
@@ -116,7 +118,13 @@ class Structures:
                 for group in dict.fromkeys([topic, *([] if asked.ephemeral else [asked.group])]):
                     await self._make_group(group)
             except ApiError as error:
-                raise Unavailable(f"{self._address.url}: the server refuses what the topic needs: {error}") from error
+                raise self._refused(error) from error
+
+    def _refused(self, error: ApiError) -> ForebayError:
+        if error.number == NOT_A_CLUSTER:
+            hint = "one server has each message once: leave replication out, or make it a cluster of three"
+            return UsageError(f"{self._address.url}: {error.words}", hint)
+        return Unavailable(f"{self._address.url}: the server refuses what the topic needs: {error}")
 
     async def _make_streams(self) -> None:
         names = self._names
