@@ -13,6 +13,12 @@ from typing import Any
 
 import pytest
 
+from asking import ask
+from forebay.running import settings_of
+from forebay.serving import serving
+
+FORM = "application/x-www-form-urlencoded"
+
 
 def run(root: Path, name: str, folder: Path) -> str:
     """Run an example as a program, warnings as errors, and return what it printed."""
@@ -25,7 +31,7 @@ def run(root: Path, name: str, folder: Path) -> str:
 def test_every_example_is_tested_and_listed(root: Path) -> None:
     examples = sorted(path.name for path in (root / "examples").glob("*.py"))
     listed = (root / "examples" / "README.md").read_text("utf-8")
-    assert [name[:3] for name in examples] == ["01_", "02_", "03_", "04_", "05_", "06_"]
+    assert [name[:3] for name in examples] == ["01_", "02_", "03_", "04_", "05_", "06_", "07_"]
     assert [name for name in examples if f"[{name}]({name})" not in listed] == []
 
 
@@ -115,3 +121,15 @@ async def request(app: Any, method: str, path: str, body: bytes = b"") -> tuple[
     await app(scope, receive, send)
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, b"".join(message["body"] for message in sent[1:])
+
+
+async def test_the_service_of_its_own_reads_forms_and_tells_the_average_of_its_window(root: Path) -> None:
+    app = runpy.run_path(str(root / "examples" / "07_own_service.py"))["make"]("3")
+    async with serving(app, settings_of({"queue": "memory://", "port": 0})) as (running, server):
+        assert (await ask(server.port, "/average")).status == 503
+        assert (await ask(server.port, "/readings", b"")).status == 400
+        for celsius in (100, 20, 21, 22):
+            form = b"celsius=%d" % celsius
+            assert (await ask(server.port, "/readings", form, content_type=FORM)).status == 202
+            await running.drained(10)
+        assert (await ask(server.port, "/average")).body == b"21.0\n"
