@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from forebay.lab.programs import Intake
+from forebay.program import find_program
+from forebay.services import SERVICES
 
 SHOWN = re.compile(r"^\$ curl '(?P<url>[^']+)'\n(?P<answer>.+)$", re.MULTILINE)
 
@@ -34,6 +36,13 @@ def test_its_orders_are_made_kept_and_told(
     for url, answer in shown:
         told = get(program, url.removeprefix("http://127.0.0.1:3000"))
         assert told == answer or (answer.endswith("...") and told.startswith(answer[:-3])), url
+
+
+def test_its_table_has_every_setting_with_its_default(root: Path) -> None:
+    page = (root / "docs" / "how-to" / "order-store.md").read_text("utf-8")
+    shown = dict(re.findall(r"^\| `--([a-z-]+)` \| `([^`]+)` \|", page, re.MULTILINE))
+    own = find_program("orderstore", SERVICES).own
+    assert shown == {name.replace("_", "-"): setting.default for name, setting in own.items()}
 
 
 def wait_for(program: Intake, path: str) -> None:
