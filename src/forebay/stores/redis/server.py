@@ -69,8 +69,10 @@ class Server:
         server = cls(url, read_place(url))
         try:
             await server._begin()
-        except BaseException:
+        except BaseException as error:
             await server.close()
+            if isinstance(error, Unknown):
+                raise _harmless(error) from error
             raise
         return server
 
@@ -91,19 +93,23 @@ class Server:
         """
         if not self._proven:
             await self._prove_again()
-        return await self.read(script, *words)
-
-    async def read(self, script: Script, *words: str | bytes | float) -> Any:
-        """Run a script.
-
-        Raises:
-            Unavailable: certainly nothing was done. Unknown: cannot say.
-        """
         return await self._answered(script.run(self._wire, self.place.prefix, *words))
 
+    async def read(self, script: Script, *words: str | bytes | float) -> Any:
+        """Run a script that only reads.
+
+        Raises:
+            Unavailable: there is no answer, and nothing was done.
+        """
+        return await self._seen(script.run(self._wire, self.place.prefix, *words))
+
     async def ask(self, *words: str | bytes | float) -> Any:
-        """Run a command that only reads."""
-        return await self._answered(self._wire.call(*words))
+        """Run a command that only reads.
+
+        Raises:
+            Unavailable: there is no answer, and nothing was done.
+        """
+        return await self._seen(self._wire.call(*words))
 
     async def check_kind(self, key: str, kind: str) -> None:
         """Refuse a key where there is something else than what we keep there.
@@ -144,8 +150,8 @@ class Server:
                 return
             try:
                 proof = await prove(self._wire)
-            except Unknown as error:  # of the settings: nothing was stored
-                raise Unavailable(error.what, error.hint) from error
+            except Unknown as error:
+                raise _harmless(error) from error
             if proof.evicts or self._short_of(proof):
                 what = f"{self.name} keeps less since it was restarted: {proof.words}"
                 raise Unavailable(what, "forebay doctor says which settings are to blame")
@@ -162,6 +168,12 @@ class Server:
 
     def _short_of(self, proof: Proof) -> bool:
         return not proof.durability.covers(self.place.durability)
+
+    async def _seen(self, call: Any) -> Any:
+        try:
+            return await self._answered(call)
+        except Unknown as error:
+            raise _harmless(error) from error
 
     async def _answered(self, call: Any) -> Any:
         if self._closed:
@@ -183,6 +195,11 @@ class Server:
             what = f"{str(error).removeprefix('FOREIGN ')} in {self.name}, which is not one of ours"
             return Unavailable(what, self._hints[FOREIGN])
         return refusal(error, self._hints)
+
+
+def _harmless(error: Unknown) -> Unavailable:
+    """Return what it means that a question was not answered: whatever became of it, nothing was stored."""
+    return Unavailable(error.what, error.hint)
 
 
 def _check_settings(proof: Proof, name: str, place: Place) -> None:
