@@ -6,7 +6,7 @@ table of its own name.
     address.py     the options, and what libpq is told
     server.py      its connections, and what is repeated on them
     failures.py    its errors, told apart
-    tables.py      the tables, those that are made when they are first asked for too
+    tables.py      the tables, made by whoever comes first
     columns.py     parameters that hold a whole column
     bisecting.py   one value that is refused harms no neighbour
     store.py       results, claims, effects

@@ -3,7 +3,7 @@
 It may be the file of a queue as well: what both write at the same moment then shares one fsync.
 
     store.py       results, claims, effects
-    tables.py      the tables, those that are made when they are first asked for too
+    tables.py      the tables that are there from the beginning
     window.py      the last n values
     collection.py  documents by key and by number
 """

@@ -1,4 +1,4 @@
-"""The tables in a file."""
+"""The tables that a file has from the beginning; windows and collections make theirs when they are asked for."""
 
 from __future__ import annotations
 
