@@ -90,7 +90,7 @@ class RedisStore:
 
         The commands are gathered, and run at the end, so they give nothing back; what depends on what is in Redis is
         said by the command (``INCRBY``, ``SET ... NX``). Redis undoes nothing: when it refuses a command, the row is
-        taken back, and so are none of the commands before it; so let the one that may be refused be the first. The
+        taken back, the commands before it are not; so let the one that may be refused be the first. The
         second of two that come for one id waits for the first; in another process it does not wait, and its commands
         are dropped if it ends later.
 
