@@ -27,10 +27,12 @@ if TYPE_CHECKING:
         Unsupported,
         UsageError,
     )
-    from forebay.intake.answers import Answers
+    from forebay.intake.answers import Answers, retry_after
+    from forebay.intake.decoding import decoder
     from forebay.intake.http import Request, Response, json_response, problem, text_response
-    from forebay.message import Message
+    from forebay.message import Message, new_id
     from forebay.queue.opening import open_subscription, open_topic
+    from forebay.queue.place import Position, position_of
     from forebay.queue.plain import Queue, open_queue
     from forebay.queue.request_reply import Asker, open_asker
     from forebay.queue.subscription import Subscription
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from forebay.stores.opening import open_store
     from forebay.stores.window import Entry, Window
     from forebay.workers.handler import Work
+    from forebay.workers.insisting import insist
     from forebay.workers.policies import RetryPolicy
 
 _HOMES = {
@@ -58,6 +61,7 @@ _HOMES = {
     "ForebayError": "forebay.errors",
     "Message": "forebay.message",
     "Missing": "forebay.errors",
+    "Position": "forebay.queue.place",
     "Queue": "forebay.queue.plain",
     "QueueFull": "forebay.errors",
     "Request": "forebay.intake.http",
@@ -75,13 +79,18 @@ _HOMES = {
     "UsageError": "forebay.errors",
     "Window": "forebay.stores.window",
     "Work": "forebay.workers.handler",
+    "decoder": "forebay.intake.decoding",
+    "insist": "forebay.workers.insisting",
     "json_response": "forebay.intake.http",
+    "new_id": "forebay.message",
     "open_asker": "forebay.queue.request_reply",
     "open_queue": "forebay.queue.plain",
     "open_store": "forebay.stores.opening",
     "open_subscription": "forebay.queue.opening",
     "open_topic": "forebay.queue.opening",
+    "position_of": "forebay.queue.place",
     "problem": "forebay.intake.http",
+    "retry_after": "forebay.intake.answers",
     "text_response": "forebay.intake.http",
 }
 """Where each public name lives; it is imported when it is asked for, so that the command line starts quickly."""
@@ -102,6 +111,7 @@ __all__ = [
     "ForebayError",
     "Message",
     "Missing",
+    "Position",
     "Queue",
     "QueueFull",
     "Request",
@@ -120,13 +130,18 @@ __all__ = [
     "Window",
     "Work",
     "__version__",
+    "decoder",
+    "insist",
     "json_response",
+    "new_id",
     "open_asker",
     "open_queue",
     "open_store",
     "open_subscription",
     "open_topic",
+    "position_of",
     "problem",
+    "retry_after",
     "text_response",
 ]
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
 import click
 import pytest
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
-from forebay.cli import program
+from forebay import App, UsageError
+from forebay.cli import own_flags, program
 from forebay.lab.demo import predicted
 from forebay.load.profiles.notation import parse as parse_profile
+from forebay.program import Program, Service, find_program
 from forebay.quantity import show_seconds
 from forebay.queue.opening import queue_url
-from forebay.services import SERVICES
 from forebay.services.work_time import work_time
 from forebay.settings import BY_NAME, Settings
 
@@ -120,10 +122,29 @@ def _resolve(words: Sequence[str]) -> tuple[click.Command, list[str]]:
     return command, rest
 
 
+@pytest.fixture(autouse=True)
+def reader(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be where a reader of the documents is: among the examples, with the module that he has written, and an .env."""
+    monkeypatch.syspath_prepend(str(root / "examples"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("SERVER_PORT=3000\n")
+
+
+def _found(target: str, services: Mapping[str, Service]) -> Program:
+    """Find a program as the command line does; a module that only the reader has is an application without settings."""
+    try:
+        return find_program(target, services)
+    except UsageError as error:
+        if "no module" not in error.what:
+            raise
+        return Program(target, App(target.partition(":")[0]))
+
+
 def _check(words: Sequence[str], folder: Path) -> None:
     """Parse a command as it would be run, and read what its flags say; run nothing."""
     command, rest = _resolve(words)
-    context = command.make_context(command.name, rest)
+    with mock.patch.object(own_flags, "find_program", _found):
+        context = command.make_context(command.name, rest)
     given = {name: value for name, value in context.params.items() if value is not None}
     Settings({name: text for name, text in given.items() if name in BY_NAME and isinstance(text, str)}, {}, folder)
     for name, read in (("queue", lambda text: queue_url(text, "topic")), ("url", queue_url), ("work", work_time)):
@@ -132,4 +153,4 @@ def _check(words: Sequence[str], folder: Path) -> None:
     if "profile" in given:
         parse_profile(given["profile"], 60.0)
     if command.name in {"serve", "work"}:
-        assert given["name"] in SERVICES or re.fullmatch(r"\w+:\w+", given["name"])
+        assert context.meta["program"].target == given["name"]

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import Dead, Unavailable, Unknown, UsageError
-from forebay.services import insisting
 from forebay.services.ratings.average import average
 from forebay.services.ratings.keeping import keep
 from forebay.stores.window import Entry
+from forebay.workers import insisting
 
 
 class ListedWindow:

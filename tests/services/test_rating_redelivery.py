@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from forebay.errors import Unavailable, Unknown
 from forebay.message import Message, new_id
 from forebay.queue.driver import Ending, Settlement
-from forebay.services import insisting
 from forebay.services.ratings.app import ratings
 from forebay.services.ratings.average import average
+from forebay.workers import insisting
 
 TOPIC = "rates"
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from forebay.errors import UsageError
+from forebay import UsageError
 from forebay.quantity import duration
 
 HINT = "write 100ms, D(100ms), M(100ms), E_3(100ms) or U(100ms)"

@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from forebay import Request, Response, json_response
-from forebay.intake.http import TEXT, Headers
-from forebay.queue.place import position_of
+from forebay import Request, Response, json_response, position_of, text_response
 from forebay.services.messagelog.saving import ALWAYS, position_told
 
 POLICY = b"default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 """What a page may do: show itself, and send its own form. Whatever a message says, nothing of it runs."""
 
-HTML: Headers = (
+HTML = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", POLICY),
     (b"referrer-policy", b"no-referrer"),
@@ -48,7 +46,7 @@ def listing(request: Request, entries: Sequence[Entry]) -> Response:
     if kind == "text/html":
         return page_of("Messages", _table(entries))
     lines = "".join(f"{_where(entry)}\t{_when(entry)}\t{visible(entry.text)}\n" for entry in entries)
-    return Response(200, lines.encode(), (*TEXT, *ALWAYS))
+    return text_response(lines).with_headers(*ALWAYS)
 
 
 def page_of(title: str, body: str) -> Response:

@@ -11,11 +11,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from forebay import Collection, Document, ForebayError, Request, Response, Work, problem
+from forebay import Collection, Document, ForebayError, Request, Response, Running, Work, insist, problem, retry_after
 from forebay.events import Stalled
-from forebay.intake.answers import retry_after
-from forebay.running import Running
-from forebay.services.insisting import insist
 from forebay.services.messagelog.listing import Entry, listing
 
 AT_ONCE = 100

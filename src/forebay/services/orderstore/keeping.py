@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from forebay import Collection, Dead, Document, ForebayError
-from forebay.services.insisting import insist
+from forebay import Collection, Dead, Document, ForebayError, insist
 from forebay.services.orderstore.memory import Memory
 from forebay.services.orderstore.reading import Arrived
 

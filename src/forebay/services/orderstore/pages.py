@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from importlib.resources import files
 
-from forebay.app import App
-from forebay.intake.http import Headers, Request, Response
+from forebay import App, Request, Response
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What the page may do: show itself and ask this service. Whatever an order says, nothing of it runs."""
-_SAFE: Headers = (
+_SAFE = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -33,7 +32,7 @@ class Part:
     def __init__(self, content_type: str, text: str) -> None:
         body = text.encode()
         self._tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        always: Headers = ((b"etag", self._tag.encode()), (b"cache-control", b"no-cache"), *_SAFE)
+        always = ((b"etag", self._tag.encode()), (b"cache-control", b"no-cache"), *_SAFE)
         self._whole = Response(200, body, ((b"content-type", content_type.encode()), *always))
         self._unchanged = Response(304, b"", always)
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from forebay import Document, Undecodable
-from forebay.intake.decoding import decoder
+from forebay import Document, Undecodable, decoder
 from forebay.services.orderstore.order import Order
 
 

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from forebay import Collection, Document, ForebayError
-from forebay.services.insisting import insist
+from forebay import Collection, Document, ForebayError, insist
 from forebay.services.orderstore.memory import Memory
 from forebay.services.orderstore.reading import created_of
 

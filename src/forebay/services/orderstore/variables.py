@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from forebay.errors import UsageError
-from forebay.queue.options import EACH, NAME
+from forebay import UsageError
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
 _FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
@@ -137,8 +137,8 @@ def _brokers(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    if not NAME.fullmatch(text) or text == EACH:
-        raise UsageError(f"{text!r} cannot be a name here", f"letters, digits, - and _, at most 100; not {EACH!r}")
+    if not _NAME.fullmatch(text) or text == "each":
+        raise UsageError(f"{text!r} cannot be a name here", "letters, digits, - and _, at most 100; not 'each'")
     return text
 
 

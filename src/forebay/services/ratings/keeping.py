@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from forebay import Dead, Entry, ForebayError, UsageError, Window
-from forebay.services.insisting import insist
+from forebay import Dead, Entry, ForebayError, UsageError, Window, insist
 
 OnTrouble = Callable[[ForebayError], None]
 

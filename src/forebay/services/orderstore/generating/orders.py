@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from forebay.errors import UsageError
+from forebay import UsageError
 from forebay.services.orderstore.generating.breaking import FLAWS, Flaw, broken
 from forebay.services.orderstore.order import Item, Order, Payment
 

@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from forebay.errors import ForebayError, Unknown
+from forebay import ForebayError, Message, Topic, Unknown, new_id
 from forebay.load.profiles.profile import Profile, Rush
 from forebay.load.profiles.shapes import Unlimited
-from forebay.message import Message, new_id
-from forebay.queue.topic import Published, Topic
 from forebay.services.orderstore.generating.orders import Orders
 
 IN_FLIGHT = 4_000
@@ -184,7 +182,7 @@ class _Writer:
         self._answered.clear()
         await _event_within(self._answered, _LOOK)
 
-    def _hearing(self, *, broken: bool) -> Published:
+    def _hearing(self, *, broken: bool) -> Callable[[str | ForebayError], None]:
         count: Callable[[str | ForebayError, bool], None] = self._figures.count
 
         def hear(answer: str | ForebayError) -> None:
