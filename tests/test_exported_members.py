@@ -59,6 +59,7 @@ PUBLIC = [
     "position_of",
     "problem",
     "retry_after",
+    "split_reference",
     "text_response",
 ]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from forebay.intake.http import Request, Response, json_response, problem, text_response
     from forebay.message import Message, new_id
     from forebay.queue.opening import open_subscription, open_topic
-    from forebay.queue.place import Position, position_of
+    from forebay.queue.place import Position, position_of, split_reference
     from forebay.queue.plain import Queue, open_queue
     from forebay.queue.request_reply import Asker, open_asker
     from forebay.queue.subscription import Subscription
@@ -91,6 +91,7 @@ _HOMES = {
     "position_of": "forebay.queue.place",
     "problem": "forebay.intake.http",
     "retry_after": "forebay.intake.answers",
+    "split_reference": "forebay.queue.place",
     "text_response": "forebay.intake.http",
 }
 """Where each public name lives; it is imported when it is asked for, so that the command line starts quickly."""
@@ -142,6 +143,7 @@ __all__ = [
     "position_of",
     "problem",
     "retry_after",
+    "split_reference",
     "text_response",
 ]
 

@@ -27,7 +27,7 @@ from forebay.events import Answered, Listener, Refused
 from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers, Overload, retry_after
 from forebay.intake.decoding import Decode, decoder, fingerprint
-from forebay.intake.http import Request, Respond, Response, problem
+from forebay.intake.http import Request, Respond, Response
 from forebay.intake.idempotency import Keys, read_key
 from forebay.intake.routes import Routes
 from forebay.intake.status import Status
@@ -155,7 +155,7 @@ class Intake:
         for method in self.methods:
             routes.add(method, self.path, self.handle)
         if "GET" in self.methods:  # or it would answer HEAD as well, which must put nothing anywhere
-            routes.add("HEAD", self.path, _takes_no_head(self.methods))
+            routes.refuse("HEAD", self.path)
         routes.add("GET", self.path.rstrip("/") + "/{id}", self.status)
 
     def handle(self, request: Request, respond: Respond) -> None:
@@ -317,8 +317,3 @@ class Intake:
             respond(response)
 
         return answer
-
-
-def _takes_no_head(methods: Sequence[str]) -> Callable[[Request, Respond], None]:
-    refused = problem(405).with_headers((b"allow", ", ".join(sorted({*methods, "OPTIONS"})).encode()))
-    return lambda request, respond: respond(refused)

@@ -18,6 +18,8 @@ log = logging.getLogger("forebay.intake")
 CallbackHandler = Callable[[Request, Respond], None]
 AsyncHandler = Callable[[Request], Awaitable[Response]]
 Answer = Callable[[Request], Response | Awaitable[Response]]
+Methods = dict[str, CallbackHandler | None]
+"""The handlers of a path; None where the method is refused."""
 
 
 class Routes:
@@ -31,8 +33,8 @@ class Routes:
     def __init__(self, *, deadline: float = 30.0, listeners: list[Listener] | None = None) -> None:
         self._listeners = listeners if listeners is not None else []
         self._deadline = deadline
-        self._exact: dict[str, dict[str, CallbackHandler]] = {}
-        self._tailed: dict[str, dict[str, CallbackHandler]] = {}
+        self._exact: dict[str, Methods] = {}
+        self._tailed: dict[str, Methods] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, method: str, path: str, handler: CallbackHandler | AsyncHandler) -> None:
@@ -58,6 +60,10 @@ class Routes:
             methods[method] = self._as_callback(path, cast(AsyncHandler, handler))
         else:
             methods[method] = cast(CallbackHandler, handler)
+
+    def refuse(self, method: str, path: str) -> None:
+        """Answer a method of a path with 405: HEAD, where GET does more than tell."""
+        self._exact.setdefault(path, {})[method] = None
 
     def answer(self, method: str, path: str, function: Answer) -> None:
         """Answer a method of a path by what a function returns: at once, or when it was awaited.
@@ -85,7 +91,7 @@ class Routes:
             self._tell("", 404, perf_counter())
             respond(problem(404))
             return
-        handler = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
+        handler = methods.get("GET" if request.method == "HEAD" and "HEAD" not in methods else request.method)
         if handler is None:
             response = _not_by_this_method(request.method, methods)
             self._tell("", response.status, perf_counter())
@@ -97,7 +103,7 @@ class Routes:
             log.exception("%s %s failed", request.method, request.path)
             respond(problem(500))
 
-    def _by_tail(self, path: str) -> dict[str, CallbackHandler] | None:
+    def _by_tail(self, path: str) -> Methods | None:
         stem, slash, tail = path.rpartition("/")
         return self._tailed.get(stem + slash) if tail else None
 
@@ -131,7 +137,8 @@ class Routes:
             listener(Answered(path, status, perf_counter() - began))
 
 
-def _not_by_this_method(method: str, methods: dict[str, Any]) -> Response:
-    allowed = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+def _not_by_this_method(method: str, methods: Methods) -> Response:
+    taken = {name for name, handler in methods.items() if handler is not None}
+    allowed = taken | {"OPTIONS"} | ({"HEAD"} if "GET" in taken and "HEAD" not in methods else set())
     allow = (b"allow", ", ".join(sorted(allowed)).encode())
     return (Response(204) if method == "OPTIONS" else problem(405)).with_headers(allow)

@@ -10,6 +10,7 @@ import msgspec
 
 from forebay.intake.http import Request, Response, json_response, problem
 from forebay.queue.driver import Found, State
+from forebay.queue.place import split_reference
 from forebay.stores.store import Result, Store
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
@@ -53,7 +54,7 @@ class Status:
         return self._unknown if told is None else json_response({"id": reference, **told})
 
     async def _told(self, reference: str) -> dict[str, Any] | None:
-        id = id_of(reference)
+        id, _ = split_reference(reference)
         finder, topic = self._place(id)
         if result := await self._result(id, topic):
             return _of_result(result)
@@ -68,11 +69,6 @@ class Status:
             return None
         result = await self._store.get(id)
         return result if result is not None and result.topic == topic else None
-
-
-def id_of(reference: str) -> str:
-    """Return the id of the message of a reference: what stands before the first dot."""
-    return reference.partition(".")[0]
 
 
 def _of_result(result: Result) -> dict[str, Any]:

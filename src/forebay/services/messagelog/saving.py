@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay import Answers, Position, Request, Response, Undecodable, json_response, position_of, text_response
+from forebay import (
+    Answers,
+    Position,
+    Request,
+    Response,
+    Undecodable,
+    json_response,
+    position_of,
+    split_reference,
+    text_response,
+)
 
 ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 """A GET saves too: an answer from a cache would have saved nothing."""
@@ -60,7 +70,7 @@ class Saved(Answers):
 
     def accepted(self, reference: str) -> Response:
         """Return 200 with the position of the message; its id where the broker knows it by that alone."""
-        id, _, place = reference.partition(".")
+        id, place = split_reference(reference)
         position = position_of(place)
         if position is None:
             text = f"Message was saved.\nMessage id is {id}.\n"
@@ -73,7 +83,7 @@ class Saved(Answers):
 
 class _SavedJSON(Answers):
     def accepted(self, reference: str) -> Response:
-        id, _, place = reference.partition(".")
+        id, place = split_reference(reference)
         return json_response({"id": id, **position_told(position_of(place))}, headers=ALWAYS)
 
 
