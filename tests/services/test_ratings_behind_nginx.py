@@ -31,10 +31,10 @@ class Balancer(Nginx):
 
     def __init__(self, replicas, patience="30s"):
         super().__init__()
-        ports = dict(zip(("8081", "8082", "8083", "8080"), map(str, (*replicas, self.port)), strict=True))
-        text = re.sub(
-            r"\b808[0-3]\b", lambda match: ports[match[0]], (DEPLOY / "ratings.nginx.conf").read_text("utf-8")
-        )
+        ports = zip(("8081", "8082", "8083", "8080"), [*replicas, self], strict=True)
+        others = {shipped: str(server.port) for shipped, server in ports}
+        shipped = (DEPLOY / "ratings.nginx.conf").read_text("utf-8")
+        text = re.sub(r"\b808[0-3]\b", lambda match: others[match[0]], shipped)
         own = "".join(f"  {name}_temp_path {self.folder}/{name};\n" for name in FOLDERS)
         text = text.replace("http {\n", f"http {{\n{own}")
         text = text.replace("proxy_read_timeout 10s", f"proxy_read_timeout {patience}")
@@ -69,7 +69,7 @@ def replicas(programs):
 
 @pytest.fixture
 def balancer(replicas):
-    with Balancer([replica.port for replica in replicas]) as nginx:
+    with Balancer(replicas) as nginx:
         yield nginx
 
 
