@@ -12,7 +12,7 @@ from forebay.lab.programs import Intake, Workers
 pytestmark = pytest.mark.server
 
 CLIENTS = 8
-KILLS = 3
+KILLS = 2
 
 
 @pytest.fixture
