@@ -181,6 +181,34 @@ async def test_a_command_that_is_refused_takes_the_row_back_and_says_which(
     assert await raw.get(f"{prefix}:before") == b"2"
 
 
+async def test_what_is_taken_back_forgotten_or_over_leaves_nothing_behind(
+    redis: Redis, raw: client.Redis, prefix: str
+) -> None:
+    store = await opened(f"{redis.url}/0?prefix={prefix}&keep=1h")
+    with pytest.raises(ResponseError):
+        async with store.once("a", TOPIC) as commands:
+            await commands.execute("NOTHING", "of", "the", "kind")
+    await store.claim([Claim("k", "f", "a", 1.0, "reference")])
+    await store.confirm("gone", "reference")
+    await store.save([a_result("b")])
+    await raw.zadd(f"{prefix}:expiries", {f"b\0{TOPIC}": 1.0})
+    assert await store.forget(before=2.0) == 1
+    assert {key async for key in raw.scan_iter(f"{prefix}:*")} == {
+        f"{prefix}:version".encode(),
+        f"{prefix}:counts".encode(),
+    }
+    await store.close()
+
+
+async def test_a_count_that_is_no_number_is_met_before_anything_is_written(
+    store: RedisStore, raw: client.Redis, prefix: str
+) -> None:
+    await raw.hset(f"{prefix}:counts", TOPIC, "many")
+    with pytest.raises(Unavailable, match="not an integer"):
+        await store.save([a_result("a")])
+    assert await raw.exists(f"{prefix}:inbox:{TOPIC}") == 0
+
+
 async def test_a_script_that_the_server_has_forgotten_is_told_anew(store: RedisStore, raw: client.Redis) -> None:
     window = await store.window("rates", 3)
     await window.put(entries(1))
