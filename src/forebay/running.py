@@ -63,9 +63,15 @@ class Running:
         self.listeners: list[Listener] = [self.metrics, self.health]
 
     def listen(self, listener: Listener) -> None:
-        """Let one more listener hear of everything from now on; what it raises is logged and harms nobody else."""
+        """Let one more listener hear of everything from now on; what it raises is logged and harms nobody else.
+
+        A listener with an attribute `hears`, a set of types of events, is spared all others, and they are spared it.
+        """
+        hears = getattr(listener, "hears", None)
 
         def hear(event: Event) -> None:
+            if hears is not None and type(event) not in hears:
+                return
             try:
                 listener(event)
             except Exception:  # it is called from the midst of publishing and working

@@ -8,9 +8,10 @@ from collections import Counter
 from email.utils import formatdate
 
 from forebay.intake.connection import Connection
-from forebay.intake.http import Limits, Response, Site, problem, reason_phrase
+from forebay.intake.http import Headers, Limits, Response, Site, problem, reason_phrase
 
 LONGEST_TICK = 0.25
+MOST_LINES = 100
 
 
 class Server:
@@ -39,6 +40,7 @@ class Server:
         self._empty = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self._prefixes: dict[int, bytes] = {}
+        self._lines: dict[Headers, bytes] = {}
         self._date_second = 0
         self._date = b""
         self._tick = min(LONGEST_TICK, limits.receive_seconds / 4, limits.idle_seconds / 4, limits.send_seconds / 4)
@@ -96,10 +98,14 @@ class Server:
             last: the connection closes after it.
             greets_old: to HTTP/1.0 that asked for the connection to be kept.
         """
-        status, body = response.status, response.body
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in response.headers])
-        if lines.count(b"\n") != len(response.headers) or lines.count(b"\r") != len(response.headers):
-            return self.encode(problem(500), bodiless, last, greets_old)  # nobody's text may become a header
+        status, body, headers = response.status, response.body, response.headers
+        lines = self._lines.get(headers)
+        if lines is None:
+            lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+            if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
+                return self.encode(problem(500), bodiless, last, greets_old)  # nobody's text may become a header
+            if len(headers) == 1 and len(self._lines) < MOST_LINES:  # the type of a body and no more: comes again
+                self._lines[headers] = lines
         if last:
             lines += b"connection: close\r\n"
         elif greets_old:

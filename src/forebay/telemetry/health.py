@@ -25,16 +25,27 @@ class Health:
 
     def __call__(self, event: Event) -> None:
         """Listen to an event."""
+        kind = type(event)  # of the most frequent ones first: this is called for each request and each message
+        if kind is Finished or kind is Accepted:
+            if self._failed:
+                self._went_well(event)
+        elif kind is Refused or kind is Stalled:
+            self._went_wrong(event)
+
+    def _went_well(self, event: Event) -> None:
         match event:
             case Accepted(topic=topic):
                 self._failed.pop((topic, "publish"), None)
+            case Finished(topic=topic, outcome="done"):
+                for where in ("receive", "save"):
+                    self._failed.pop((topic, where), None)
+
+    def _went_wrong(self, event: Event) -> None:
+        match event:
             case Refused(topic=topic, reason="unavailable" | "unknown" as reason):
                 self._failed[topic, "publish"] = self._clock.monotonic(), f"the last publish was {reason}"
             case Stalled(topic=topic, where=where, reason=reason):
                 self._failed[topic, where] = self._clock.monotonic(), reason
-            case Finished(topic=topic, outcome="done"):
-                for where in ("receive", "save"):
-                    self._failed.pop((topic, where), None)
 
     def hold(self, step: str, reason: str) -> None:
         """Say that the service is not ready, and why, until the step is released: while it restores or warms up."""

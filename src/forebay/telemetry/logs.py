@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -24,6 +24,8 @@ class LogLines:
         service: named in each line.
         clock: of the time stamps.
     """
+
+    hears: Final = frozenset({Finished, LeaseLost, Stalled})
 
     def __init__(self, out: TextIO | None = None, *, service: str = "forebay", clock: Clock = SYSTEM_CLOCK) -> None:
         self._out = out
