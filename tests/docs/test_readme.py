@@ -45,13 +45,24 @@ def test_its_curl_line_gets_the_answer_that_it_shows(
 
 def test_the_russian_curl_line_orders(root: Path, blocks: Blocks, served: Served) -> None:
     lines = [line for code in blocks(root / "README.ru.md", "console") for line in code.splitlines()]
-    (curl,) = [line[2:] for line in lines if line.startswith("$ curl")]
+    (curl,) = [line[2:] for line in lines if line.startswith("$ curl -d")]
     (serve,) = [line.split()[2:] for line in lines if line.startswith("$ forebay serve orders --workers")]
 
     answer, body = _curl(curl, served(*serve[1:]).port)
 
     assert (answer.status, json.loads(body)) == (200, {"result": "created"})
     assert answer.headers["forebay-durability"] == "fsync"
+
+
+def test_the_russian_curl_lines_rate_and_save(root: Path, blocks: Blocks, served: Served) -> None:
+    lines = [line for code in blocks(root / "README.ru.md", "console") for line in code.splitlines()]
+    rate, total, save = [line[2:] for line in lines if line.startswith("$ curl") and " -d " not in line]
+    ratings = served("ratings", "--window", "10", "--range", "0..10").port
+
+    assert _curl(rate, ratings)[0].status == 200
+    for told in iter(lambda: _curl(total, ratings)[1].decode(), lines[lines.index(f"$ {total}") + 1]):
+        assert "no rate" in told  # it is not worked off yet
+    assert _curl(save, served("messagelog").port)[1].startswith(b"Message was saved")
 
 
 def test_the_paths_that_it_names_answer(served: Served) -> None:
@@ -94,11 +105,13 @@ def _without_blank_lines(code: str) -> list[str]:
 
 
 def _curl(line: str, port: int) -> tuple[http.client.HTTPResponse, bytes]:
-    """Send what a curl line with -d would, to a port of ours."""
+    """Send what a curl line with -d, -X or neither would, to a port of ours."""
     words = shlex.split(line)
     assert words[-1].startswith("http://127.0.0.1:8080/")
     path = words[-1].removeprefix("http://127.0.0.1:8080")
-    return _request(port, "POST", path, words[words.index("-d") + 1])
+    body = words[words.index("-d") + 1] if "-d" in words else None
+    method = words[words.index("-X") + 1] if "-X" in words else "GET" if body is None else "POST"
+    return _request(port, method, path, body)
 
 
 def _request(port: int, method: str, path: str, body: str | None = None) -> tuple[http.client.HTTPResponse, bytes]:
