@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from forebay.events import Event, Finished, Started
 
 
@@ -12,6 +14,8 @@ class Opened:
         opened: handlers that began.
         closed: those of them that came to an end, whatever it was.
     """
+
+    hears: Final = frozenset({Started, Finished})
 
     def __init__(self) -> None:
         self.opened = 0
