@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from email.message import Message
-from email.parser import BytesParser
-from email.policy import HTTP
 from urllib.parse import parse_qsl
 
 from forebay.errors import Undecodable
+from forebay.intake.multipart import in_parts
 
 MOST_PARAMETERS = 1_000
 
@@ -39,13 +37,10 @@ def in_form(content_type: bytes, body: bytes, name: str) -> str | None:
         Undecodable: its value is not UTF-8, or the form is broken.
     """
     kind = content_type.partition(b";")[0].strip().lower()
-    try:
-        if kind == b"application/x-www-form-urlencoded":
-            return in_query(body.decode("latin-1"), name)
-        if kind == b"multipart/form-data":
-            return _in_parts(content_type, body, name)
-    except UnicodeDecodeError:
-        raise Undecodable("a form that is not UTF-8") from None
+    if kind == b"application/x-www-form-urlencoded":
+        return in_query(body.decode("latin-1"), name)
+    if kind == b"multipart/form-data":
+        return in_parts(content_type, body, name)
     return None
 
 
@@ -54,14 +49,3 @@ def _read(query: str) -> str:
         return query.encode("latin-1").decode()
     except UnicodeError:
         raise Undecodable("parameters that are not UTF-8, or too many") from None
-
-
-def _in_parts(content_type: bytes, body: bytes, name: str) -> str | None:
-    whole: Message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: %b\r\n\r\n%b" % (content_type, body))
-    if not whole.is_multipart():
-        raise Undecodable("a form whose boundary is missing or wrong")
-    for part in whole.get_payload():
-        if isinstance(part, Message) and part.get_param("name", header="content-disposition") == name:
-            value = part.get_payload(decode=True)
-            return value.decode() if isinstance(value, bytes) else ""
-    return None
