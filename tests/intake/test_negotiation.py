@@ -26,6 +26,8 @@ KINDS = ("text/plain", "application/json")
         ("application/json;q=many", "text/plain"),
         (",;,", "text/plain"),
         ("application/json;q=nan", "text/plain"),
+        ("text/plain;q=nan, application/json;q=0.1", "application/json"),
+        ("text/plain;q=-1, application/json;q=0.1", "application/json"),
     ],
 )
 def test_the_heaviest_that_is_offered_is_chosen(accept, kind):

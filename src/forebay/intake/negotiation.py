@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
+
+_WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
 def preferred(accept: str, kinds: Sequence[str]) -> str:
@@ -33,10 +36,7 @@ def _range(part: str) -> tuple[str, float]:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            try:
-                return kind, min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                return kind, 0.0
+            return kind, float(value) if _WEIGHT.fullmatch(value.strip()) else 0.0
     return kind, 1.0
 
 
