@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 
 from forebay import Collection, Document, ForebayError, Request, Response, Running, Work, insist, problem, retry_after
-from forebay.events import Stalled
 from forebay.services.messagelog.listing import Entry, listing
 
 AT_ONCE = 100
@@ -22,7 +22,6 @@ LATEST = 253_402_300_800.0
 """Seconds since the epoch at which the year 10000 begins."""
 
 NO_STORE = retry_after(problem(503, "the store cannot be reached; nothing is lost"), 1)
-
 
 _read = msgspec.json.Decoder(Entry).decode
 
@@ -55,7 +54,7 @@ class Received:
         A store that is down is asked again until it is back; meanwhile the messages stay with the broker.
         """
         documents = [_document(text, work) for text, work in zip(texts, works, strict=True)]
-        kept = await insist(lambda: self._collection.keep(documents), self._stalled)
+        kept = await insist(lambda: self._collection.keep(documents), partial(self._running.stalled, self._topic))
         return [one if isinstance(one, ForebayError) else None for one in kept]
 
     async def told(self, request: Request) -> Response:
@@ -83,10 +82,6 @@ class Received:
             if len(page) < wanted:
                 break
         return found
-
-    def _stalled(self, error: ForebayError) -> None:
-        for listener in self._running.listeners:
-            listener(Stalled(self._topic, "save", str(error)))
 
 
 def _document(text: str, work: Work) -> Document:
