@@ -39,6 +39,18 @@ async def test_what_is_published_is_worked_off_and_waited_for():
         assert str((await running.ledgers())[0]).startswith("orders")
 
 
+@pytest.mark.parametrize("queue", ["memory://orders", "memory://orders?group=audit"])
+async def test_a_store_that_did_not_answer_a_handler_is_forgotten_when_a_message_is_done(queue):
+    async def handler(order: Order) -> None: ...
+
+    async with app_with(handler).running(queue=queue) as running:
+        running.stalled("orders", Unavailable("the store is away"))
+        assert running.health.troubles() == {"save": "the store is away"}
+        await running.publish("orders", {"n": 1})
+        await running.drained(10)
+        assert running.health.troubles() == {}
+
+
 async def test_bytes_are_published_as_they_are():
     handled = []
 

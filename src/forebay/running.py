@@ -83,9 +83,14 @@ class Running:
         """Tell who listens that the store did not answer a handler which keeps its own effect and will ask again.
 
         It is in the metrics and the log then, and /readyz says so until a message of the topic is done.
+
+        Arguments:
+            topic: one of the application's, or what the work on it is called: `Work.topic`.
+            error: what the store said.
         """
+        work = self.topics[topic].work_name if topic in self.topics else topic  # as messages are told of that end
         for listener in self.listeners:
-            listener(Stalled(topic, "save", str(error)))
+            listener(Stalled(work, "save", str(error)))
 
     async def publish(
         self, topic: str, body: Any, *, key: str | None = None, priority: int = 0, delay: float = 0.0
