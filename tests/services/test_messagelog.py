@@ -248,6 +248,6 @@ async def test_the_hello_shows_where_to_go(serve):
 @pytest.mark.parametrize(
     "given", [{"kept": "0"}, {"kept": "many"}, {"kept": "1e3"}, {"page": "0"}, {"page": "8Mib"}, {"page": "2GiB"}]
 )
-def test_a_setting_that_cannot_be_is_refused(given):
-    with pytest.raises(UsageError):
+def test_a_setting_that_cannot_be_is_refused_by_its_name(given):
+    with pytest.raises(UsageError, match=f"^{next(iter(given))}: "):
         messagelog(**given)

@@ -40,9 +40,7 @@ def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
     """
     if not (kept.isascii() and kept.isdigit() and len(kept) < 10 and 1 <= int(kept) <= MOST_KEPT):
         raise UsageError(f"kept: {kept!r} is not a whole number of 1 to {MOST_KEPT}")
-    if not 1 <= (most_bytes := size(page)) <= LARGEST_PAGE:
-        raise UsageError(f"page: {page!r} is no size of a page", "write it as 8MiB; at most 1GiB")
-    received = Received(TOPIC, int(kept), most_bytes)
+    received = Received(TOPIC, int(kept), _bytes_of(page))
     app = App("messagelog", lifespan=received.lifespan)
     declared = app.post(
         "/save",
@@ -58,6 +56,16 @@ def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
     app.get("/retrieve")(received.told)
     app.get("/")(hello)
     return app
+
+
+def _bytes_of(page: str) -> int:
+    try:
+        most = size(page)
+    except UsageError as error:
+        raise UsageError(f"page: {error.what}", error.hint) from error
+    if not 1 <= most <= LARGEST_PAGE:
+        raise UsageError(f"page: {page!r} is no size of a page", "write it as 8MiB; at most 1GiB")
+    return most
 
 
 def hello(request: Request) -> Response:
