@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Coroutine
@@ -13,6 +14,8 @@ T = TypeVar("T")
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the quickest event loop there is."""
+    # An outage of the store is told in a line of ours; a pool of psycopg writes several each second meanwhile.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     if sys.platform == "win32":
         return asyncio.run(work)
     import uvloop
