@@ -33,7 +33,7 @@ from forebay.url import parse
 )  # fmt: skip
 @ENV
 def serve(name: str, **texts: str | None) -> None:
-    """Serve the application NAME: a shipped service (orders), or module:app of your own.
+    """Serve the application NAME: orders, ratings, orderstore or messagelog, or module:app of your own.
 
     What is posted to its paths is answered once it is durable, and worked off by the pool. With --workers 0 it only
     takes in, and `forebay work` elsewhere works off; any number of both share one queue. Settings that only NAME has
