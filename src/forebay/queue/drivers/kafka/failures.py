@@ -106,7 +106,7 @@ def reading_error(failure: Any, servers: str = "") -> ForebayError:
             f"Kafka's client refuses its settings: {words}", "see security, mechanism and cafile in the URL"
         )
     if error is not None and error.code() in REFUSED:
-        return UsageError(f"Kafka refuses the topic: {words}", "see --replication and --partitions, or those of the URL")
+        return UsageError(f"Kafka refuses the topic: {words}", "see --replication and --partitions, or the URL")
     if error is not None and error.code() in FORBIDDEN:
         return Unavailable(f"Kafka: {words}", "the account in the URL may not do that")
     if error is not None and error.code() in UNREACHED and servers:
