@@ -59,7 +59,7 @@ async def open_queues(running: Running, stack: AsyncExitStack) -> None:
         topic.listeners = running.listeners
         running.topics[name] = topic
         if settings.workers and name in running.app.handlers:
-            running.pools[name] = await _pools(running, running.app.handlers[name], url, driver, stack)
+            running.pools[name] = await _pools(running, topic, url, driver, stack)
 
 
 def start_pools(running: Running, stack: AsyncExitStack) -> None:
@@ -107,17 +107,16 @@ def _queue_of(running: Running, topic: str) -> URL:
     return url.with_options(topic=topic)
 
 
-async def _pools(
-    running: Running, declared: DeclaredHandler, url: URL, driver: Driver, stack: AsyncExitStack
-) -> list[Pool]:
-    """Return a pool for each reader, with its share of the workers."""
-    settings = running.settings
+async def _pools(running: Running, topic: Topic, url: URL, driver: Driver, stack: AsyncExitStack) -> list[Pool]:
+    """Return a pool for each reader, with its share of the workers; the first reads by the connection of the topic."""
+    settings, declared = running.settings, running.app.handlers[topic.name]
     workers = _workers(declared, settings)
     readers = min(settings.readers, workers)
     if readers > 1 and asked_of(url).ephemeral:
         raise UsageError("several readers of ?group=each would each get everything", "leave --readers out")
-    drivers = [driver] + [await _driver(url, settings, stack) for _ in range(readers - 1)]
+    topic.readers = [await _driver(url, settings, stack) for _ in range(readers - 1)]
     shares = [workers // readers + (one < workers % readers) for one in range(readers)]
+    drivers = [driver, *topic.readers]
     return [_pool(running, declared, url, one, share) for one, share in zip(drivers, shares, strict=True)]
 
 

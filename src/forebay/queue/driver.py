@@ -40,7 +40,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
             ones do.
         finds: `find` knows the state of one message.
         totals: what was accepted, done and is in work is counted over all processes (on Kafka, what others have in work
-            counts as waiting); else each knows of its own.
+            counts as waiting); else each connection knows of its own (see `Partial`).
         remembers: a new group finds what was published before it was made, as long as the broker keeps it.
         native_replies: requests are answered by the broker's own means (see `Replying`), else over a second topic.
         lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
@@ -162,6 +162,19 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         """How many messages are still to be worked off."""
         return self.waiting + self.in_work + self.retrying
 
+    def __add__(self, others: Counts) -> Counts:
+        """Return the counts of both; no message may be in both."""
+        return Counts(
+            accepted=self.accepted + others.accepted,
+            waiting=self.waiting + others.waiting,
+            in_work=self.in_work + others.in_work,
+            retrying=self.retrying + others.retrying,
+            done=self.done + others.done,
+            dead=self.dead + others.dead,
+            discarded=self.discarded + others.discarded,
+            oldest_seconds=max(self.oldest_seconds, others.oldest_seconds),
+        )
+
     @property
     def lost(self) -> int:
         """Accepted messages that are nowhere; anything but 0 breaks the promise."""
@@ -248,4 +261,12 @@ class Replying(Driver, Protocol):
 
     async def reply(self, address: str, message: Message) -> None:
         """Send an answer to whoever listens at the address; when nobody does, it is gone."""
+        ...
+
+
+class Partial(Driver, Protocol):
+    """A driver whose broker does not count what is accepted, done and in work; its features deny `totals`."""
+
+    def counts_here(self) -> Counts:
+        """Return how many messages are where, of those that only this connection knows of."""
         ...

@@ -11,12 +11,13 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from forebay.durability import Durability
 from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.events import Accepted, Listener
 from forebay.message import Message
-from forebay.queue.driver import Counts, DeadLetter, Driver, Found
+from forebay.queue.driver import Counts, DeadLetter, Driver, Found, Partial
 
 log = logging.getLogger("forebay.queue")
 
@@ -58,6 +59,9 @@ class Topic:
         places: waiting messages allowed (q of A/B/n/q); inf: no limit.
         deadline: seconds after which a caller hears `Unknown` instead of waiting for the broker.
         work_name: what the driver's group does with the messages is called so in results and ledgers; default: `name`.
+
+    Attributes:
+        readers: further connections of this process that take messages, and may know of some that no other knows of.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Topic:
         self.work_name = work_name or name
         self.places = places
         self.listeners: list[Listener] = []
+        self.readers: list[Driver] = []
         self._driver = driver
         self._owned = owned
         self._deadline = deadline
@@ -131,7 +136,11 @@ class Topic:
 
     async def counts(self) -> Counts:
         """Return how many messages of this topic are where."""
-        return await self._driver.counts()
+        counts = await self._driver.counts()
+        if not self._driver.features.totals:
+            for reader in self.readers:
+                counts += cast(Partial, reader).counts_here()
+        return counts
 
     async def dead_letters(self, limit: int = 100, after: str = "") -> Sequence[DeadLetter]:
         """Return dead letters in the order of their ids, those after the id `after` only: page by page."""

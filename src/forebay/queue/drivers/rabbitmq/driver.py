@@ -263,20 +263,24 @@ class RabbitMQQueue:
 
     async def counts(self) -> Counts:
         """Return what the broker counts, and of what is done and in work what this process knows."""
-        source = self._check()
+        self._check()
         waiting, retrying = await self._ready()
         dead = 0 if self._letters is None or self._address.asked.ephemeral else await self._letters.count()
-        waiting += source.waiting
-        retrying += source.retrying
+        return self.counts_here() + Counts(
+            accepted=waiting + retrying + dead, waiting=waiting, retrying=retrying, dead=dead
+        )
+
+    def counts_here(self) -> Counts:
+        """Return what only this connection knows of: what it has in hand, and what has ended here."""
+        source = self._check()
         in_work, discarded = source.in_work, self._discarded + source.dropped
         births = [message.accepted_at for message in in_work]
         return Counts(
-            accepted=waiting + retrying + len(in_work) + source.done + dead + discarded,
-            waiting=waiting,
+            accepted=source.waiting + source.retrying + len(in_work) + source.done + discarded,
+            waiting=source.waiting,
             in_work=len(in_work),
-            retrying=retrying,
+            retrying=source.retrying,
             done=source.done,
-            dead=dead,
             discarded=discarded,
             oldest_seconds=max(self._clock.time() - min(births), 0.0) if births else 0.0,
         )
