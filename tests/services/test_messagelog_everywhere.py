@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from contextlib import AsyncExitStack
 
 import pytest
 
 from asking import ask
+from everywhere import BROKERS, SERVERS, STORES
 from forebay.running import settings_of
 from forebay.services.messagelog.app import messagelog
 from forebay.serving import serving
 
 JSON = {"accept": "application/json"}
-SERVERS = pytest.mark.server
-BROKERS = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("redis", "nats", "rabbitmq", "kafka"))]
-STORES = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("postgresql", "redis"))]
 TEXTS = ["Hello", "Привет", "<b>"]
-
-
-@pytest.fixture
-def queue_of(request, tmp_path):
-    """Return the URL of a queue that is this test's alone."""
-    topic = f"log-{uuid.uuid4().hex}"
-
-    def queue_of(broker, **options):
-        query = "&".join(f"{name}={text}" for name, text in {"topic": topic, **options}.items())
-        if broker == "memory":
-            return f"memory://{topic}?{query}"
-        if broker == "sqlite":
-            return f"sqlite:///{tmp_path}/queue.db?{query}"
-        return f"{request.getfixturevalue(broker).url.rstrip('/')}/{topic}?{query}"
-
-    return queue_of
-
-
-@pytest.fixture
-def store_of(request, tmp_path):
-    """Return the URL of a store that is this test's alone."""
-
-    def store_of(kind):
-        place = f"log_{uuid.uuid4().hex}"
-        if kind == "memory":
-            return f"memory://{place}"
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path}/{place}.db"
-        if kind == "redis":
-            return f"{request.getfixturevalue('redis').url}?prefix={place}"
-        return f"{request.getfixturevalue('postgres').url}?schema={place}"
-
-    return store_of
 
 
 @pytest.fixture

@@ -3,52 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
 
 from asking import ask
+from everywhere import BROKERS, STORES
 from forebay.lab.servers import Redis
 from forebay.message import Message, new_id
 from forebay.running import settings_of
 from forebay.services.ratings.app import ratings
 from forebay.serving import serving
-
-SERVERS = pytest.mark.server
-BROKERS = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("redis", "nats", "rabbitmq", "kafka"))]
-STORES = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("postgresql", "redis"))]
-
-
-@pytest.fixture
-def queue_of(request, tmp_path):
-    """Return the URL of a queue that is this test's alone."""
-
-    def queue_of(broker):
-        topic = f"rates-{uuid.uuid4().hex}"
-        if broker == "memory":
-            return f"memory://{topic}"
-        if broker == "sqlite":
-            return f"sqlite:///{tmp_path}/queue.db?topic={topic}"
-        return f"{request.getfixturevalue(broker).url.rstrip('/')}/{topic}"
-
-    return queue_of
-
-
-@pytest.fixture
-def store_of(request, tmp_path):
-    """Return the URL of a store that is this test's alone."""
-
-    def store_of(kind):
-        place = f"ratings_{uuid.uuid4().hex}"
-        if kind == "memory":
-            return f"memory://{place}"
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path}/results.db"
-        if kind == "redis":
-            return f"{request.getfixturevalue('redis').url}?prefix={place}"
-        return f"{request.getfixturevalue('postgres').url}?schema={place}"
-
-    return store_of
 
 
 async def rates_come_and_are_averaged(queue, store):

@@ -3,49 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
 
+from everywhere import BROKERS, STORES
 from forebay.services.orderstore.keeping import says_the_same
 from orderstore_orders import POISON, an_order
-
-SERVERS = pytest.mark.server
-BROKERS = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("redis", "nats", "rabbitmq", "kafka"))]
-STORES = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("postgresql", "redis"))]
-
-
-@pytest.fixture
-def queue_of(request, tmp_path):
-    """Return the URL of a queue that is this test's alone."""
-
-    def queue_of(broker):
-        topic = f"go-orders-{uuid.uuid4().hex}"
-        if broker == "memory":
-            return f"memory://{topic}"
-        if broker == "sqlite":
-            return f"sqlite:///{tmp_path}/queue.db?topic={topic}"
-        group = "?group=go-orders-1" if broker == "kafka" else ""
-        return f"{request.getfixturevalue(broker).url.rstrip('/')}/{topic}{group}"
-
-    return queue_of
-
-
-@pytest.fixture
-def store_of(request, tmp_path):
-    """Return the URL of a store that is this test's alone."""
-
-    def store_of(kind):
-        place = f"orders_{uuid.uuid4().hex}"
-        if kind == "memory":
-            return f"memory://{place}"
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path}/results.db"
-        if kind == "redis":
-            return f"{request.getfixturevalue('redis').url}?prefix={place}"
-        return f"{request.getfixturevalue('postgres').url}?schema={place}"
-
-    return store_of
 
 
 async def orders_come_and_are_told(serve, queue, store):
@@ -88,7 +51,7 @@ async def memory_is_the_store(serve, queue, store, bodies, numbers):
 
 @pytest.mark.server
 async def test_from_kafka_into_postgresql(serve, queue_of, store_of, kafka, postgres):
-    queue, store = queue_of("kafka"), store_of("postgresql")
+    queue, store = queue_of("kafka", group="go-orders-1"), store_of("postgresql")
     bodies, numbers = await orders_come_and_are_told(serve, queue, store)
     await memory_is_the_store(serve, queue, store, bodies, numbers)
 

@@ -1,0 +1,9 @@
+"""The brokers and stores over which a service is tested, by the names that `queue_of` and `store_of` take."""
+
+from __future__ import annotations
+
+import pytest
+
+SERVERS = pytest.mark.server
+BROKERS = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("redis", "nats", "rabbitmq", "kafka"))]
+STORES = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("postgresql", "redis"))]
