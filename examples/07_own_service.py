@@ -44,6 +44,6 @@ def make(window: str = "10") -> App:
     """
     thermometer = Thermometer(int(window))
     app = App("thermometer", lifespan=thermometer.lifespan)
-    app.post("/readings", read=celsius, batch=100)(thermometer.count)
+    app.post("/readings", read=celsius, parameters=("celsius",), batch=100)(thermometer.count)
     app.get("/average")(thermometer.average)
     return app

@@ -131,3 +131,8 @@ def test_a_setting_that_is_none_is_refused_by_its_name():
         App().running(wokrers=2)
     with pytest.raises(UsageError, match="wokrers"):
         App().asgi(wokrers=2)
+
+
+def test_parameters_that_nobody_reads_are_refused():
+    with pytest.raises(UsageError, match="nobody reads"):
+        App().intake("/rate", bytes, parameters=("rate",))

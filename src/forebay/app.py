@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from forebay.declared import (
     PATH,
-    Answer,
     DeclaredHandler,
     DeclaredIntake,
-    DeclaredRoute,
     Handling,
     Lifespan,
     Read,
@@ -20,6 +18,7 @@ from forebay.declared import (
 )
 from forebay.errors import UsageError
 from forebay.intake.answers import Answers
+from forebay.intake.routes import Answer, Route
 from forebay.workers.handler import Decode, Handler
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class App:
         self.name = name
         self.intakes: list[DeclaredIntake] = []
         self.handlers: dict[str, DeclaredHandler] = {}
-        self.routes: list[DeclaredRoute] = []
+        self.routes: list[Route] = []
         self.lifespan: Lifespan = lifespan or nothing
 
     def post(
@@ -63,13 +62,15 @@ class App:
         answers: Answers | None = None,
         key: Callable[[Any], str | None] | None = None,
         read: Read | None = None,
+        parameters: Sequence[str] = (),
         methods: Sequence[str] = ("POST",),
         **handling: Unpack[Handling],
     ) -> Callable[[F], F]:
         """Declare a path and, with the function below, how what is posted there is worked off.
 
         Arguments:
-            path, topic, answers, key, read, methods: as for `intake`; the function's annotation says what a body is.
+            path, topic, answers, key, read, parameters, methods: as for `intake`; the body is what the function's
+                annotation says.
             handling: as for `handler`: workers, batch, retry, timeout, results, decode.
         """
         topics = _topics(topic, path)
@@ -78,8 +79,17 @@ class App:
             self._check_path(path)  # before the handler is there: a refused declaration leaves nothing behind
             declared = [self._add_handler(name, function, **handling) for name in topics]
             body = declared[0].handler.body_type
-            decode = handling.get("decode")
-            self.intake(path, body, topic=topics, answers=answers, key=key, read=read, decode=decode, methods=methods)
+            self.intake(
+                path,
+                body,
+                topic=topics,
+                answers=answers,
+                key=key,
+                read=read,
+                parameters=parameters,
+                decode=handling.get("decode"),
+                methods=methods,
+            )
             return function
 
         return declare
@@ -93,6 +103,7 @@ class App:
         answers: Answers | None = None,
         key: Callable[[Any], str | None] | None = None,
         read: Read | None = None,
+        parameters: Sequence[str] = (),
         decode: Decode | None = None,
         methods: Sequence[str] = ("POST",),
     ) -> None:
@@ -105,6 +116,7 @@ class App:
             answers: what a client hears; default: 202 with the id.
             key: from a body to its key: messages of one key belong together (a partition of Kafka).
             read: from a request to the body of its message (from a form or a query); default: the request's body.
+            parameters: the names that `read` looks for, told by /openapi.json.
             decode: from that body to what its handler takes; raises `Undecodable`; default: strict JSON of the type.
             methods: which requests are taken.
 
@@ -115,6 +127,8 @@ class App:
         topics = tuple(check_topic(name) for name in _topics(topic, path))
         if not methods or not set(methods) <= {"GET", "POST", "PUT", "PATCH", "DELETE"}:
             raise UsageError(f"the intake {path} cannot take {', '.join(methods) or 'nothing'}", "methods=('POST',)")
+        if parameters and read is None:
+            raise UsageError(f"the intake {path} has parameters that nobody reads", "give it a function: read=")
         self.intakes.append(
             DeclaredIntake(
                 path=path,
@@ -123,6 +137,7 @@ class App:
                 answers=answers or Answers(),
                 key=key,
                 read=read,
+                parameters=tuple(parameters),
                 decode=decode,
                 methods=tuple(methods),
             )
@@ -140,11 +155,15 @@ class App:
             path: ``/``, ``/total``, or ``/orders/{uid}`` for one more segment, which `Request.tail` tells.
 
         The function takes the :class:`~forebay.intake.http.Request`. An async one becomes a task; a plain one answers
-        on the event loop at once, or returns something to be awaited where it has to ask elsewhere.
+        on the event loop at once, or returns something to be awaited where it has to ask elsewhere. `Undecodable`
+        becomes a 400 with its reason. The first line of its docstring is its summary in /openapi.json.
+
+        Raises:
+            UsageError: the method is none, or the path is not of these forms.
         """
 
         def declare(function: A) -> A:
-            self.routes.append(DeclaredRoute(method, path, function))
+            self.routes.append(Route(method, path, function))
             return function
 
         return declare

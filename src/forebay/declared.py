@@ -1,10 +1,10 @@
-"""What an application declares: its intakes, its handlers and its own routes, as small frozen values."""
+"""What an application declares: its intakes and its handlers, as small frozen values."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypedDict
 
@@ -12,7 +12,7 @@ import msgspec
 
 from forebay.errors import UsageError
 from forebay.intake.answers import Answers
-from forebay.intake.http import Request, Response
+from forebay.intake.http import Request
 from forebay.queue.options import NAME
 from forebay.workers.handler import Decode, Handler
 from forebay.workers.policies import RetryPolicy
@@ -26,14 +26,13 @@ Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 Read = Callable[[Request], bytes]
 """Returns the body of the message that a request stands for; raises `Undecodable` where it stands for none."""
 
-Answer = Callable[[Request], Response | Awaitable[Response]]
-
 
 class DeclaredIntake(msgspec.Struct, frozen=True, kw_only=True):
     """A path where requests become messages; `body` is the type that the message must have.
 
     Arguments:
         topics: one, or several, of which each message goes to one at random.
+        parameters: what `read` looks for by name.
     """
 
     path: str
@@ -42,6 +41,7 @@ class DeclaredIntake(msgspec.Struct, frozen=True, kw_only=True):
     answers: Answers
     key: Callable[[Any], str | None] | None
     read: Read | None
+    parameters: tuple[str, ...]
     decode: Decode | None
     methods: tuple[str, ...]
 
@@ -66,14 +66,6 @@ class Handling(TypedDict, total=False):
     timeout: float | None
     results: bool
     decode: Decode | None
-
-
-class DeclaredRoute(msgspec.Struct, frozen=True):
-    """A path that the application answers by itself."""
-
-    method: str
-    path: str
-    answer: Answer
 
 
 def check_topic(name: str) -> str:

@@ -38,10 +38,11 @@ def site_of(running: Running, *, takes_in: bool = True) -> Routes:
     routes = Routes(listeners=running.listeners)
     for intake in intakes:
         intake.mount(routes)
-    for route in running.app.routes if takes_in else ():
-        routes.answer(route.method, route.path, route.answer)
+    own = running.app.routes if takes_in else []
+    for route in own:
+        routes.answer(route)
     operations = Operations(running)
-    described = json_response(openapi(intakes, title=running.app.name, version=__version__))
+    described = json_response(openapi(intakes, own, title=running.app.name, version=__version__))
     routes.add("GET", "/healthz", operations.alive)
     routes.add("GET", "/readyz", operations.ready)
     routes.add("GET", "/ledger", operations.ledger)
@@ -62,6 +63,7 @@ def _intake(running: Running, declared: DeclaredIntake) -> Intake:
         answers=declared.answers,
         key=declared.key,
         read=declared.read,
+        parameters=declared.parameters,
         decode=declared.decode,
         methods=declared.methods,
         results=all(handlers[topic].results for topic in declared.topics if topic in handlers),

@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from msgspec import Meta, Struct
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from forebay.durability import Durability
 from forebay.intake.answers import Answers
-from forebay.intake.http import json_response
+from forebay.intake.http import json_response, text_response
 from forebay.intake.intake import Intake
 from forebay.intake.openapi import openapi
-from forebay.intake.routes import Routes
+from forebay.intake.routes import Route, Routes
 from forebay.intake.server import serve
 from forebay.queue.opening import open_topic
 from forebay.stores.opening import open_store
@@ -29,8 +30,24 @@ class Order(Struct, forbid_unknown_fields=True):
     username: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
+def rate_of(request):
+    """Return the rate, whatever it is.
+
+    This line is not told.
+    """
+    return (request.parameter("rate") or "").encode()
+
+
+def stock(request):
+    """Tell how many pieces there are.
+
+    Nor is this one.
+    """
+    return text_response(request.tail)
+
+
 class Service:
-    """An intake behind a real socket, on a loop of its own."""
+    """Two intakes and a route behind a real socket, on a loop of its own."""
 
     def __init__(self, answers):
         self._answers = answers
@@ -43,9 +60,13 @@ class Service:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         store, topic = await open_store("memory://described"), await open_topic("memory://described")
         intake = Intake("/orders", Order, topic, store=store, answers=self._answers)
+        rates = Intake("/rate", bytes, topic, store=store, read=rate_of, parameters=["rate"], methods=["POST", "GET"])
+        route = Route("GET", "/stock/{product}", stock)
         routes = Routes()
-        intake.mount(routes)
-        self.description = openapi([intake], title="orders", version="1")
+        for mounted in (intake, rates):
+            mounted.mount(routes)
+        routes.answer(route)
+        self.description = openapi([intake, rates], [route], title="orders", version="1")
         routes.add("GET", "/openapi.json", lambda request, respond: respond(json_response(self.description)))
         server = await serve(routes, port=0)
         self.url = f"http://127.0.0.1:{server.port}"
@@ -90,6 +111,8 @@ def test_every_answer_of_a_real_server_is_as_described(service, mode):
     heard = set()
     for found in schema.get_all_operations():
         operation = found.ok()
+        if mode is schemathesis.GenerationMode.NEGATIVE and operation.path.startswith("/stock"):
+            continue  # any text fits it
 
         @settings(
             max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -112,3 +135,58 @@ def test_the_description_speaks_of_the_status_that_is_really_answered(service):
     assert ("200" in post["responses"]) != ("202" in post["responses"])
     assert post["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
     assert msgspec.json.encode(service.description)
+
+
+def test_what_a_reader_looks_for_is_in_the_query_of_all_methods_and_in_the_form_of_those_with_a_body(service):
+    told = service.description["paths"]["/rate"]
+    for method in ("post", "get"):
+        assert told[method]["description"] == "Return the rate, whatever it is."
+        assert [(p["in"], p["name"]) for p in told[method]["parameters"][1:]] == [("query", "rate")]
+    assert "requestBody" not in told["get"]
+    content = told["post"]["requestBody"]["content"]
+    assert sorted(content) == ["application/x-www-form-urlencoded", "multipart/form-data"]
+    assert all(media["schema"]["properties"] == {"rate": {"type": "string"}} for media in content.values())
+
+
+def test_a_route_is_told_with_the_first_line_of_its_docstring_and_its_open_segment(service):
+    told = service.description["paths"]["/stock/{product}"]["get"]
+    assert told["summary"] == "Tell how many pieces there are."
+    assert [(p["in"], p["name"], p["required"]) for p in told["parameters"]] == [("path", "product", True)]
+
+
+def described(intakes=(), routes=()):
+    return openapi(intakes, routes, title="shop", version="1")
+
+
+def test_a_path_that_an_intake_has_too_is_told_once_with_the_methods_of_both():
+    intake = Intake("/orders", bytes, Target())
+    routes = [Route("GET", "/orders", stock), Route("DELETE", "/orders/{uid}", stock), Route("LOCK", "/orders", stock)]
+    paths = described([intake], routes)["paths"]
+    assert {path: sorted(told) for path, told in paths.items()} == {
+        "/orders": ["get", "post"],
+        "/orders/{id}": ["delete", "get"],
+    }
+    assert paths["/orders/{id}"]["delete"]["parameters"][0]["name"] == "id"
+
+
+def test_each_operation_has_an_id_of_its_own_and_one_without_a_docstring_a_plain_summary():
+    routes = [Route("GET", path, lambda request: text_response("")) for path in ("/a-b", "/a_b", "/a.b", "/")]
+    told = [path["get"] for path in described(routes=routes)["paths"].values()]
+    assert len({operation["operationId"] for operation in told}) == 4
+    assert told[0]["summary"] == "GET /a-b"
+
+
+class Target:
+    """As much of a topic as a description asks."""
+
+    name = "orders"
+    durability = Durability.MEMORY
+
+
+class Money:
+    """A type that has no JSON Schema."""
+
+
+def test_an_intake_with_a_decoder_of_its_own_takes_bytes_that_nobody_else_describes():
+    told = described([Intake("/orders", Money, Target(), decode=lambda raw: Money())])["paths"]["/orders"]["post"]
+    assert told["requestBody"]["content"] == {"application/octet-stream": {"schema": {}}}

@@ -3,9 +3,9 @@ import logging
 
 import pytest
 
-from forebay.errors import UsageError
+from forebay.errors import Undecodable, UsageError
 from forebay.intake.http import Request, Response, text_response
-from forebay.intake.routes import Routes
+from forebay.intake.routes import Route, Routes
 
 
 async def ask(site, method, path):
@@ -91,9 +91,9 @@ async def test_a_function_answers_at_once_or_with_what_it_lets_be_awaited(routes
     async def later(request):
         return text_response("later")
 
-    routes.answer("GET", "/", lambda request: text_response("at once"))
-    routes.answer("GET", "/later", later)
-    routes.answer("GET", "/either", lambda request: later(request) if request.query else text_response("now"))
+    routes.answer(Route("GET", "/", lambda request: text_response("at once")))
+    routes.answer(Route("GET", "/later", later))
+    routes.answer(Route("GET", "/either", lambda request: later(request) if request.query else text_response("now")))
     assert [(await ask(routes, "GET", path)).body for path in ("/", "/later", "/either")] == [
         b"at once",
         b"later",
@@ -109,7 +109,41 @@ async def test_a_function_that_fails_is_a_500_and_one_that_takes_too_long_a_503(
     async def sleeps(request):
         await asyncio.sleep(30)
 
-    routes.answer("GET", "/fails", fails)
-    routes.answer("GET", "/sleeps", sleeps)
+    routes.answer(Route("GET", "/fails", fails))
+    routes.answer(Route("GET", "/sleeps", sleeps))
     assert (await ask(routes, "GET", "/fails")).status == 500
     assert (await ask(routes, "GET", "/sleeps")).status == 503
+
+
+async def test_what_a_function_finds_undecodable_is_a_400_with_the_reason_whenever_it_says_so():
+    told = []
+    routes = Routes(listeners=[told.append])
+
+    def at_once(request):
+        raise Undecodable("no number")
+
+    async def later(request):
+        raise Undecodable("no number")
+
+    routes.answer(Route("GET", "/a", at_once))
+    routes.answer(Route("GET", "/b", later))
+    for path in ("/a", "/b"):
+        heard = await ask(routes, "GET", path)
+        assert (heard.status, b"no number" in heard.body) == (400, True)
+    assert [(event.intake, event.status) for event in told] == [("/a", 400), ("/b", 400)]
+
+
+async def test_a_function_that_fails_at_once_is_told_to_the_listeners_too():
+    told = []
+    routes = Routes(listeners=[told.append])
+    routes.answer(Route("GET", "/fails", lambda request: 1 / 0))
+    assert (await ask(routes, "GET", "/fails")).status == 500
+    assert [(event.intake, event.status) for event in told] == [("/fails", 500)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", "/a"), ("", "/a"), ("GET ", "/a"), ("GET", "a"), ("GET", "/{a}/b")]
+)
+def test_a_route_of_no_method_or_no_path_is_refused_where_it_is_declared(method, path):
+    with pytest.raises(UsageError):
+        Route(method, path, tail)

@@ -102,6 +102,7 @@ class Intake:
         overload: what a request hears that a `Direct` has no capacity for.
         key: from a decoded body to the key of its message; None: messages have none.
         read: from a request to the body of its message; None: the request's body.
+        parameters: what `read` looks for by name.
         decode: from that body to a value, raising `Undecodable`; None: as `body` says.
         methods: which requests are taken.
         results: whether the store keeps what comes of a message; False: the status of what is done is not known.
@@ -121,6 +122,7 @@ class Intake:
         overload: Overload | str = Overload.KAPUT,
         key: Callable[[Any], str | None] | None = None,
         read: Callable[[Request], bytes] | None = None,
+        parameters: Sequence[str] = (),
         decode: Decode | None = None,
         methods: Sequence[str] = ("POST",),
         results: bool = True,
@@ -139,8 +141,9 @@ class Intake:
         self.topic: str = ",".join(target.topic if self.is_direct else target.name for target in self._targets)
         self._limiter = limiter
         self._key = key
-        self._read = read
-        self.reads = read is not None
+        self.read = read
+        self.parameters = tuple(parameters)
+        self.is_typed = body is not bytes and read is None and decode is None
         self._clock = clock
         self._decode = decode or decoder(body)
         self._keys = Keys(store, self.topic, clock) if store else None
@@ -162,7 +165,7 @@ class Intake:
         """Take a request in; `respond` is called once its message is durable, or was refused."""
         client = _Client(self.answers.to(request), self._observed(respond) if self.listeners else respond)
         try:
-            body = self._read(request) if self._read else request.body
+            body = self.read(request) if self.read else request.body
             value = self._decode(body)
         except Undecodable as error:
             self._refuse(client, "invalid", client.answers.invalid(error.what))

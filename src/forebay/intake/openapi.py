@@ -1,9 +1,10 @@
-"""OpenAPI 3.1 of intakes, from the types and the words that they really use."""
+"""OpenAPI 3.1 of intakes and routes, from the types and the words that they really use."""
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,9 +13,13 @@ from forebay.intake.answers import Answers
 from forebay.intake.http import Response, reason_phrase
 from forebay.intake.idempotency import BARE, QUOTED
 from forebay.intake.intake import Intake
+from forebay.intake.routes import Route, split_path
 from forebay.intake.status import LONGEST_REFERENCE, REFERENCE
 
 REFERENCE_TEMPLATE = "#/components/schemas/{name}"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_HAVE_BODIES = {"POST", "PUT", "PATCH"}
+_DESCRIBABLE = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"}
 _EXAMPLE = "018f0000000000000000000000000000"
 
 _ACCEPTED_HEADERS = {
@@ -53,22 +58,29 @@ _STATUS = {
 }
 
 
-def openapi(intakes: Sequence[Intake], *, title: str, version: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description of intakes and of the status of their messages.
+def openapi(intakes: Sequence[Intake], routes: Sequence[Route] = (), *, title: str, version: str) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of intakes, of the status of their messages, and of routes.
 
     Arguments:
         intakes: those of one application.
+        routes: its own.
         title: of the application.
         version: of the description.
     """
-    bodies = [intake.body for intake in intakes if intake.body is not bytes]
+    bodies = [intake.body for intake in intakes if intake.is_typed]
     schemas, components = msgspec.json.schema_components(bodies, ref_template=REFERENCE_TEMPLATE)
     found = iter(schemas)
     paths: dict[str, Any] = {}
     for intake in intakes:
-        schema = {} if intake.body is bytes else next(found)
-        paths[intake.path] = {method.lower(): _taken(intake, method, schema) for method in intake.methods}
-        paths[f"{intake.path.rstrip('/')}/{{id}}"] = {"get": _get(intake)}
+        schema = next(found) if intake.is_typed else {}
+        for method in intake.methods:
+            paths.setdefault(intake.path, {})[method.lower()] = _taken(intake, method, schema)
+        paths.setdefault(f"{intake.path.rstrip('/')}/{{id}}", {})["get"] = _get(intake)
+    for route in routes:
+        if route.method in _DESCRIBABLE:
+            path = _path_in(paths, route.path)
+            paths.setdefault(path, {})[route.method.lower()] = _answered(route, path)
+    _tell_apart(paths)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
@@ -77,23 +89,69 @@ def openapi(intakes: Sequence[Intake], *, title: str, version: str) -> dict[str,
     }
 
 
+def _path_in(paths: dict[str, Any], path: str) -> str:
+    """Return the path under which it is described already, where that names its open segment otherwise."""
+    stem, name = split_path(path)
+    return next((known for known in paths if name and known.startswith(stem + "{")), path)
+
+
+def _tell_apart(paths: dict[str, Any]) -> None:
+    """Give each operation an id of its own: ``/a-b`` and ``/a_b`` come to the same."""
+    given: set[str] = set()
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        while operation["operationId"] in given:
+            operation["operationId"] += "_"
+        given.add(operation["operationId"])
+
+
+def _answered(route: Route, path: str) -> dict[str, Any]:
+    _, name = split_path(path)
+    segment = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "operationId": f"{route.method.lower()}_{_identifier(path)}",
+        "summary": _first_line(route.answer) or f"{route.method} {route.path}",
+        **({"parameters": [segment]} if name else {}),
+        "responses": {"default": {"description": "What the application answers"}},
+    }
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    told = inspect.getdoc(function) if inspect.isroutine(function) else None
+    return (told or "").partition("\n")[0]
+
+
 def _taken(intake: Intake, method: str, schema: dict[str, Any]) -> dict[str, Any]:
-    media = "application/octet-stream" if intake.body is bytes else "application/json"
-    body = {"required": True, "content": {media: {"schema": schema}}}
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key and body again gets the same answer, and one message comes of both.",
+        "schema": {"type": "string", "pattern": f"^(?:{BARE}|{QUOTED})$"},
+    }
+    about = _first_line(intake.read) if intake.read else ""
     return {
         "operationId": f"{method.lower()}_{_identifier(intake.path)}",
         "summary": f"Put a message into {intake.topic}",
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "The same key and body again gets the same answer, and one message comes of both.",
-                "schema": {"type": "string", "pattern": f"^(?:{BARE}|{QUOTED})$"},
-            }
-        ],
-        **({} if intake.reads else {"requestBody": body}),  # what is read from a form or a query, only its reader knows
+        **({"description": about} if about else {}),
+        "parameters": [key, *(_in_query(name) for name in intake.parameters)],
+        **_body(intake, method, schema),
         "responses": _responses(intake),
     }
+
+
+def _in_query(name: str) -> dict[str, Any]:
+    about = "May be in a form as well, which goes before the query."
+    return {"name": name, "in": "query", "description": about, "schema": {"type": "string"}}
+
+
+def _body(intake: Intake, method: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what the body of a request is; nothing where it has none, or only the reader of the intake knows."""
+    if intake.read is None:
+        media = "application/json" if intake.is_typed else "application/octet-stream"
+        return {"requestBody": {"required": True, "content": {media: {"schema": schema}}}}
+    if not intake.parameters or method not in _HAVE_BODIES:
+        return {}
+    fields = {"type": "object", "properties": {name: {"type": "string"} for name in intake.parameters}}
+    return {"requestBody": {"content": {media: {"schema": fields} for media in _FORMS}}}
 
 
 def _responses(intake: Intake) -> dict[str, Any]:
@@ -158,4 +216,4 @@ def _not_found() -> Response:
 
 
 def _identifier(path: str) -> str:
-    return re.sub(r"\W+", "_", path.strip("/")) or "root"
+    return re.sub(r"\W+", "_", path).strip("_") or "root"

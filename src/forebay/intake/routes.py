@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
 from typing import Any, cast
 
-from forebay.errors import UsageError
+import msgspec
+
+from forebay.errors import Undecodable, UsageError
 from forebay.events import Answered, Listener
 from forebay.intake.http import Request, Respond, Response, problem
 
@@ -20,6 +23,42 @@ AsyncHandler = Callable[[Request], Awaitable[Response]]
 Answer = Callable[[Request], Response | Awaitable[Response]]
 Methods = dict[str, CallbackHandler | None]
 """The handlers of a path; None where the method is refused."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A path that an application answers by itself.
+
+    Arguments:
+        method: as in ``GET``.
+        path: ``/total``, or ``/orders/{uid}`` for one more segment.
+        answer: the function that does.
+
+    Raises:
+        UsageError: the method is none, or the path is not of these forms.
+    """
+
+    method: str
+    path: str
+    answer: Answer
+
+    def __post_init__(self) -> None:
+        split_path(self.path)
+        if not re.fullmatch("[A-Z]+", self.method):
+            raise UsageError(f"{self.method!r} of {self.path} is not a method", "write it as GET")
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Return what all paths of a route begin with, and the name of its open segment: empty where it has none.
+
+    Raises:
+        UsageError: it is none.
+    """
+    stem, brace, name = path.partition("{")
+    if not path.startswith("/") or (
+        brace and not (stem.endswith("/") and name.endswith("}") and name[:-1].isidentifier())
+    ):
+        raise UsageError(f"{path!r} is not a path of a route", "write it as /orders or /orders/{id}")
+    return stem, name.removesuffix("}")
 
 
 class Routes:
@@ -48,12 +87,8 @@ class Routes:
         Raises:
             UsageError: the path is not of these forms, or method and path are taken.
         """
-        stem, brace, name = path.partition("{")
-        if not path.startswith("/") or (
-            brace and not (stem.endswith("/") and name.endswith("}") and name[:-1].isidentifier())
-        ):
-            raise UsageError(f"{path!r} is not a path of a route", "write it as /orders or /orders/{id}")
-        methods = (self._tailed if brace else self._exact).setdefault(stem, {})
+        stem, name = split_path(path)
+        methods = (self._tailed if name else self._exact).setdefault(stem, {})
         if method in methods:
             raise UsageError(f"{method} {path} has two handlers")
         if inspect.iscoroutinefunction(handler):
@@ -65,24 +100,29 @@ class Routes:
         """Answer a method of a path with 405: HEAD, where GET does more than tell."""
         self._exact.setdefault(path, {})[method] = None
 
-    def answer(self, method: str, path: str, function: Answer) -> None:
-        """Answer a method of a path by what a function returns: at once, or when it was awaited.
+    def answer(self, route: Route) -> None:
+        """Answer a route by what its function returns: at once, or when it was awaited; 400 if that is `Undecodable`.
 
         Raises:
-            UsageError: as for `add`.
+            UsageError: method and path are taken.
         """
 
         def answer(request: Request, respond: Respond) -> None:
             began = perf_counter()
-            made = function(request)
+            try:
+                made = route.answer(request)
+            except Undecodable as error:
+                made = problem(400, error.what)
+            except Exception as error:
+                made = _failed(request, error)
             if isinstance(made, Response):
                 if self._listeners:
-                    self._tell(path, made.status, began)
+                    self._tell(route.path, made.status, began)
                 respond(made)
             else:
-                self._start(self._run(path, made, request, respond))
+                self._start(self._run(route.path, _or_undecodable(made), request, respond))
 
-        self.add(method, path, answer)
+        self.add(route.method, route.path, answer)
 
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request by its handler; an exception becomes a 500 that tells nothing and a line in the log."""
@@ -99,9 +139,8 @@ class Routes:
             return
         try:
             handler(request, respond)
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            respond(problem(500))
+        except Exception as error:
+            respond(_failed(request, error))
 
     def _by_tail(self, path: str) -> Methods | None:
         stem, slash, tail = path.rpartition("/")
@@ -126,8 +165,7 @@ class Routes:
                 response = await made
         except Exception as error:
             if not (isinstance(error, TimeoutError) and limit.expired()):
-                log.exception("%s %s failed", request.method, request.path)
-                response = problem(500)
+                response = _failed(request, error)
         finally:
             self._tell(path, response.status, began)
             respond(response)  # a cancelled task (the end of the program) answers too
@@ -135,6 +173,18 @@ class Routes:
     def _tell(self, path: str, status: int, began: float) -> None:
         for listener in self._listeners:
             listener(Answered(path, status, perf_counter() - began))
+
+
+async def _or_undecodable(made: Awaitable[Response]) -> Response:
+    try:
+        return await made
+    except Undecodable as error:
+        return problem(400, error.what)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return problem(500)
 
 
 def _not_by_this_method(method: str, methods: Methods) -> Response:

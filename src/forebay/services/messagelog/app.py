@@ -47,6 +47,7 @@ def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
         topic=TOPIC,
         answers=Saved(),
         read=read,
+        parameters=("q",),
         methods=("POST", "GET"),
         decode=decode,
         batch=BATCH,

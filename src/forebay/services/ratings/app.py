@@ -39,6 +39,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
     app.get("/opened")(rating.told)
 
     def read(request: Request) -> bytes:
+        """Return the rate, from a form or from the query."""
         if (text := request.parameter("rate")) is None:
             raise Undecodable("the parameter rate is missing")
         return encode(scale.read(text))
@@ -48,6 +49,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
         topic=_topics(_whole("split", split, MOST_TOPICS)),
         answers=_Empty(),
         read=read,
+        parameters=("rate",),
         decode=scale.decode,
         batch=1 if time_of_work.mean else BATCH,
         results=False,
