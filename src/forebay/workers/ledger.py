@@ -16,8 +16,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         done, waiting, in_work, retrying, dead: where they are now.
         discarded: removed by an operator's command.
         lost: accepted and nowhere; anything but 0 breaks the promise.
-        stored: results in the store, each id once; None where there is no store. What the broker calls done and what
-            the store holds are counted independently of each other.
+        stored: results in the store, each id once; None where there is no store, or results are not kept in it. What
+            the broker calls done and what the store holds are counted independently of each other.
         oldest_seconds: the age of the oldest unfinished message.
     """
 
