@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from asgi_server import alive, request
-from forebay import App, UsageError
+from forebay import App, UsageError, text_response
 
 ORDER = {"n": 1}
 
@@ -219,3 +219,60 @@ async def test_in_front_of_a_program_it_answers_its_paths_and_leaves_the_rest_an
     assert levelled.running is None
     assert lived == ["began", "ended"]
     assert handled == [1]
+
+
+async def test_in_front_of_a_program_it_answers_its_own_routes_too(app, queue):
+    app.get("/total")(lambda request: text_response("7"))
+    app.get("/stock/{product}")(lambda request: text_response(request.tail))
+    front = app.asgi(queue=queue).in_front_of(program())
+    async with alive(front):
+        assert (await request(front, "GET", "/total")).body == b"7"
+        assert (await request(front, "GET", "/stock/mill")).body == b"mill"
+        assert (await request(front, "GET", "/")).body == b"home"
+        for path in ("/stock/", "/stock/a/b", "/total/", "/orders/"):
+            assert (await request(front, "GET", path)).body == b"Not Found"  # in the words of the program
+
+
+async def test_mounted_its_own_routes_answer_at_once_and_later_and_take_a_body_in_pieces(app, queue):
+    @app.route("POST", "/length")
+    async def length(asked):
+        await asyncio.sleep(0)
+        return text_response(str(len(asked.body)))
+
+    app.get("/total")(lambda asked: text_response(asked.query))
+    levelled = app.asgi(queue=queue)
+    pieces = [{"type": "http.request", "body": b"x" * 10, "more_body": n < 99} for n in range(100)]
+    said = []
+
+    async def receive():
+        return pieces.pop(0)
+
+    async def send(message):
+        said.append(message)
+
+    async with levelled.lifespan():
+        scope = {"type": "http", "method": "POST", "path": "/shop/length", "root_path": "/shop", "headers": []}
+        await levelled(scope, receive, send)
+        assert (said[0]["status"], said[1]["body"]) == (200, b"1000")
+        assert (await request(program(levelled), "GET", "/shop/total")).status == 200
+
+
+async def test_of_a_start_that_fails_at_its_routes_nothing_stays_open(app, queue):
+    lived = []
+
+    @asynccontextmanager
+    async def lifespan():
+        lived.append("began")
+        try:
+            yield
+        finally:
+            lived.append("ended")
+
+    app.lifespan = lifespan
+    app.get("/metrics")(lambda request: text_response("mine"))
+    levelled = app.asgi(queue=queue)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="two handlers"):
+            await levelled.start()
+    assert lived == ["began", "ended"] * 2
+    assert levelled.running is None

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from forebay.errors import UsageError
-from forebay.intake.asgi import ASGISite, Receive, Scope, Send
+from forebay.intake.asgi import ASGISite, Receive, Scope, Send, root_of
 from forebay.intake.http import Limits
+from forebay.intake.routes import split_path
 from forebay.running import Running, run, settings_of
 from forebay.site import site_of
 
@@ -68,8 +69,10 @@ class MountedApp:
             )
         async with self._turn:
             if self._site is None:
-                self.running = await self._stack.enter_async_context(run(self._app, self._settings))
-                self._site = ASGISite(site_of(self.running), Limits(max_body=self._settings.max_body))
+                async with AsyncExitStack() as stack:
+                    running = await stack.enter_async_context(run(self._app, self._settings))
+                    self._site = ASGISite(site_of(running), Limits(max_body=self._settings.max_body))
+                    self.running, self._stack = running, stack.pop_all()
 
     async def stop(self) -> None:
         """End in order; a further request would start it again."""
@@ -83,18 +86,18 @@ class MountedApp:
                 self._loop = None
 
     def in_front_of(self, program: ASGIProgram) -> ASGIProgram:
-        """Return a program that answers what is posted to the intakes, and the status below them, before the given one.
+        """Return a program that answers the intakes, the status below them, and the application's own routes.
 
-        Everything else, and the lifespan, is the given program's; this application starts before it and ends after it.
+        Every other path, and the lifespan, is the given program's; this application starts before it and ends after it.
         Worth it where the middleware of the program costs more than an accepted request does.
         """
-        paths = {intake.path.rstrip("/") for intake in self._app.intakes}
+        is_ours = _paths_of(self._app)
 
         async def front(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
                 async with self.lifespan():
                     await program(scope, receive, send)
-            elif scope["type"] == "http" and (scope["path"] in paths or scope["path"].rpartition("/")[0] in paths):
+            elif scope["type"] == "http" and is_ours(scope["path"][len(root_of(scope)) :]):
                 await self(scope, receive, send)
             else:
                 await program(scope, receive, send)
@@ -126,6 +129,19 @@ class MountedApp:
             await send({"type": "lifespan.shutdown.failed", "message": _told(error)})
             return
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _paths_of(app: App) -> Callable[[str], bool]:
+    """Return what says whether a path is one of an application's own."""
+    declared = [split_path(route.path) for route in app.routes]
+    exact = {intake.path for intake in app.intakes} | {stem for stem, name in declared if not name}
+    stems = {intake.path.rstrip("/") + "/" for intake in app.intakes} | {stem for stem, name in declared if name}
+
+    def is_ours(path: str) -> bool:
+        stem, slash, tail = path.rpartition("/")
+        return path in exact or (bool(tail) and stem + slash in stems)
+
+    return is_ours
 
 
 def _told(error: Exception) -> str:

@@ -93,7 +93,7 @@ class ASGISite:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        root = _root_of(scope)
+        root = root_of(scope)
         try:
             request = await self._request(scope, root, receive)
         except Gone:
@@ -133,7 +133,7 @@ class ASGISite:
 
     async def _body(self, receive: Receive) -> bytes:
         message = await receive()
-        body: bytes = message.get("body", b"")
+        body = bytearray(message.get("body", b""))  # bytes would be copied with each of its pieces
         while message["type"] == "http.request" and message.get("more_body") and len(body) <= self._limits.max_body:
             message = await receive()
             body += message.get("body", b"")
@@ -141,7 +141,7 @@ class ASGISite:
             raise Gone
         if len(body) > self._limits.max_body:
             raise Refusal(413, f"at most {self._limits.max_body} bytes")
-        return body
+        return bytes(body)
 
     async def _response(self, request: Request) -> Response:
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -154,7 +154,7 @@ class ASGISite:
         return await answer
 
 
-def _root_of(scope: Scope) -> str:
+def root_of(scope: Scope) -> str:
     """Return the prefix under which we are mounted, as far as the path really begins with it."""
     root: str = scope.get("root_path", "").rstrip("/")
     return root if root and scope["path"].startswith(root + "/") else ""
