@@ -24,7 +24,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A message was not accepted. Reasons: invalid, full, limit, unavailable, unknown, conflict, failed."""
+    """A message was not accepted. Reasons: invalid, full, limit, unavailable, unknown, conflict, failed, prefetch."""
 
     topic: str
     reason: str

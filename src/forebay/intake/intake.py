@@ -26,6 +26,7 @@ from forebay.errors import (
 from forebay.events import Answered, Listener, Refused
 from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers, Overload, retry_after
+from forebay.intake.by_get import is_ahead, refusal_ahead, unkept
 from forebay.intake.decoding import Decode, decoder, fingerprint
 from forebay.intake.http import Request, Respond, Response
 from forebay.intake.idempotency import Keys, read_key
@@ -156,7 +157,7 @@ class Intake:
     def mount(self, routes: Routes) -> None:
         """Add the path of this intake and the status of its messages to a site."""
         for method in self.methods:
-            routes.add(method, self.path, self.handle)
+            routes.add(method, self.path, self._handle_get if method == "GET" else self.handle)
         if "GET" in self.methods:  # or it would answer HEAD as well, which must put nothing anywhere
             routes.refuse("HEAD", self.path)
         routes.add("GET", self.path.rstrip("/") + "/{id}", self.status)
@@ -176,6 +177,13 @@ class Intake:
             self._refuse_above_rate(client, wait)
         else:
             self._put(self._message(new_id(), body, value), value, partial(self._answer, client))
+
+    def _handle_get(self, request: Request, respond: Respond) -> None:
+        if is_ahead(request):
+            client = _Client(self.answers, self._observed(respond) if self.listeners else respond)
+            self._refuse(client, "prefetch", refusal_ahead())
+        else:
+            self.handle(request, lambda response: respond(unkept(response)))
 
     async def status(self, request: Request) -> Response:
         """Return where the message named by the last segment of the path is."""
