@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from asking import ask
-from forebay import App, Unavailable
+from forebay import App, Unavailable, Unknown
 from forebay.running import settings_of
 from forebay.serving import serving
 
@@ -33,6 +33,32 @@ async def test_the_end_answers_the_requests_in_hand_and_takes_no_new_ones():
     assert (await asked).status == 202
     with pytest.raises(OSError):
         await ask(server.port, "/orders", b"x")
+
+
+@pytest.mark.parametrize("failure", [Unavailable("the broker is away"), Unknown("no answer"), None])
+async def test_what_operators_ask_is_answered_while_the_broker_is_away(monkeypatch, failure):
+    async def handler(body: bytes) -> None: ...
+
+    async def away():
+        if failure is None:  # it says nothing at all
+            await asyncio.Event().wait()
+        raise failure
+
+    monkeypatch.setattr("forebay.site.COUNTING_SECONDS", 0.05)
+    async with serving(app_with(handler), settings_of({"queue": "memory://", "port": 0})) as (running, server):
+        assert (await ask(server.port, "/orders", b"x")).status == 202
+        await running.drained(10)
+        assert b"forebay_queue_messages{" in (await ask(server.port, "/metrics")).body
+        monkeypatch.setattr(running.topics["orders"], "counts", away)
+        metrics = await ask(server.port, "/metrics")
+        assert metrics.status == 200
+        assert b'forebay_accepted_total{topic="orders"} 1.0' in metrics.body
+        assert b"forebay_queue_messages{" not in metrics.body
+        if failure is not None:
+            ledger = await ask(server.port, "/ledger")
+            assert (ledger.status, ledger.json["detail"]) == (503, f"the books cannot be read: {failure}")
+        monkeypatch.undo()
+        assert b"forebay_queue_messages{" in (await ask(server.port, "/metrics")).body
 
 
 async def test_an_address_that_is_taken_is_unavailable_with_a_hint():

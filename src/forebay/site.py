@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from forebay.errors import Unavailable, Unknown
 from forebay.intake.admission import Limiter
-from forebay.intake.http import Request, Response, json_response, text_response
+from forebay.intake.answers import retry_after
+from forebay.intake.http import Request, Response, json_response, problem, text_response
 from forebay.intake.intake import Intake
 from forebay.intake.openapi import openapi
 from forebay.intake.routes import Routes
@@ -20,6 +23,9 @@ from forebay.workers.direct import Direct
 if TYPE_CHECKING:
     from forebay.declared import DeclaredIntake
     from forebay.running import Running
+
+COUNTING_SECONDS = 5.0
+"""How long brokers may count for one scrape, which is given up after ten seconds by default."""
 
 METRICS = ((b"content-type", CONTENT_TYPE.encode()),)
 
@@ -90,13 +96,23 @@ class Operations:
         return json_response({"ready": not troubles, "troubles": troubles}, 503 if troubles else 200)
 
     async def ledger(self, request: Request) -> Response:
-        """Tell the books of every topic."""
-        ledgers = await self._running.ledgers()
+        """Tell the books of every topic: 503 while a broker or the store does not tell them."""
+        try:
+            ledgers = await self._running.ledgers()
+        except (Unavailable, Unknown) as error:
+            return retry_after(problem(503, f"the books cannot be read: {error.what}"), 1)
         books = [{**msgspec.to_builtins(ledger), "balanced": ledger.balanced} for ledger in ledgers]
         return json_response({"topics": books, "lost": sum(ledger.lost for ledger in ledgers)})
 
     async def metrics(self, request: Request) -> Response:
-        """Tell all metrics in the text format of Prometheus."""
-        for topic, counts in (await self._running.counts()).items():
-            self._running.metrics.update_counts(topic, counts)
-        return Response(200, self._running.metrics.exposition(), METRICS)
+        """Tell all metrics in the text format of Prometheus: none of the queues while a broker does not count them."""
+        metrics = self._running.metrics
+        try:
+            async with asyncio.timeout(COUNTING_SECONDS):
+                counted = await self._running.counts()
+        except (Unavailable, Unknown, TimeoutError):
+            metrics.forget_counts()
+        else:
+            for topic, counts in counted.items():
+                metrics.update_counts(topic, counts)
+        return Response(200, metrics.exposition(), METRICS)

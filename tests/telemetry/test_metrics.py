@@ -115,6 +115,15 @@ def test_the_gauges_show_what_the_broker_counted_last() -> None:
     assert sample(metrics, "forebay_lost_messages", topic="orders") == 0
 
 
+def test_gauges_that_nobody_knows_any_more_are_not_shown() -> None:
+    metrics = Metrics()
+    counts = SimpleNamespace(waiting=5, in_work=2, retrying=1, dead=3, lost=0, oldest_seconds=1.5)
+    metrics.update_counts("orders", counts)
+    assert b'forebay_queue_messages{state="waiting",topic="orders"} 5.0' in metrics.exposition()
+    metrics.forget_counts()
+    assert b"forebay_queue_messages{" not in metrics.exposition()
+
+
 def test_labels_with_quotes_and_newlines_survive() -> None:
     metrics = Metrics()
     metrics(Refused('a"b\n\\', "limit"))

@@ -99,6 +99,11 @@ class Metrics(Collector):
         """Take over what the broker counted: the gauges of the topic show it until the next time."""
         self._topics[topic].counts = counts
 
+    def forget_counts(self) -> None:
+        """Show no gauges of any topic until the next time: nobody knows, and what was is no answer."""
+        for topic in self._topics.values():
+            topic.counts = None
+
     def tell_also(self, collector: Collector) -> None:
         """Let a collector of the application's own be asked with each scrape; its names must be its own."""
         self._registry.register(collector)
