@@ -6,6 +6,8 @@ import asyncio
 import json
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -224,3 +226,13 @@ async def test_a_second_signal_ends_at_once_and_what_was_in_work_is_not_lost(tmp
         assert await asyncio.to_thread(end, program, signal.SIGINT) == -signal.SIGINT
     counts = await counts_of(tmp_path, "orders")
     assert (counts.accepted, counts.unfinished, counts.lost) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_who_waits_for_a_broker_at_the_start_is_ended_by_the_first_signal(tmp_path, command):
+    nobody = f"nats://127.0.0.1:{free_port()}"
+    asked = [sys.executable, "-m", "forebay", command, "orders", "--queue", nobody, "--reconnects", "1000"]
+    with subprocess.Popen(asked, cwd=tmp_path, stderr=subprocess.PIPE) as program:
+        assert b"trying again" in program.stderr.readline()
+        program.terminate()
+        assert program.wait(40) == -signal.SIGTERM

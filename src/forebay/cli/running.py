@@ -27,9 +27,13 @@ class Interruption:
     """The wish of the user or of the system that this program ends: once in order, twice at once.
 
     Inside an ``async with`` SIGINT and SIGTERM set `wished` instead of raising KeyboardInterrupt.
+
+    Arguments:
+        begun: False: there is nothing to end in order until `begun` is set, and the first signal ends the program.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, begun: bool = True) -> None:
+        self.begun = begun
         self.wished = asyncio.Event()
         self.by = 0
 
@@ -45,7 +49,7 @@ class Interruption:
             loop.remove_signal_handler(number)
 
     def _hear(self, number: int) -> None:
-        if self.wished.is_set():  # the second time: now; what is accepted is durable
+        if self.wished.is_set() or not self.begun:  # now: what is accepted is durable
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.by = number

@@ -69,7 +69,8 @@ def work(name: str, **texts: str | None) -> None:
 
 
 async def _serve(app: App, settings: Settings) -> None:
-    async with Interruption() as interruption, serving(app, settings) as (running, server):
+    async with Interruption(begun=False) as interruption, serving(app, settings) as (running, server):
+        interruption.begun = True
         running.listen(LogLines())
         gc.freeze()  # what start-up made stays: the collector need not look at it again, and no answer waits for that
         for path in [intake.path for intake in app.intakes] or ["/"]:
@@ -82,7 +83,8 @@ async def _serve(app: App, settings: Settings) -> None:
 
 async def _work(app: App, settings: Settings) -> None:
     listens = settings.values["port"].origin == "flag"  # many of these run on one machine: no port by default
-    async with Interruption() as interruption, _working(app, settings, listens) as running:
+    async with Interruption(begun=False) as interruption, _working(app, settings, listens) as running:
+        interruption.begun = True
         running.listen(LogLines())
         _say(f"{app.name}  working off {', '.join(app.handlers)}")
         _say_places(running)
