@@ -202,10 +202,6 @@ class DictCollection:
         found = [one for one in self.documents.values() if before is None or one.number < before]
         return sorted(found, key=lambda one: -one.number)[:limit]
 
-    async def count(self):
-        self._called("count")
-        return len(self.documents)
-
     def _called(self, name):
         self.calls.append(name)
         if self.down:

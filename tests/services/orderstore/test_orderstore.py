@@ -20,6 +20,7 @@ class Flaky:
     def __init__(self, store):
         self._store = store
         self.go, self.down, self.asked = asyncio.Event(), False, 0
+        self.error = Unavailable("the store is down")
         self.go.set()
 
     def __getattr__(self, name):
@@ -37,7 +38,7 @@ class _FlakyCollection:
         async def call(*arguments):
             self._store.asked += 1
             if self._store.down:
-                raise Unavailable("the store is down")
+                raise self._store.error
             await self._store.go.wait()
             return await getattr(self._collection, name)(*arguments)
 
@@ -168,6 +169,23 @@ async def test_while_it_restores_it_serves_and_says_that_it_is_not_ready(serve):
         await sent
         await shop.ready()
         assert (await shop.stats())["orders"] == 2
+
+
+async def test_when_it_cannot_restore_the_store_answers_and_it_is_ready(serve, caplog):
+    async with serve() as shop:
+        await shop.send(an_order("old"))
+    stores = []
+
+    def prepare(store):
+        stores.append(store)
+        store.down, store.error = True, UsageError("what is there is no collection")
+
+    async with serve(over_a_flaky_store(prepare)) as shop:
+        await shop.ready()
+        assert "what is there is no collection" in caplog.text
+        stores[0].down = False
+        assert (await shop.get("/orders/old")).status == 200
+        assert (await shop.stats())["from_store"] == 1
 
 
 async def test_it_stops_in_the_midst_of_restoring_and_of_waiting(serve):

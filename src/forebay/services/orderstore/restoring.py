@@ -48,17 +48,25 @@ class Restoring:
         """Restore all that fits.
 
         Arguments:
-            told: is called with how many orders are restored, and of how many, page by page.
+            told: is called with how many orders are restored, and of how many about, page by page.
         """
-        total = min(await insist(self._collection.count, self._on_trouble), self._memory.most_orders)
+        page = await self._page(None)
+        total = self._expected(page)
         told(0, total)
-        before: int | None = None
-        while page := await self._page(before):
+        while page:
             fits = await self._take(page)
             told(self.restored, max(total, self.restored))
             if not fits:
-                return
-            before = page[-1].number
+                break
+            page = await self._page(page[-1].number)
+        told(self.restored, self.restored)
+
+    def _expected(self, newest: Sequence[Document]) -> int:
+        """Return how many there are to restore, at most; to count them would take a large database longer than it may.
+
+        Numbers begin at 1 and have few gaps.
+        """
+        return min(newest[0].number, self._memory.most_orders) if newest else 0
 
     async def _page(self, before: int | None) -> Sequence[Document]:
         return await insist(lambda: self._collection.newest(PAGE, before), self._on_trouble)

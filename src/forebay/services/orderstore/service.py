@@ -103,9 +103,11 @@ class Service:
             running.health.hold("restore", f"{restored:,} of {total:,} orders restored")
             show(restored, total)
 
-        with progress() as show:
-            await self._restoring.run(told)
-        running.health.release("restore")
+        try:
+            with progress() as show:
+                await self._restoring.run(told)
+        finally:  # should it have failed: what is not in memory is answered from the store
+            running.health.release("restore")
 
 
 @asynccontextmanager
