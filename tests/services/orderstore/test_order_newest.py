@@ -75,7 +75,7 @@ async def test_the_newest_come_first_as_many_as_are_asked_for():
     desk = Desk()
     await desk.put(*"abcde")
     assert await desk.told("limit=2") == ([(5, "e"), (4, "d")], 5)
-    assert await desk.told("limit=3&after=3") == ([(5, "e"), (4, "d")], 5)
+    assert await desk.told("limit=3&after=4") == ([(5, "e"), (4, "d"), (3, "c")], 5)
     assert await desk.told("after=0") == ([(5, "e"), (4, "d"), (3, "c"), (2, "b"), (1, "a")], 5)
 
 
@@ -89,8 +89,27 @@ async def test_who_waits_hears_of_a_new_order():
     asked = [asyncio.ensure_future(desk.told("after=1")) for _ in range(3)]
     await desk.waiting(3)
     await desk.put("b", "c")
-    assert await asyncio.gather(*asked) == [([(3, "c"), (2, "b")], 3)] * 3
+    assert await asyncio.gather(*asked) == [([(3, "c"), (2, "b"), (1, "a")], 3)] * 3
     assert desk.newest.waiting == 0
+
+
+async def test_an_order_that_comes_after_one_of_a_higher_number_is_not_missed():
+    desk = Desk()
+    low, high, higher = await desk.collection.keep([Document(uid, an_order(uid)) for uid in "abc"])
+    desk.memory.add(high, 1.0)
+    assert await desk.told("after=0") == ([(2, "b")], 2)
+    desk.memory.add(low, 1.0)  # another process kept it, or a commit took longer
+    desk.memory.add(higher, 1.0)
+    assert await desk.told("after=2") == ([(3, "c"), (2, "b"), (1, "a")], 3)
+
+
+async def test_an_order_that_left_memory_is_not_told_from_an_earlier_answer(monkeypatch):
+    monkeypatch.setattr(newest, "LOOK_SECONDS", 60.0)
+    desk = Desk()
+    await desk.put("a", "b")
+    assert await desk.told() == ([(2, "b"), (1, "a")], 2)
+    desk.memory.remove([1])
+    assert await desk.told() == ([(2, "b")], 2)
 
 
 async def test_an_order_that_another_process_kept_is_heard_of_too():
@@ -108,8 +127,8 @@ async def test_nobody_waits_for_ever(monkeypatch):
     monkeypatch.setattr(newest, "WAIT_SECONDS", 0.1)
     desk = Desk()
     await desk.put("a")
-    assert await asyncio.wait_for(desk.told("after=1"), 10) == ([], 1)
-    assert await asyncio.wait_for(desk.told("after=7"), 10) == ([], 1)
+    assert await asyncio.wait_for(desk.told("after=1"), 10) == ([(1, "a")], 1)
+    assert await asyncio.wait_for(desk.told("after=7"), 10) == ([(1, "a")], 1)
 
 
 async def test_nobody_is_kept_waiting_by_a_program_that_stops():

@@ -281,6 +281,28 @@ def test_the_list_grows_as_orders_arrive(page, served):
     assert "the newest is number" in page.value("document.querySelector('#newest-told').textContent")
 
 
+def test_an_order_that_comes_after_one_of_a_higher_number_gets_its_place(page, served):
+    opened(page, served)
+    until(page, "document.querySelector('#newest-state').textContent.includes('No order yet')")
+    page.value("""{
+      const original = fetch;
+      window.fetch = async (path, how) => {
+        const answer = await original(path, how);
+        if (window.isThere || !path.startsWith("/orders/newest")) return answer;
+        const heard = await answer.json();
+        return Response.json({ ...heard, orders: heard.orders.filter((one) => one.order_uid !== "late") });
+      };
+    }""")
+    for uid in ("one", "late", "three"):
+        served.keep(uid)
+        until(page, f"{NEWEST}[0] === '{uid}' || '{uid}' === 'late'")
+    assert page.value(NEWEST) == ["three", "one"]
+    page.value("window.isThere = true")
+    served.keep("four")
+    until(page, f"{NEWEST}.join() === 'four,three,late,one'")
+    assert page.said == []
+
+
 def test_the_list_stands_still_while_it_is_paused_or_pointed_at(page, served):
     served.keep("one")
     opened(page, served)

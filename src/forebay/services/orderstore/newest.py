@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -48,7 +48,8 @@ class _Seen(msgspec.Struct, gc=False):
 class Newest:
     """Answers ``GET /orders/newest?limit=20&after=41``.
 
-    With `after`, a request whose answer would be empty waits for a new order, for `WAIT_SECONDS` at most.
+    With `after`, the request waits until there is an order of a higher number, for `WAIT_SECONDS` at most. It is answered
+    with the newest then, whatever their numbers: one may be kept after one that is higher, by another process above all.
 
     Arguments:
         memory: where the orders are.
@@ -77,7 +78,7 @@ class Newest:
         if after is None:
             return self._newest(limit)
         if after < self._memory.newest:
-            return self._told(limit, after)
+            return self._told(limit)
         return self._newer(limit, after) if self.waiting < MOST_WAITING else TOO_MANY
 
     def tell(self) -> None:
@@ -88,7 +89,7 @@ class Newest:
 
     async def _newest(self, limit: int) -> Response:
         await self._look()
-        return self._told(limit, 0)
+        return self._told(limit)
 
     async def _newer(self, limit: int, after: int) -> Response:
         loop = asyncio.get_running_loop()
@@ -101,7 +102,7 @@ class Newest:
                 await self._look()
         finally:
             self.waiting -= 1
-        return self._told(limit, after)
+        return self._told(limit)
 
     async def _look(self) -> None:
         """Put into memory what other processes have kept; without the store, what is in memory has to do."""
@@ -118,11 +119,10 @@ class Newest:
         self._bell.set()
         self._bell.clear()  # whoever waits now has been woken
 
-    def _told(self, limit: int, after: int) -> Response:
-        asked = limit, after, self._memory.added
+    def _told(self, limit: int) -> Response:
+        asked = limit, self._memory.added, len(self._memory)
         if self._last is None or self._last[0] != asked:  # those who wait together mostly ask the same
-            newer = takewhile(lambda kept: kept.number > after, self._memory.downwards())
-            lines = in_short(list(islice(newer, limit)))
+            lines = in_short(list(islice(self._memory.downwards(), limit)))
             self._last = asked, json_response({"orders": lines, "newest": self._memory.newest})
         return self._last[1]
 

@@ -1,4 +1,4 @@
-// The newest orders, arriving live by long polls: each is answered when there is an order after the last one known.
+// The newest orders, arriving live by long polls: each is answered with them when one is above the highest known.
 
 const SHOWN_ORDERS = 40;
 const POLL_SECONDS = 90;
@@ -41,18 +41,32 @@ async function afterFailure(error, failures) {
   while (serverState === "away") await waited(LONGEST_PAUSE_MS, BACK);
 }
 
+function orderNumber(order) {
+  return whole(order.get("number")) ?? 0n;
+}
+
+function downwards(orders) {
+  return orders.sort((a, b) => (orderNumber(a) < orderNumber(b) ? 1 : -1));
+}
+
+function rowNumber(row) {
+  return BigInt(row.dataset.number);
+}
+
+/** Take what was heard: mostly known already, and perhaps an order that was kept after one of a higher number. */
 function takeNewest(heard) {
-  const numberOf = (order) => whole(order.get("number")) ?? 0n;
-  const orders = heard.get("orders").sort((a, b) => (numberOf(a) < numberOf(b) ? 1 : -1));
+  const orders = heard.get("orders");
   const before = newest.after;
   newest.after = whole(heard.get("newest"));
   byId("pause").hidden = false;
   if (before === null || newest.after < before) {
     newest.held = [];
-    byId("newest").replaceChildren(...orders.slice(0, SHOWN_ORDERS).map((order) => newestRow(order)));
+    byId("newest").replaceChildren(...downwards(orders).map((order) => newestRow(order)));
   } else {
-    newest.held = [...orders, ...newest.held].slice(0, SHOWN_ORDERS);
-    if (orders.length) speak(orders);
+    const known = new Set([...[...byId("newest").children].map(rowNumber), ...newest.held.map(orderNumber)]);
+    const arrived = orders.filter((order) => !known.has(orderNumber(order)));
+    newest.held = downwards([...arrived, ...newest.held]).slice(0, SHOWN_ORDERS);
+    if (arrived.length) speak(arrived);
   }
   showHeld();
 }
@@ -62,7 +76,10 @@ function showHeld() {
   const list = byId("newest");
   const pointed = window.matchMedia("(hover: hover)").matches && list.matches(":hover");
   if (!(newest.paused || pointed || list.matches(":focus-within"))) {
-    list.prepend(...newest.held.map((order) => newestRow(order, "arrived")));
+    for (const order of newest.held) {
+      const below = [...list.children].find((row) => rowNumber(row) < orderNumber(order));
+      list.insertBefore(newestRow(order, "arrived"), below ?? null);
+    }
     while (list.children.length > SHOWN_ORDERS) list.lastChild.remove();
     newest.held = [];
     markCurrent();
@@ -103,7 +120,7 @@ function newestRow(order, kind = "") {
   );
   const row = element("li", kind ? { class: kind } : {}, link);
   row.dataset.uid = uid;
-  row.dataset.number = written(order.get("number"));
+  row.dataset.number = String(orderNumber(order));
   return row;
 }
 
