@@ -324,23 +324,6 @@ async def test_work_inside_the_request_needs_a_handler_for_each_intake():
             pass
 
 
-async def test_a_queue_that_cannot_be_opened_is_unavailable_and_leaves_nothing_open():
-    async def handler(body: bytes) -> None: ...
-
-    closed = []
-
-    @asynccontextmanager
-    async def lifespan():
-        yield
-        closed.append(True)
-
-    app = app_with(handler)
-    app.lifespan = lifespan
-    with pytest.raises(Unavailable):
-        async with app.running(queue="sqlite:////nowhere/at/all/shop.db", store="memory://"):
-            pass
-
-
 async def test_two_applications_in_memory_share_a_queue_by_its_name():
     handled = asyncio.Event()
 
