@@ -80,7 +80,15 @@ def test_the_parameters_of_a_function_are_settings_told_by_its_docstring():
     }
 
 
-def test_a_setting_of_ones_own_may_not_be_called_as_one_of_all(module):
-    module("shop_four", "from forebay import App\ndef make(workers='1'):\n    return App()")
-    with pytest.raises(UsageError, match="workers"):
-        find_program("shop_four:make", SERVICES)
+@pytest.mark.parametrize("name", ["workers", "name", "env", "help"])
+def test_a_setting_of_ones_own_may_not_be_called_as_one_of_all_or_a_word_of_the_commands(module, name):
+    module(f"shop_with_{name}", f"from forebay import App\ndef make({name}='1'):\n    return App()")
+    with pytest.raises(UsageError, match=name):
+        find_program(f"shop_with_{name}:make", SERVICES)
+
+
+def test_a_parameter_whose_default_is_none_is_left_open():
+    def make(colour: str | None = None, more: list[str] = []):  # noqa: B006
+        """Return a shop."""
+
+    assert {name: own.default for name, own in own_settings(make).items()} == {"colour": "", "more": "[]"}

@@ -21,6 +21,9 @@ Variables = Callable[[Mapping[str, str]], Mapping[str, tuple[str, str]]]
 
 NOTHING: dict[str, tuple[str, str]] = {}
 
+WORDS_OF_COMMANDS = {"name", "env", "help", "json"}
+"""What the commands that take a program are told beside its settings."""
+
 
 class Service(msgspec.Struct, frozen=True):
     """A shipped service.
@@ -55,8 +58,8 @@ class Program:
         self.variables = variables
         self._found = found
         self.own = {} if isinstance(found, App) else own_settings(found)
-        if clash := next((name for name in self.own if name in BY_NAME), None):
-            raise UsageError(f"{target} has a parameter {clash}, which is a setting of all", "give it another name")
+        if clash := next((name for name in self.own if name in BY_NAME.keys() | WORDS_OF_COMMANDS), None):
+            raise UsageError(f"{target} has a parameter {clash}, which means the same to all", "give it another name")
 
     def app(self, options: Mapping[str, Any] | None = None) -> App:
         """Return the application.
@@ -115,7 +118,8 @@ def own_settings(function: Callable[..., Any]) -> dict[str, Own]:
     about = _arguments(inspect.getdoc(function) or "")
     parameters = inspect.signature(function).parameters.values()
     named = [p for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
-    return {p.name: Own("" if p.default is p.empty else str(p.default), about.get(p.name, "")) for p in named}
+    texts = {p.name: "" if p.default is p.empty or p.default is None else str(p.default) for p in named}
+    return {name: Own(text, about.get(name, "")) for name, text in texts.items()}
 
 
 def _arguments(docstring: str) -> dict[str, str]:
