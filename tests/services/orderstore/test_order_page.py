@@ -34,6 +34,12 @@ def headers_of(response):
     return {name.decode(): value.decode() for name, value in response.headers}
 
 
+def test_no_two_scripts_have_a_function_of_one_name(answers):
+    names = re.findall(r"^(?:async )?function (\w+)", asked(answers["/page.js"]).body.decode(), re.MULTILINE)
+    assert len(names) > 50
+    assert [name for name in names if names.count(name) > 1] == []
+
+
 @pytest.mark.parametrize("path", KINDS)
 def test_a_part_of_the_page_is_safe_and_kept_by_its_version(answers, path):
     response = asked(answers[path])

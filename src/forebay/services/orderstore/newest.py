@@ -48,8 +48,8 @@ class _Seen(msgspec.Struct, gc=False):
 class Newest:
     """Answers ``GET /orders/newest?limit=20&after=41``.
 
-    With `after`, the request waits until there is an order of a higher number, for `WAIT_SECONDS` at most. It is answered
-    with the newest then, whatever their numbers: one may be kept after one that is higher, by another process above all.
+    With `after`, the request waits until there is an order of a higher number, for `WAIT_SECONDS` at most. Its answer
+    are the newest then, whatever their numbers: one may be kept after one that is higher, by another process above all.
 
     Arguments:
         memory: where the orders are.
