@@ -45,28 +45,22 @@ def around(death, function, before, after):
 
 
 def prepare(death):
-    body_of, keep, open_driver = Handler.body_of, Keeper.keep, wiring.open_driver
+    body_of, make, open_driver = Handler.body_of, Keeper.__init__, wiring.open_driver
 
     def body(self, message):
         death.at("taken")
         return body_of(self, message)
 
-    async def kept(self, orders):
-        self._collection.keep, original = (
-            around(death, self._collection.keep, "before the store", "stored"),
-            self._collection.keep,
-        )
-        try:
-            return await keep(self, orders)
-        finally:
-            self._collection.keep = original
+    def made(self, collection, *others):
+        collection.keep = around(death, collection.keep, "before the store", "stored")
+        make(self, collection, *others)
 
     async def opened(*arguments, **options):
         driver = await open_driver(*arguments, **options)
         driver.settle = around(death, driver.settle, "before it is settled", "settled")
         return driver
 
-    Handler.body_of, Keeper.keep, wiring.open_driver = body, kept, opened
+    Handler.body_of, Keeper.__init__, wiring.open_driver = body, made, opened
 
 
 if __name__ == "__main__":
