@@ -10,6 +10,12 @@ from forebay.lab.servers import PostgreSQL
 from orderstore_orders import POISON, an_order
 
 
+async def trouble_told(shop):
+    async with asyncio.timeout(60):
+        while "save" not in await shop.troubles():
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.server
 async def test_nothing_is_lost_or_given_up_and_memory_goes_on_answering(serve, own_server):
     database = await asyncio.to_thread(own_server, PostgreSQL)
@@ -21,10 +27,7 @@ async def test_nothing_is_lost_or_given_up_and_memory_goes_on_answering(serve, o
         await asyncio.to_thread(database.kill)
         for body in (*meanwhile.values(), *poison):
             await shop.running.publish("orders", body)
-        async with asyncio.timeout(60):
-            while "save" not in await shop.troubles():
-                await asyncio.sleep(0.05)
-        heard = await asyncio.gather(*[shop.get(f"/orders/{uid}") for uid in before])
+        *heard, _ = await asyncio.gather(*[shop.get(f"/orders/{uid}") for uid in before], trouble_told(shop))
         told = dict(zip(before, heard, strict=True))
         assert sorted(one.status for one in heard) == [200] * 20 + [503] * 10
         assert all(one.body == before[uid] for uid, one in told.items() if one.status == 200)
