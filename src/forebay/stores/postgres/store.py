@@ -12,6 +12,7 @@ from psycopg import sql
 
 from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.stores.batching import Batcher
+from forebay.stores.opened import Opened
 from forebay.stores.postgres.bisecting import bisected
 from forebay.stores.postgres.collection import PostgresCollection
 from forebay.stores.postgres.columns import floats, integers, jsonbs, texts
@@ -98,8 +99,8 @@ class PostgresStore:
         self._results = Batcher[Result, bool | ForebayError](self._save_all, lambda r: len(r.value) + 200)
         self._claims = Batcher[Claim, Claim](self._claim_all, lambda claim: 500)
         self._confirmed = Batcher[tuple[str, str], None](self._confirm_all, lambda pair: 500)
-        self._windows: dict[tuple[str, int], PostgresWindow] = {}
-        self._collections: dict[str, PostgresCollection] = {}
+        self._windows = Opened[tuple[str, int], PostgresWindow]()
+        self._collections = Opened[str, PostgresCollection]()
 
     async def save(self, results: Sequence[Result]) -> Sequence[bool | ForebayError]:
         """Keep results; see :meth:`forebay.stores.store.Store.save`."""
@@ -166,24 +167,18 @@ class PostgresStore:
 
     async def window(self, name: str, size: int) -> PostgresWindow:
         """Return the window of a name: its rows in the tables `moving_window` and `window_value`."""
-        if (name, size) not in self._windows:
-            self._windows[name, size] = await PostgresWindow.open(self._server, name, size)
-        return self._windows[name, size]
+        return await self._windows.get((name, size), lambda: PostgresWindow.open(self._server, name, size))
 
     async def collection(self, name: str) -> PostgresCollection:
         """Return the collection of a name: the table of this name."""
-        if name not in self._collections:
-            self._collections[name] = await PostgresCollection.open(self._server, name)
-        return self._collections[name]
+        return await self._collections.get(name, lambda: PostgresCollection.open(self._server, name))
 
     async def close(self) -> None:
         """Finish what is under way and close the connections."""
         for batcher in (self._results, self._claims, self._confirmed):
             await batcher.drain()
-        for window in self._windows.values():
-            await window.drain()
-        for collection in self._collections.values():
-            await collection.drain()
+        await self._windows.drain()
+        await self._collections.drain()
         await self._server.close()
 
     async def _save_all(self, results: list[Result]) -> list[bool | ForebayError]:

@@ -9,6 +9,7 @@ from itertools import chain
 from forebay.durability import Durability
 from forebay.errors import ForebayError
 from forebay.stores.batching import Batcher
+from forebay.stores.opened import Opened
 from forebay.stores.redis import scripts
 from forebay.stores.redis.collection import RedisCollection
 from forebay.stores.redis.commands import Commands, check_run
@@ -48,8 +49,8 @@ class RedisStore:
         self._results = Batcher[Result, bool | ForebayError](self._save_all, _weight)
         self._claims = Batcher[Claim, Claim](self._claim_all, lambda claim: 500)
         self._confirmed = Batcher[tuple[str, str], None](self._confirm_all, lambda pair: 500)
-        self._windows: dict[tuple[str, int], RedisWindow] = {}
-        self._collections: dict[str, RedisCollection] = {}
+        self._windows = Opened[tuple[str, int], RedisWindow]()
+        self._collections = Opened[str, RedisCollection]()
 
     @property
     def durability(self) -> Durability:
@@ -127,25 +128,18 @@ class RedisStore:
 
     async def window(self, name: str, size: int) -> RedisWindow:
         """Return the window of a name: the list ``PREFIX:window:NAME``, which redis-cli can read."""
-        if (name, size) not in self._windows:
-            window = await RedisWindow.open(self._server, name, size, self._keep)
-            self._windows.setdefault((name, size), window)  # who opens it at the same time shares it
-        return self._windows[name, size]
+        return await self._windows.get((name, size), lambda: RedisWindow.open(self._server, name, size, self._keep))
 
     async def collection(self, name: str) -> RedisCollection:
         """Return the collection of a name: the hash ``PREFIX:collection:NAME``."""
-        if name not in self._collections:
-            self._collections.setdefault(name, await RedisCollection.open(self._server, name))
-        return self._collections[name]
+        return await self._collections.get(name, lambda: RedisCollection.open(self._server, name))
 
     async def close(self) -> None:
         """Finish what is under way and close the connection."""
         for batcher in (self._results, self._claims, self._confirmed):
             await batcher.drain()
-        for window in self._windows.values():
-            await window.drain()
-        for collection in self._collections.values():
-            await collection.drain()
+        await self._windows.drain()
+        await self._collections.drain()
         await self._server.close()
 
     async def _save_all(self, results: list[Result]) -> list[bool | ForebayError]:
