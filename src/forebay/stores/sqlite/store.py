@@ -57,10 +57,13 @@ async def connect(url: URL) -> SQLiteStore:
     if url.host or not url.path:
         raise UsageError(f"{url} names no file", "write sqlite:///results.db, or sqlite:////var/lib/results.db")
     file = await SQLiteFile.open(url.path, SCHEMA)
-    version = await file.read(lambda connection: _one(connection, "SELECT version FROM store_version"))
-    if version > VERSION:
+    try:
+        version = await file.read(lambda connection: _one(connection, "SELECT version FROM store_version"))
+        if version > VERSION:
+            raise UsageError(f"{url} was written by a newer forebay (store version {version})", "upgrade forebay")
+    except BaseException:
         await file.close()
-        raise UsageError(f"{url} was written by a newer forebay (store version {version})", "upgrade forebay")
+        raise
     return SQLiteStore(file)
 
 
