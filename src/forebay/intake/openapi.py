@@ -132,15 +132,15 @@ def _taken(intake: Intake, method: str, schema: dict[str, Any]) -> dict[str, Any
         "operationId": f"{method.lower()}_{_identifier(intake.path)}",
         "summary": f"Put a message into {intake.topic}",
         **({"description": about} if about else {}),
-        "parameters": [key, *(_in_query(name) for name in intake.parameters)],
+        "parameters": [key, *(_in_query(name, method) for name in intake.parameters)],
         **_body(intake, method, schema),
         "responses": _responses(intake),
     }
 
 
-def _in_query(name: str) -> dict[str, Any]:
-    about = "May be in a form as well, which goes before the query."
-    return {"name": name, "in": "query", "description": about, "schema": {"type": "string"}}
+def _in_query(name: str, method: str) -> dict[str, Any]:
+    about = {"description": "May be in a form as well, which goes before the query."} if method in _HAVE_BODIES else {}
+    return {"name": name, "in": "query", **about, "schema": {"type": "string"}}
 
 
 def _body(intake: Intake, method: str, schema: dict[str, Any]) -> dict[str, Any]:

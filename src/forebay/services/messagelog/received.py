@@ -58,7 +58,7 @@ class Received:
         return [one if isinstance(one, ForebayError) else None for one in kept]
 
     async def told(self, request: Request) -> Response:
-        """Answer ``GET /retrieve``: the latest messages, the newest last."""
+        """List the latest messages, the newest last: in text, as JSON, or on a page."""
         try:
             documents = await self._latest()
         except ForebayError as error:

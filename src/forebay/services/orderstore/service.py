@@ -67,19 +67,19 @@ class Service:
         return await self._keeper.keep(orders)
 
     def by_parameter(self, request: Request) -> Response | Awaitable[Response]:
-        """Answer ``GET /orders``."""
+        """Tell one order, by one of the parameters id, number and order_uid."""
         return self._lookup.by_parameter(request)
 
     def by_path(self, request: Request) -> Response | Awaitable[Response]:
-        """Answer ``GET /orders/{uid}``."""
+        """Tell one order, by its order_uid."""
         return self._lookup.by_path(request)
 
     def newest(self, request: Request) -> Response | Awaitable[Response]:
-        """Answer ``GET /orders/newest``."""
+        """Tell the newest orders in short; with the parameter after, wait for one that is newer."""
         return self._newest.answer(request)
 
     def stats(self, request: Request) -> Response:
-        """Answer ``GET /stats``."""
+        """Tell what is in memory, and how many orders were told from there."""
         return self._figures.answer(request)
 
     def _values(self) -> dict[str, int]:
