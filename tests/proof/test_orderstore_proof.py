@@ -77,6 +77,13 @@ class Books:
         else:
             self.accepted.add(index)
 
+    async def more(self, count=200):
+        """Wait until so many more have been accepted."""
+        enough = len(self.accepted) + count
+        async with asyncio.timeout(60):
+            while len(self.accepted) < enough:
+                await asyncio.sleep(0.01)
+
     def good(self, indexes):
         """Return the bodies of those that are orders, by uid."""
         return {self.orders.uid(index): self.bodies[index] for index in indexes if self.orders.flaw(index) is None}
@@ -152,7 +159,7 @@ async def test_a_service_that_is_killed_at_any_stage_loses_and_repeats_nothing(s
     with OrderStore(tmp_path / "dies", queue, store, dies=(stage, 5)) as first:
         await first.died()
     with OrderStore(tmp_path / "lives", queue, store) as second:
-        await asyncio.sleep(1.0)  # under load; there is no event of a second of work
+        await books.more()  # under load
         over.set()
         await filling
         await assert_kept(books, store)
@@ -169,7 +176,7 @@ async def test_two_replicas_of_which_now_one_and_now_the_other_is_killed_keep_ev
     with OrderStore(tmp_path / "a", queue, store) as one, OrderStore(tmp_path / "b", queue, store) as other:
         filling = asyncio.create_task(books.fill(over))
         for victim in (one, other, one):
-            await asyncio.sleep(0.7)  # a kill has no event to be awaited
+            await books.more()
             victim.kill()
             await asyncio.to_thread(victim.restart)
         over.set()
@@ -188,10 +195,10 @@ async def test_what_was_accepted_outlives_the_kill_of_the_broker_and_of_the_data
     with OrderStore(tmp_path / "a", queue, store) as program:
         filling = asyncio.create_task(books.fill(over))
         for server in (database, broker, database):
-            await asyncio.sleep(0.7)
+            await books.more()
             server.kill()
             await asyncio.to_thread(server.restart)
-        await asyncio.sleep(0.7)
+        await books.more()
         over.set()
         await filling
         rows = await assert_kept(books, store)
@@ -205,7 +212,7 @@ async def test_the_judgement_sees_an_order_that_is_missing(tmp_path):
     books, over = Books(queue), asyncio.Event()
     with OrderStore(tmp_path / "a", queue, store):
         filling = asyncio.create_task(books.fill(over))
-        await asyncio.sleep(1.0)
+        await books.more()
         over.set()
         await filling
         rows = await assert_kept(books, store)
