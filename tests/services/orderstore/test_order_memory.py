@@ -116,15 +116,15 @@ def test_one_uid_has_one_number():
     assert list(memory.by_number) == [1]
 
 
-@pytest.mark.parametrize("size", [300, 1_000, 20_000])
-def test_the_bytes_that_it_counts_are_about_those_that_it_takes(size):
+@pytest.mark.parametrize(("size", "mark"), [(300, ""), (1_000, ""), (20_000, ""), (300, "🛒" * 150)])
+def test_the_bytes_that_it_counts_are_about_those_that_it_takes(size, mark):
     count = 5_000
     gc.collect()
     tracemalloc.start()
     try:
         memory = Memory(10**6, 10**12)
         for number in range(1, count + 1):
-            memory.add(Document(f"{number:019d}", bytes(size), number + 10**6), number + 0.5)
+            memory.add(Document(f"{number:019d}{mark}", bytes(size), number + 10**6), number + 0.5)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -13,7 +13,6 @@ from forebay import Document, Response
 OVERHEAD = 320
 """Bytes that an order takes beside its own: the objects around it, and its places in the two tables."""
 
-
 JSON = ((b"content-type", b"application/json"),)
 
 
@@ -35,7 +34,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """How many bytes it takes, about."""
-        return len(self.answer.body) + len(self.uid) + OVERHEAD
+        return len(self.answer.body) + len(self.uid.encode()) + OVERHEAD
 
 
 class Memory:
