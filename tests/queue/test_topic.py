@@ -15,7 +15,7 @@ class Gate:
     """A driver whose publishes wait until the test lets them go."""
 
     durability = Durability.FSYNC
-    features = SimpleNamespace(lanes=1)
+    features = SimpleNamespace(lanes=1, fill=1)
 
     def __init__(self):
         self.batches: list[list[str]] = []
@@ -209,3 +209,18 @@ async def test_closing_before_a_silent_broker_answers_those_too_who_were_not_sen
     with pytest.raises(Unknown):
         await sent
     gate.open.set()
+
+
+async def test_a_few_gather_while_a_publish_is_under_way_and_many_are_worth_one_beside_it(gate):
+    gate.features = SimpleNamespace(lanes=2, fill=3)
+    topic = Topic("orders", gate)
+    first = await begin(topic, [0])
+    few = await begin(topic, [1, 2])
+    assert gate.batches == [["0"]]
+    many = await begin(topic, [3])
+    assert gate.batches == [["0"], ["1", "2", "3"]]
+    last = await begin(topic, [4])
+    gate.open.set()
+    assert await asyncio.gather(*first, *few, *many, *last) == list("01234")
+    assert gate.batches[2:] == [["4"]]
+    await topic.close()

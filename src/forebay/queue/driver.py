@@ -44,6 +44,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         remembers: a new group finds what was published before it was made, as long as the broker keeps it.
         native_replies: requests are answered by the broker's own means (see `Replying`), else over a second topic.
         lanes: publishes that are best under way at once; one where each waits for the same disk anyway.
+        fill: messages that are worth a publish beside one that is under way; fewer gather until it is over.
         ahead: seconds of work that are fetched ahead: enough to hide a fetch, too little to hoard.
     """
 
@@ -59,6 +60,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     remembers: bool = False
     native_replies: bool = False
     lanes: int = 1
+    fill: int = 1
     ahead: float = 0.025
 
 

@@ -83,6 +83,7 @@ class Topic:
         self._owned = owned
         self._deadline = deadline
         self._free_lanes = driver.features.lanes
+        self._fill = driver.features.fill
         self._messages: list[Message] = []
         self._callbacks: list[Published] = []
         self._gathering_since = 0.0
@@ -172,7 +173,7 @@ class Topic:
 
     def _flush(self) -> None:
         self._flush_planned = False
-        if not self._messages or not self._free_lanes:
+        if not self._messages or not self._free_lanes or (self._under_way and len(self._messages) < self._fill):
             return
         batch = _Batch(self._messages[:LARGEST_BATCH], self._callbacks[:LARGEST_BATCH], self._gathering_since)
         del self._messages[:LARGEST_BATCH], self._callbacks[:LARGEST_BATCH]

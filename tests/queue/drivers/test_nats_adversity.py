@@ -20,12 +20,15 @@ from forebay.queue.driver import Ending, Settlement
 from forebay.queue.drivers import nats as driver_of_nats
 from forebay.queue.drivers.nats import storing
 from forebay.queue.drivers.nats.api import Api
+from forebay.queue.drivers.nats.pace import Pace
 from forebay.url import parse
 from nats_drivers import opening
 
 
 @pytest.fixture
-async def opened():
+async def opened(monkeypatch):
+    """What opens drivers that store whatever is more than one message as one, however long that takes."""
+    monkeypatch.setattr(Pace, "prefers_one", lambda pace, count: True)
     async with opening() as open_one:
         yield open_one
 

@@ -51,7 +51,8 @@ FEATURES = Features(
     counts_crashes=True,
     finds=True,
     native_replies=True,
-    lanes=4,
+    lanes=2,
+    fill=128,
 )
 
 
