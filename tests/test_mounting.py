@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from asgi_server import alive, request
-from forebay import App, UsageError, text_response
+from forebay import App, Unavailable, UsageError, text_response
 
 ORDER = {"n": 1}
 
@@ -192,6 +192,13 @@ def test_an_application_does_not_run_in_two_event_loops(app, queue):
 
     asyncio.run(main())
     asyncio.run(main())  # after its end any other may have it
+
+
+def test_after_a_start_that_failed_another_event_loop_may_have_it(app, tmp_path):
+    levelled = app.asgi(queue=f"sqlite:///{tmp_path}/later/shop.db", store="memory://")
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="later"):
+            asyncio.run(levelled.start())
 
 
 async def test_in_front_of_a_program_it_answers_its_paths_and_leaves_the_rest_and_the_lifespan_to_it(

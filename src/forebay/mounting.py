@@ -60,13 +60,13 @@ class MountedApp:
             UsageError: it runs in another event loop. Unavailable: a queue or store cannot be reached.
         """
         loop = asyncio.get_running_loop()
-        if self._loop is None:
+        if self._loop is not loop:
+            if self._site is not None or self._turn.locked():
+                raise UsageError(
+                    f"the application {self._app.name} runs in another event loop",
+                    "give its lifespan to the program that mounts it; in tests: with TestClient(...) as client",
+                )
             self._loop, self._turn = loop, asyncio.Lock()
-        elif self._loop is not loop:
-            raise UsageError(
-                f"the application {self._app.name} runs in another event loop",
-                "give its lifespan to the program that mounts it; in tests: with TestClient(...) as client",
-            )
         async with self._turn:
             if self._site is None:
                 async with AsyncExitStack() as stack:
