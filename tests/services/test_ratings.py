@@ -246,7 +246,7 @@ async def test_in_a_request_a_store_that_is_away_is_503_and_nothing_is_counted(s
         window = await running.store.window("rates", 10)
 
         async def away(self, *arguments):
-            raise Unavailable("the store is away")
+            raise Unavailable("nobody at 10.1.2.3")
 
         monkeypatch.setattr(type(window), "put", away)
         monkeypatch.setattr(type(window), "values", away)
@@ -254,6 +254,7 @@ async def test_in_a_request_a_store_that_is_away_is_503_and_nothing_is_counted(s
         assert (heard.status, told.status) == (503, 503)
         assert int(heard.headers["retry-after"]) >= 1
         assert int(told.headers["retry-after"]) >= 1
+        assert b"10.1.2.3" not in heard.body + told.body
 
 
 async def test_split_rates_go_to_topics_at_random_and_to_one_window(serve):

@@ -69,8 +69,8 @@ class Ratings:
         """Tell the moving average: text with two decimals, or JSON; 503 while there is none."""
         try:
             rates = await self._window.values()
-        except (Unavailable, Unknown) as error:
-            return problem(503, f"the store does not answer: {error.what}").with_headers(VARY, RETRY)
+        except (Unavailable, Unknown):  # why, and where the store is, is told to operators alone: /readyz and the log
+            return problem(503, "the store cannot be reached; no rate is lost").with_headers(VARY, RETRY)
         found = average(rates, self._size)
         if _wants_json(request):
             said = json_response(found.as_dict()) if found else problem(503, "there is no rate yet")
