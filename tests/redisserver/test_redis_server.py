@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from redis import exceptions
 
 from forebay.durability import Durability
 from forebay.errors import Unavailable, Unknown
@@ -21,6 +22,11 @@ def test_what_was_sent_and_not_answered_is_unknown_and_what_was_not_sent_did_not
     assert isinstance(broken(OSError("gone"), sent=False), Unavailable)
     assert isinstance(no_entry(TimeoutError()), Unavailable)
     assert isinstance(no_entry(KeyboardInterrupt()), KeyboardInterrupt)
+
+
+def test_a_number_of_a_database_that_the_server_has_not_is_told_from_a_wrong_password():
+    assert "number" in no_entry(exceptions.ResponseError("DB index is out of range")).hint
+    assert "password" in no_entry(exceptions.AuthenticationError("WRONGPASS invalid username-password pair")).hint
 
 
 @pytest.mark.parametrize(

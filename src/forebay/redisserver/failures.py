@@ -12,6 +12,7 @@ HINTS = {
     "OOM": "raise maxmemory",
     "NOAUTH": "write redis://user:password@host",
     "WRONGPASS": "look at user and password of the URL",
+    "SELECT": "the number in the path of the URL is that of a database, and the server has fewer",
     "READONLY": "this server is a replica: name the master",
     "LOADING": "the server reads its data; try again later",
     "MISCONF": "the server cannot write to its disk: free some space",
@@ -58,7 +59,8 @@ def refusal(error: Exception, hints: Mapping[str, str] = HINTS) -> ForebayError:
 def no_entry(error: BaseException) -> BaseException:
     """Return what it means that a connection could not be opened."""
     if isinstance(error, exceptions.AuthenticationError | exceptions.ResponseError):
-        return Unavailable(f"Redis lets us not in: {error}", HINTS["WRONGPASS"])
+        no_such_database = "DB index" in str(error)
+        return Unavailable(f"Redis does not let us in: {error}", HINTS["SELECT" if no_such_database else "WRONGPASS"])
     if isinstance(error, TimeoutError):
         return broken(TimeoutError("no answer in time"), sent=False)
     if isinstance(error, OSError | exceptions.RedisError):

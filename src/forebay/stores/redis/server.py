@@ -64,7 +64,7 @@ class Server:
 
         Raises:
             UsageError: a wrong option, keys of somebody else or of a newer forebay, a server that drops keys.
-            Unavailable: the server cannot be reached, or lets us not in.
+            Unavailable: the server cannot be reached, or does not let us in.
         """
         server = cls(url, read_place(url))
         try:

@@ -30,7 +30,7 @@ async def connect(url: URL) -> RedisStore:
 
     Raises:
         UsageError: a wrong option, keys of somebody else or of a newer forebay, a server that drops keys.
-        Unavailable: the server cannot be reached, or lets us not in.
+        Unavailable: the server cannot be reached, or does not let us in.
     """
     return RedisStore(await Server.open(url))
 
