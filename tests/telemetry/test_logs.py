@@ -7,7 +7,7 @@ import pytest
 
 from forebay.clock import ManualClock
 from forebay.events import Accepted, Answered, Event, Finished, LeaseLost, Refused, Stalled, Started
-from forebay.telemetry.logs import LogLines
+from forebay.telemetry.logs import QUIET_SECONDS, LogLines
 
 
 def lines(*events: Event) -> list[dict[str, object]]:
@@ -57,6 +57,18 @@ def test_a_dead_letter_is_one_line_with_its_whole_reason() -> None:
 def test_what_needs_attention_has_a_line(event: Event, level: str, name: str) -> None:
     [line] = lines(event)
     assert (line["level"], line["event"], line["topic"]) == (level, name, "orders")
+
+
+def test_an_outage_in_which_all_workers_stall_is_one_line_a_second_for_each_step() -> None:
+    out, clock = io.StringIO(), ManualClock(0.5)
+    logs = LogLines(out, clock=clock)
+    for _ in range(3):
+        for _ in range(50):
+            logs(Stalled("orders", "save", "down"))
+            logs(Stalled("orders", "receive", "down"))
+            logs(Stalled("ratings", "save", "down"))
+        clock.advance(QUIET_SECONDS)
+    assert len(out.getvalue().splitlines()) == 3 * 3
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_the_work() -> None:

@@ -15,9 +15,12 @@ from forebay.version import __version__
 
 _LEVELS = {"retry": "warning", "dead": "error"}
 
+QUIET_SECONDS = 1.0
+"""How long a stall has no line after another of its topic at its step: in an outage every worker has one, and again."""
+
 
 class LogLines:
-    """A listener that writes a line for each retry, dead letter, lost lease and stall.
+    """A listener that writes a line for each retry, dead letter and lost lease, and for stalls one a second.
 
     Arguments:
         out: where to; None: standard error.
@@ -31,6 +34,8 @@ class LogLines:
         self._out = out
         self._service = service
         self._clock = clock
+        self._stalled: dict[tuple[str, str], float] = {}
+        """By topic and step: when the last line was written."""
 
     def __call__(self, event: Event) -> None:
         """Write the line of an event, if it has one."""
@@ -39,8 +44,15 @@ class LogLines:
                 self._finished(event)
         elif isinstance(event, LeaseLost):
             self._write("warning", "lease lost", topic=event.topic, message_id=event.id)
-        elif isinstance(event, Stalled):
+        elif isinstance(event, Stalled) and self._is_news(event):
             self._write("error", "stalled", topic=event.topic, where=event.where, reason=event.reason)
+
+    def _is_news(self, event: Stalled) -> bool:
+        step, now = (event.topic, event.where), self._clock.monotonic()
+        if now - self._stalled.get(step, -QUIET_SECONDS) < QUIET_SECONDS:
+            return False
+        self._stalled[step] = now
+        return True
 
     def _finished(self, event: Finished) -> None:
         self._write(
