@@ -60,6 +60,12 @@ def running(kind: type[S]) -> Iterator[S]:
     """Yield a server that runs meanwhile."""
     server = started(kind)
     yield server
+    end(server)
+
+
+def end(server: Server) -> None:
+    """End a server of which nothing is to be kept: its own orderly stop may take seconds."""
+    server.kill()
     server.stop()
 
 
@@ -123,7 +129,7 @@ def starting() -> Iterator[Callable[[type[Server]], Server]]:
 
     yield start
     for server in servers:
-        server.stop()
+        end(server)
 
 
 @pytest.fixture
