@@ -96,7 +96,7 @@ def _settings() -> Iterator[str]:
     yield (
         f"A value comes from a flag, else from the environment (`{PREFIX}<NAME>`), else from the nearest `{FILE}`\n"
         "upwards of the working folder, else from this table. `forebay settings` lists every value with its origin. A\n"
-        "name that is not in this table is an error, wherever it stands. `forebay demo` obeys its flags alone, lest\n"
+        "name that neither this table nor a shipped service has is an error, wherever it stands. `forebay demo` obeys its flags alone, lest\n"
         "it find its way to the queue of real work.\n"
     )
     rows = [(f"`{s.name}`", _code(s.default), f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]

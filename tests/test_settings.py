@@ -94,3 +94,15 @@ def test_variables_under_other_names_come_between_the_environment_and_the_file(t
     settings = Settings({}, {"FOREBAY_PORT": "3"}, tmp_path, variables=variables)
     assert (settings.workers, settings.port, settings.readers) == (2, 3, 1)
     assert settings.values["workers"].origin == "HANDLERS"
+
+
+def test_a_setting_that_another_service_has_is_passed_over_where_it_is_known(tmp_path):
+    (tmp_path / "forebay.toml").write_text("window = 5\nworkers = 2\n")
+
+    def elsewhere():
+        return {"window", "range"}
+
+    settings = Settings({}, {"FOREBAY_RANGE": "0..5"}, tmp_path, elsewhere=elsewhere)
+    assert (settings.workers, settings.own) == (2, {})
+    with pytest.raises(UsageError, match="WIDNOW"):
+        Settings({}, {"FOREBAY_WIDNOW": "7"}, tmp_path, elsewhere=elsewhere)

@@ -148,6 +148,8 @@ class Settings:
         folder: where the search for forebay.toml begins; it goes upwards.
         own: defaults of the settings that only the application at hand has, by name; their text is in `own`.
         variables: text and origin, by name, from variables that have other names; they come behind FOREBAY_<NAME>.
+        elsewhere: returns the names that only other applications have, which are passed over: a file or an environment
+            may be that of several. It is asked about unknown names alone.
 
     Raises:
         UsageError: a value cannot be read, or a name in the file or the environment is not a setting.
@@ -161,8 +163,9 @@ class Settings:
         *,
         own: Mapping[str, str] | None = None,
         variables: Mapping[str, tuple[str, str]] | None = None,
+        elsewhere: Callable[[], Set[str]] = frozenset,
     ) -> None:
-        known = BY_NAME.keys() | (own or {}).keys()
+        known = _Known(BY_NAME.keys() | (own or {}).keys(), elsewhere)
         from_flags = {name: (text, "flag") for name, text in (flags or {}).items() if text is not None}
         from_environment = _from_environment(os.environ if environment is None else environment, known)
         from_file = _from_file(folder or Path.cwd(), known)
@@ -177,6 +180,26 @@ class Settings:
             raise AttributeError(f"there is no setting {name!r}") from None
 
 
+class _Known:
+    """Which names are settings: here, or of others alone."""
+
+    def __init__(self, names: Set[str], elsewhere: Callable[[], Set[str]]) -> None:
+        self._names = names
+        self._elsewhere = elsewhere
+
+    def has(self, name: str, where: str) -> bool:
+        """Say whether a name is a setting here.
+
+        Raises:
+            UsageError: it is none anywhere.
+        """
+        if name in self._names:
+            return True
+        if name not in self._elsewhere():
+            raise UsageError(f"{where} is not a setting", f"known: {', '.join(sorted(self._names))}")
+        return False
+
+
 def _resolve(setting: Setting, given: Mapping[str, tuple[str, str]]) -> Value:
     text, origin = given.get(setting.name, (setting.default, "default"))
     try:
@@ -185,18 +208,17 @@ def _resolve(setting: Setting, given: Mapping[str, tuple[str, str]]) -> Value:
         raise UsageError(f"{setting.name} ({origin}): {error}", error.hint) from error
 
 
-def _from_environment(environment: Mapping[str, str], known: Set[str]) -> dict[str, tuple[str, str]]:
+def _from_environment(environment: Mapping[str, str], known: _Known) -> dict[str, tuple[str, str]]:
     texts = {}
     for name, text in environment.items():
         if name.startswith(PREFIX):
             key = name.removeprefix(PREFIX).lower()
-            if key not in known:
-                raise UsageError(f"{name} in the environment is not a setting", _told(known))
-            texts[key] = text, "environment"
+            if known.has(key, f"{name} in the environment"):
+                texts[key] = text, "environment"
     return texts
 
 
-def _from_file(folder: Path, known: Set[str]) -> dict[str, tuple[str, str]]:
+def _from_file(folder: Path, known: _Known) -> dict[str, tuple[str, str]]:
     path = next((p / FILE for p in (folder, *folder.parents) if (p / FILE).is_file()), None)
     if path is None:
         return {}
@@ -204,13 +226,8 @@ def _from_file(folder: Path, known: Set[str]) -> dict[str, tuple[str, str]]:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    content = {name: value for name, value in content.items() if known.has(name, f"{name} in {path}")}
     for name, value in content.items():
-        if name not in known:
-            raise UsageError(f"{name} in {path} is not a setting", _told(known))
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise UsageError(f"{name} in {path} must be text or a number")
     return {name: (str(value), str(path)) for name, value in content.items()}
-
-
-def _told(known: Set[str]) -> str:
-    return f"known: {', '.join(sorted(known))}"

@@ -42,3 +42,27 @@ def test_a_flag_that_the_application_has_not_is_wrong_usage(shop):
 
 def test_help_is_given_even_where_the_name_leads_nowhere():
     assert CliRunner().invoke(program, ["serve", "no_such:app", "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "origin"),
+    [
+        (["--window", "x"], {}, "flag"),
+        ([], {"FOREBAY_WINDOW": "x"}, "environment"),
+    ],
+)
+def test_an_own_setting_that_cannot_be_read_is_told_with_its_origin(
+    arguments, environment, origin, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+    failed = CliRunner().invoke(program, ["serve", "ratings", *arguments]).exception
+    assert str(failed).startswith(f"window ({origin}): 'x' is not")
+
+
+def test_the_settings_of_one_service_do_not_stop_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOREBAY_WINDOW", "7")
+    assert CliRunner().invoke(program, ["settings", "orders"]).exit_code == 0
+    assert "window" in CliRunner().invoke(program, ["settings", "ratings"]).output

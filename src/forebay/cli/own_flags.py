@@ -9,7 +9,7 @@ import click
 
 from forebay.app import App
 from forebay.cli.env_option import EnvCommand
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, UsageError
 from forebay.program import Own, Program, find_program
 from forebay.services import SERVICES
 from forebay.settings import Settings
@@ -69,13 +69,19 @@ def made(name: str, texts: Mapping[str, str | None]) -> tuple[App, Settings]:
     program = program_of(name)
     settings = settings_for(program, texts)
     given = {own: value.text for own, value in settings.own.items() if value.origin != "default"}
-    return program.app(given), settings
+    try:
+        return program.app(given), settings
+    except UsageError as error:
+        own, colon, rest = error.what.partition(":")
+        if not colon or own not in given:
+            raise
+        raise UsageError(f"{own} ({settings.own[own].origin}):{rest}", error.hint) from error
 
 
 def settings_for(program: Program, texts: Mapping[str, str | None]) -> Settings:
     """Return all settings as a program has them."""
     defaults = {name: own.default for name, own in program.own.items()}
-    return Settings(texts, own=defaults, variables=program.variables(os.environ))
+    return Settings(texts, own=defaults, variables=program.variables(os.environ), elsewhere=lambda: shipped().keys())
 
 
 def shipped(names: Sequence[str] = ()) -> dict[str, str]:
