@@ -7,6 +7,7 @@ import json
 import pytest
 
 from browser import Browser
+from forebay.services.orderstore import newest
 from orderstore_orders import GOOD, an_order
 from orderstore_served import ServedOrders
 
@@ -39,6 +40,12 @@ def page(chromium):
     """The browser, which shows nothing any more when the test is over."""
     yield chromium
     chromium.close()
+
+
+@pytest.fixture(autouse=True)
+def short_looks(monkeypatch):
+    """Let a stop be noticed soon: the page that has gone leaves a request that waits."""
+    monkeypatch.setattr(newest, "LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture
