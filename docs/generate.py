@@ -96,8 +96,8 @@ def _settings() -> Iterator[str]:
     yield (
         f"A value comes from a flag, else from the environment (`{PREFIX}<NAME>`), else from the nearest `{FILE}`\n"
         "upwards of the working folder, else from this table. `forebay settings` lists every value with its origin. A\n"
-        "name that neither this table nor a shipped service has is an error, wherever it stands. `forebay demo` obeys its flags alone, lest\n"
-        "it find its way to the queue of real work.\n"
+        "name that neither this table nor a shipped service has is an error, wherever it stands. `forebay demo` obeys\n"
+        "its flags alone, lest it find its way to the queue of real work.\n"
     )
     rows = [(f"`{s.name}`", _code(s.default), f"`{PREFIX}{s.name.upper()}`", s.about) for s in SETTINGS]
     yield from _table(("name", "default", "environment", "meaning"), rows)
