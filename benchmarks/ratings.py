@@ -12,11 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.alternation import alternate
+from benchmarks.peers import raw_kafka
 from benchmarks.programs import POST_A_RATE, free_port, pin, program, wrk
 from forebay.lab.servers import NATS, Kafka, Redis, Server
 
-SERVERS: dict[str, type[Server]] = {"kafka": Kafka, "nats": NATS, "redis": Redis}
-OPTIONS = {"kafka": "?partitions=4", "nats": "", "redis": ""}
+SERVERS: dict[str, Callable[[], Server]] = {
+    "kafka": Kafka,
+    "nats": NATS,
+    "nats-os": lambda: NATS(jetstream=""),  # as it comes: acknowledged from the page cache, as Kafka does
+    "redis": Redis,
+}
+OPTIONS = {"kafka": "?partitions=4"}
 
 
 def main(rounds: int, seconds: float, only: Sequence[str] = ()) -> None:
@@ -24,8 +30,10 @@ def main(rounds: int, seconds: float, only: Sequence[str] = ()) -> None:
         with SERVERS[name]() as server, contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
             print(f"\n### {name}\n")
             pin(server)
+            if name == "kafka":
+                raw_kafka.create(server.url.partition("://")[2], "peer")
             contenders = {
-                "forebay": _forebay(stack, f"{server.url}/rates{OPTIONS[name]}"),
+                "forebay": _forebay(stack, f"{server.url}/rates{OPTIONS.get(name, '')}"),
                 "FastAPI, the broker's client": _uvicorn(stack, "fastapi", server.url),
                 "Starlette, the broker's client": _uvicorn(stack, "starlette", server.url),
             }

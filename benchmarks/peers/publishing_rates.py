@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,15 +39,36 @@ async def publisher() -> AsyncIterator[Publish]:
         yield lambda body: redis.xadd("peer", {"body": body})
         await redis.aclose()
     else:
-        from confluent_kafka.aio import AIOProducer
+        async with kafka_publisher(host) as publish:
+            yield publish
 
-        producer = AIOProducer({"bootstrap.servers": host, "acks": "all", "enable.idempotence": True, "linger.ms": 1})
 
-        async def publish(body: bytes) -> None:
-            await (await producer.produce("peer", body))
+@asynccontextmanager
+async def kafka_publisher(host: str) -> AsyncIterator[Publish]:
+    """Open the producer of confluent-kafka with a thread that polls it, as its authors show it for FastAPI."""
+    from confluent_kafka import KafkaException, Producer
 
-        yield publish
-        await producer.close()
+    producer = Producer({"bootstrap.servers": host, "acks": "all", "enable.idempotence": True, "linger.ms": 1})
+    loop, over = asyncio.get_running_loop(), threading.Event()
+
+    def poll() -> None:
+        while not over.is_set():
+            producer.poll(0.1)
+
+    async def publish(body: bytes) -> None:
+        heard: asyncio.Future[None] = loop.create_future()
+
+        def hear(error: Any, message: Any) -> None:
+            end = heard.set_result if error is None else heard.set_exception
+            loop.call_soon_threadsafe(end, None if error is None else KafkaException(error))
+
+        producer.produce("peer", body, on_delivery=hear)
+        await heard
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    yield publish
+    over.set()
 
 
 @asynccontextmanager
