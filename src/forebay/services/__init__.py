@@ -3,11 +3,11 @@
 from forebay.program import Service
 
 SERVICES = {
-    "messagelog": Service("forebay.services.messagelog.app:messagelog"),
     "orders": Service("forebay.services.orders:orders"),
+    "ratings": Service("forebay.services.ratings.app:ratings"),
     "orderstore": Service(
         "forebay.services.orderstore.app:orderstore", "forebay.services.orderstore.variables:settings_of"
     ),
-    "ratings": Service("forebay.services.ratings.app:ratings"),
+    "messagelog": Service("forebay.services.messagelog.app:messagelog"),
 }
 """Name on the command line: the function that makes the application."""
