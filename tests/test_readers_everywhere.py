@@ -42,5 +42,6 @@ async def test_the_books_are_right_whichever_reader_took_a_message(queue):
         [ledger] = await running.ledgers()
     assert sorted(set(seen), key=int) == [b"%d" % n for n in range(MESSAGES)]  # at least once: a connection may break
     assert (ledger.accepted, ledger.done, ledger.dead, ledger.lost) == (MESSAGES, MESSAGES - 1, 1, 0)
+    assert ledger.stored == MESSAGES - 1  # the effect of each, exactly once, however often it was handed out
     assert ledger.balanced
     assert running.given_back == 0

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
 import pytest
+
+from forebay.running import settings_of
+from forebay.serving import serving
 
 
 @pytest.fixture
@@ -40,3 +44,17 @@ def store_of(request, tmp_path):
         return f"{request.getfixturevalue('postgres').url}?schema={place}"
 
     return store_of
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve an application by settings; queue and store are files of this test: ``async with served(app, ...)``."""
+
+    @asynccontextmanager
+    async def served(app, **given):
+        given.setdefault("queue", f"sqlite:///{tmp_path}/queue.db")
+        async with serving(app, settings_of({"port": 0, **given})) as (running, server):
+            running.port = server.port
+            yield running
+
+    return served

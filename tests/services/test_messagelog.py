@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 import pytest
@@ -14,10 +13,8 @@ from hypothesis import strategies as st
 from asking import ask
 from forebay.errors import Unavailable, UsageError
 from forebay.message import Message, new_id
-from forebay.running import settings_of
 from forebay.services.messagelog.app import messagelog
 from forebay.services.messagelog.listing import visible
-from forebay.serving import serving
 
 FORM = {"content_type": "application/x-www-form-urlencoded"}
 JSON = {"accept": "application/json"}
@@ -26,17 +23,9 @@ HOSTILE = '</pre><script>alert("1")</script>&amp;\n\x1b[2J\u202e'
 
 
 @pytest.fixture
-async def serve(tmp_path):
-    """Serve a message log by settings; queue and store are files of this test."""
-
-    @asynccontextmanager
-    async def serve(app=None, **given):
-        given.setdefault("queue", f"sqlite:///{tmp_path}/log.db")
-        async with serving(app or messagelog(), settings_of({"port": 0, **given})) as (running, server):
-            running.port = server.port
-            yield running
-
-    return serve
+def serve(served):
+    """Serve a message log, or one made otherwise, by settings."""
+    return lambda app=None, **given: served(app or messagelog(), **given)
 
 
 async def save(running, *texts):

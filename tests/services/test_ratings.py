@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
 from asking import ask
 from forebay.errors import Unavailable, UsageError
 from forebay.message import Message, new_id
-from forebay.running import settings_of
 from forebay.services.ratings.app import ratings
-from forebay.serving import serving
 
 JSON = {"accept": "application/json"}
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-async def serve(tmp_path):
-    """Serve ratings by settings; queue and store are files of this test."""
-
-    @asynccontextmanager
-    async def serve(app=None, **given):
-        given.setdefault("queue", f"sqlite:///{tmp_path}/rates.db")
-        async with serving(app or ratings(), settings_of({"port": 0, **given})) as (running, server):
-            running.port = server.port
-            yield running
-
-    return serve
+def serve(served):
+    """Serve ratings, or one made otherwise, by settings."""
+    return lambda app=None, **given: served(app or ratings(), **given)
 
 
 async def rate(running, *rates):
