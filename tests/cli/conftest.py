@@ -62,6 +62,9 @@ def beginning(tmp_path, environment):
                 assert time.monotonic() < deadline, path.read_text()
                 time.sleep(0.01)
             yield process
+        except BaseException as failure:
+            failure.add_note(f"its exit code: {process.poll()}; what it said: {path.read_text()}")
+            raise
         finally:
             process.kill()
             process.communicate()

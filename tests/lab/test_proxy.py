@@ -89,6 +89,12 @@ async def client(proxy):
         yield client
 
 
+async def until(holds):
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
 async def seconds_of(work):
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -191,6 +197,21 @@ async def test_a_lost_reply_means_that_the_server_has_done_it_and_the_client_doe
     assert (lost.lost, lost.happened.is_set()) == (1, True)
     async with Client(proxy.port) as again:  # the next one passes
         assert await again.ask(b"PUT a\n") == b"PUT a\n"
+
+
+async def test_who_leaves_before_there_is_a_reply_loses_none_and_another_does(proxy, echo):
+    lost = LostReply(b"PUT", hold=0.02)
+    with proxy.spoiled(Timeout(), Stream.DOWNSTREAM):
+        proxy.add(lost)
+        async with Client(proxy.port) as hasty:
+            hasty.writer.write(b"PUT a\n")
+            await until(lambda: echo.read.endswith(b"PUT a\n"))
+        await until(lambda: not proxy.connections)
+        assert lost.lost == 0
+    async with Client(proxy.port) as patient:
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await patient.ask(b"PUT b\n")
+    assert (lost.lost, lost.happened.is_set()) == (1, True)
 
 
 async def test_all_connections_can_be_broken_off_and_new_ones_pass(proxy, client):

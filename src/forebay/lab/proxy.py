@@ -117,6 +117,8 @@ class Proxy:
             await connection.carry()
         finally:
             self._connections.discard(connection)
+            for toxic, _ in self._toxics:
+                toxic.ended(connection.number)
 
 
 _numbers = itertools.count(1)

@@ -57,6 +57,9 @@ class Toxic:
         """Yield what is to go on of one piece of a stream."""
         yield piece
 
+    def ended(self, connection: int) -> None:
+        """Hear that a connection is over."""
+
 
 class Latency(Toxic):
     """Delays every piece; a stream keeps its order, and its rate.
@@ -190,19 +193,22 @@ class LostReply(Toxic):
     """Lets a request through to the server and swallows what comes back: the client never hears what it has done.
 
     From the request on nothing more comes back on that connection; `hold` seconds after the first swallowed bytes it
-    is broken off. To be put on both streams.
+    is broken off. A client that leaves before there is a reply loses none: another request takes its place. To be put
+    on both streams.
 
     Arguments:
         request: what the request contains; a pattern of bytes.
         times: how many requests meet this fate; the others pass.
         hold: seconds for the server to do all that it was asked; inf: silence without an end.
+
+    Attributes:
+        happened: set once a connection was broken off.
     """
 
     TAIL = 256
 
     def __init__(self, request: bytes, times: int = 1, hold: float = 0.1) -> None:
         super().__init__()
-        self.lost = 0
         self.happened = asyncio.Event()
         self.times = times
         self.hold = hold
@@ -210,6 +216,11 @@ class LostReply(Toxic):
         self._tails: dict[int, bytes] = {}
         self._mute: set[int] = set()
         self._ending: set[int] = set()
+
+    @property
+    def lost(self) -> int:
+        """How many replies were swallowed, with all that came after each."""
+        return len(self._ending)
 
     async def spoil(self, piece: bytes, passage: Passage) -> AsyncIterator[bytes]:
         """Look for the request on its way up, swallow what comes down after it."""
@@ -223,14 +234,18 @@ class LostReply(Toxic):
             if self.hold < float("inf"):
                 asyncio.get_running_loop().call_later(self.hold, self._break_off, passage)
 
+    def ended(self, connection: int) -> None:
+        """Let another request meet the fate, where this connection had none to lose."""
+        if connection not in self._ending:
+            self._mute.discard(connection)
+
     def _look(self, piece: bytes, connection: int) -> None:
-        if connection in self._mute or self.lost >= self.times:
+        if connection in self._mute or len(self._mute) >= self.times:
             return
         seen = self._tails.get(connection, b"") + piece  # a request may come in two pieces
         self._tails[connection] = seen[-self.TAIL :]
         if self._request.search(seen):
             self._mute.add(connection)
-            self.lost += 1
 
     def _break_off(self, passage: Passage) -> None:
         passage.reset()
