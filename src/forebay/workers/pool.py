@@ -20,6 +20,7 @@ from forebay.workers.answering import Answering, kept_value
 from forebay.workers.burying import Burial, Burials
 from forebay.workers.finishing import Finisher, Handled
 from forebay.workers.handler import Handler, Work
+from forebay.workers.limit import Limit
 from forebay.workers.policies import RetryPolicy, exhausted, judge, reason_of
 from forebay.workers.suspects import Suspects
 
@@ -175,7 +176,7 @@ class Pool:
             if self._timeout is None:
                 value = await self._call(*arguments)
             else:
-                async with asyncio.timeout(self._timeout):
+                async with Limit(self._timeout):
                     value = await self._call(*arguments)
         except asyncio.CancelledError as error:
             if _we_are_cancelled():
@@ -223,7 +224,7 @@ class Pool:
         works = [[self._work_of(delivery) for delivery in ready]] if self._handler.takes_work else []
         self.busy += 1
         try:
-            async with asyncio.timeout(self._timeout):
+            async with Limit(self._timeout):
                 values = await self._call(bodies, *works)
             values = [None] * len(ready) if values is None else list(values)
             if len(values) != len(ready):
