@@ -184,6 +184,13 @@ def test_dead_letters_are_listed_for_people_and_for_programs(forebay, graves):
     assert ids(forebay("dead", "ls", QUEUE, "--json", "--limit", "2")) == ["a0", "a2"]
 
 
+def test_where_a_group_has_no_dead_letters_the_others_are_named(forebay, graves):
+    forebay("sub", f"{QUEUE}&group=audit", "--idle", "10ms")
+    told = forebay("dead", "ls", f"{QUEUE}&group=audit").stderr.decode()
+    assert told == "0 dead letters\nother groups of the topic, each with its own, named as ?group=: orders\n"
+    assert forebay("dead", "ls", QUEUE).stderr == b"5 dead letters\n"
+
+
 def test_dead_letters_are_chosen_by_expressions_on_what_they_carry(forebay, graves):
     def chosen(*where):
         return ids(forebay("dead", "ls", QUEUE, "--json", *(word for one in where for word in ("--where", one))))

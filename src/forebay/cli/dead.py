@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import click
 
-from forebay.cli.existing import open_existing
+from forebay.cli.existing import administered, existing, open_existing
 from forebay.cli.output import Exit, confirm, json_line, table
 from forebay.cli.queues import message_fields
 from forebay.cli.running import run
-from forebay.errors import Missing, UsageError
+from forebay.errors import Missing, Unavailable, UsageError
 from forebay.queue.driver import DeadLetter, Driver
 from forebay.queue.opening import queue_url
 from forebay.workers import story
@@ -49,12 +50,15 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 def list_letters(url: str, limit: int | None, where: tuple[str, ...], as_json: bool) -> None:
     """List the dead letters of the queue at URL, the oldest id first."""
     letters = run(_with_driver(url, lambda driver: _chosen(driver, (), where, limit)))
+    others = [] if letters else run(_other_groups(url))
     if as_json:
         for letter in letters:
             json_line(_fields(letter))
     else:
         table([_row(letter) for letter in letters])
     click.echo(f"{len(letters)} dead letters", err=True)
+    if others:
+        click.echo(f"other groups of the topic, each with its own, named as ?group=: {', '.join(others)}", err=True)
 
 
 @dead.command("show")
@@ -116,6 +120,16 @@ async def _with_driver(url: str, action: Callable[[Driver], Awaitable[Any]]) -> 
         return await action(driver)
     finally:
         await driver.close()
+
+
+async def _other_groups(url: str) -> list[str]:
+    """Return the groups whose dead letters were not asked for, as far as the broker lists them."""
+    full = queue_url(url)
+    meant = full.options.get("group", full.options["topic"])
+    with contextlib.suppress(Unavailable):
+        async with administered(url) as (_, admin):
+            return [group for group in (await existing(admin, full)).groups if group != meant]
+    return []
 
 
 async def _end(
