@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.quantity import duration
-from forebay.url import URL, parse
+from forebay.url import URL, parse, without_passwords
 
 
 def test_an_address_comes_apart_into_its_parts():
@@ -30,6 +30,19 @@ def test_the_text_of_an_address_never_shows_its_password():
 def test_what_is_not_an_address_is_refused(text):
     with pytest.raises(UsageError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://me:canary@host/orders", "redis://me:***@host/orders"),
+        ("at amqp://:can@ary@host, twice: nats://me:canary@a", "at amqp://:***@host, twice: nats://me:***@a"),
+        ("--queue=kafka://host/a?sasl_password=canary&group=b", "--queue=kafka://host/a?sasl_password=***&group=b"),
+        ("http://host:80/a?b=me:you@there", "http://host:80/a?b=me:you@there"),
+    ],
+)
+def test_a_text_is_shown_without_the_passwords_of_its_urls(text, shown):
+    assert without_passwords(text) == shown
 
 
 def test_an_unknown_option_is_refused_and_the_nearest_known_one_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,6 +12,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from forebay.errors import UsageError
 
 T = TypeVar("T")
+
+_OF_ACCOUNT = re.compile(r"(://[^\s/?#:@]*):[^\s/?#]*@")
+_OF_OPTION = re.compile(r"([?&][^\s=&]*password[^\s=&]*=)[^\s&]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +94,8 @@ def parse(text: str) -> URL:
             raise UsageError(f"option {name!r} stands twice in the URL")
         options[name] = value
     return URL(parts.scheme, host, unquote(parts.path[1:]), unquote(user), unquote(password), options)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which the passwords of URLs are three stars."""
+    return _OF_OPTION.sub(r"\1***", _OF_ACCOUNT.sub(r"\1:***@", text))

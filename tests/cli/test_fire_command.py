@@ -246,6 +246,8 @@ def test_a_process_that_dies_ends_it_and_what_was_measured_is_told(tmp_path, env
             "--ammo says method and body",
         ),
         (("shop", "--rate", "5/s", "--gun", "absent:buy"), "there is no gun absent:buy"),
+        (("memory://orders", "--rate", "5/s", "--gun", "forebay:queue"), "is within one process"),
+        (("http://127.0.0.1/", "--rate", "5/s", "--gun", "forebay:queue"), "there is no driver for http://"),
         (("shop", "--rate", "5/s", "--gun", "json:loads", "--insecure"), "--header and --insecure are of HTTP"),
         (("http://127.0.0.1/", "--rate", "5/s", "--body", "@absent"), "absent cannot be read"),
         (("http://127.0.0.1/", "--rate", "5/s", "--require", "fast"), "'fast' is not a requirement"),

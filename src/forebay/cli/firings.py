@@ -14,6 +14,7 @@ import click
 
 from forebay.errors import UsageError
 from forebay.quantity import duration, rate
+from forebay.url import without_passwords
 
 if TYPE_CHECKING:
     from forebay.load.engines.gun import Gun
@@ -29,6 +30,8 @@ RATE_OF_ONE_PROCESS = 10_000.0
 """Shots a second that one process fires without being late, on any core of today."""
 RATE_OF_ONE_GUN = 2_000.0
 """The same of a gun in Python."""
+QUEUE_GUN = "forebay:queue"
+"""The gun that is built in."""
 
 _OPTIONS = (
     click.option("--profile", metavar="LOAD", help="shots a second over time: sine(0, 100, 60s), const(50)"),
@@ -45,7 +48,10 @@ _OPTIONS = (
     ),
     click.option("--timeout", default="10s", metavar="TIME", show_default=True, help="then an answer is given up"),
     click.option("--ammo", metavar="WHAT", help="a file of shots, forebay:orders, or module:function"),
-    click.option("--gun", metavar="MODULE:FUNCTION", help="a coroutine that fires a shot its own way; URL is its name"),
+    click.option(
+        "--gun", metavar="MODULE:FUNCTION",
+        help="a coroutine that fires a shot its own way; URL is its name. forebay:queue: publishes to URL",
+    ),
     click.option("--method", metavar="NAME", help="of each request  [GET, or POST with --body]"),
     click.option("--body", metavar="TEXT", help="of each request; @FILE: what is in the file"),
     click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="of each request; again"),
@@ -87,7 +93,7 @@ class Asked:
                 "this run has no load", "say --rate 50/s or --profile 'sine(0, 100, 60s)', or -c 10 for a closed loop"
             )
         firing = Firing(
-            url,
+            url if self.gun is None else without_passwords(url),  # that of HTTP has none
             self._ammo(url),
             self._seconds(profile),
             profile,
@@ -95,7 +101,7 @@ class Asked:
             timeout=duration(self.timeout),
             headers=dict(_header(text) for text in self.headers),
             verify=not self.insecure,
-            gun=self._gun(),
+            gun=self._gun(url),
         )
         if self.ammo is None and firing.target is not None:
             firing.target.encode(firing.ammo(0))  # to say at once that it cannot be sent
@@ -151,11 +157,15 @@ class Asked:
         headers = dict(_header(text) for text in self.headers)  # a whole request can get them only here
         return ammo_of(_seeded(self.ammo, self.seed), url, headers=headers)
 
-    def _gun(self) -> Gun | None:
-        from forebay.load.engines.gun import load
-
+    def _gun(self, url: str) -> Gun | None:
         if self.gun is not None and (self.headers or self.insecure):
             raise UsageError("--header and --insecure are of HTTP", "a gun has its own way: say it there")
+        if self.gun == QUEUE_GUN:
+            from forebay.lab.queue_gun import queue_gun
+
+            return queue_gun(url)
+        from forebay.load.engines.gun import load
+
         return None if self.gun is None else load(self.gun)
 
     def _one_shot(self) -> Ammo:

@@ -25,6 +25,7 @@ from forebay.load.pandora.pools import read as read_pandora
 from forebay.load.shots import forms
 from forebay.load.shots.reading import ShotsReader
 from forebay.load.shots.writing import ShotsWriter
+from forebay.url import without_passwords
 from forebay.version import __version__
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -129,9 +130,9 @@ def _pooled(name: str, firing: Firing, asked: Asked, shots: Path | None, finish:
 
 
 def _discreet(words: Sequence[str]) -> list[str]:
-    """Return the words of a command line without the values of headers, which may be passwords."""
+    """Return the words of a command line without passwords: those of URLs, and the values of headers."""
     shown: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
         header = before in ("-H", "--header") or word.startswith(("-H", "--header="))
-        shown.append(f"{word.partition(':')[0]}: ..." if header and ":" in word else word)
+        shown.append(f"{word.partition(':')[0]}: ..." if header and ":" in word else without_passwords(word))
     return shown
