@@ -19,14 +19,12 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from forebay.errors import Missing, Unavailable
+from forebay.lab.servers.guard import Guard
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 PROBE_SECONDS = 0.02
 REMEDY = "run: make servers (or python -m forebay.lab.servers install)"
-
-# Guards a server against our own sudden death: its standard input closes with us, however we end.
-_GUARD = 'cat >/dev/null; kill -9 "$1"; sleep 1; rm -rf -- "$2"'
 
 
 class Server:
@@ -47,7 +45,7 @@ class Server:
         self.folder = folder or Path(tempfile.mkdtemp(prefix=f"forebay-{self.name}-"))
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     @property
     def url(self) -> str:
@@ -176,18 +174,11 @@ class Server:
                 start_new_session=True,  # Ctrl-C is for the program under test, which still needs its broker
                 **as_user(self._user()),
             )
-        self._guard = subprocess.Popen(
-            ["sh", "-c", _GUARD, "guard", str(self._process.pid), str(self.folder) if self._owns_folder else ""],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._guard = Guard(self._process.pid, self.folder if self._owns_folder else None)
 
     def _unguard(self) -> None:
         if self._guard is not None:
-            os.killpg(self._guard.pid, signal.SIGKILL)  # the shell and its cat
-            self._guard.communicate()
+            self._guard.release()
             self._guard = None
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:

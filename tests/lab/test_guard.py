@@ -1,0 +1,42 @@
+import subprocess
+import sys
+
+import pytest
+
+from forebay.lab.servers.guard import Guard
+
+IDLE = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+
+
+@pytest.fixture
+def idle():
+    """A process that does nothing until it is killed."""
+    process = subprocess.Popen(IDLE, stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def abandoned(guard):
+    """Let the guard see what it sees when we end; return once it has done its work."""
+    guard._process.communicate(timeout=30)
+
+
+def test_it_kills_what_is_left_behind_and_removes_its_folder(idle, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    abandoned(Guard(idle.pid, folder))
+    assert idle.wait(30) == -9
+    assert not folder.exists()
+
+
+def test_it_spares_another_process_that_has_the_number_of_one_that_is_gone(idle):
+    abandoned(Guard(idle.pid, None, born="1"))
+    assert idle.poll() is None
+
+
+def test_it_does_nothing_once_it_is_released(idle, tmp_path):
+    guard = Guard(idle.pid, tmp_path)
+    guard.release()
+    assert idle.poll() is None
+    assert tmp_path.exists()
