@@ -190,8 +190,8 @@ async def test_the_window_outlives_the_service_and_shrinks_and_grows_with_the_se
         {"work": "x"},
     ],
 )
-def test_a_service_that_cannot_be_is_not_made(given):
-    with pytest.raises(UsageError):
+def test_a_setting_that_cannot_be_is_refused_by_its_name(given):
+    with pytest.raises(UsageError, match=f"^{next(iter(given))}: "):
         ratings(**given)
 
 

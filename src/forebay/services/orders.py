@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from forebay import Answers, App
+from forebay.services.setting import read_setting
 from forebay.services.work_time import work_time
 
 Number = (
@@ -35,7 +36,7 @@ def orders(work: str = "0s") -> App:
         work: how long the pretended work on one order takes: 100ms, or by a law, M(100ms).
     """
     app = App("orders")
-    time_of_work = work_time(work)
+    time_of_work = read_setting("work", work, work_time)
 
     @app.post("/orders", answers=ANSWERS)
     async def work_off(order: Order) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from forebay.quantity import size
 from forebay.services.messagelog.listing import page_of
 from forebay.services.messagelog.received import Received
 from forebay.services.messagelog.saving import ALWAYS, Saved, decode, read
+from forebay.services.setting import read_setting
 
 TOPIC = "messages"
 
@@ -40,7 +41,7 @@ def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
     """
     if not (kept.isascii() and kept.isdigit() and len(kept) < 10 and 1 <= int(kept) <= MOST_KEPT):
         raise UsageError(f"kept: {kept!r} is not a whole number of 1 to {MOST_KEPT}")
-    received = Received(TOPIC, int(kept), _bytes_of(page))
+    received = Received(TOPIC, int(kept), read_setting("page", page, _bytes_of))
     app = App("messagelog", lifespan=received.lifespan)
     declared = app.post(
         "/save",
@@ -60,12 +61,9 @@ def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
 
 
 def _bytes_of(page: str) -> int:
-    try:
-        most = size(page)
-    except UsageError as error:
-        raise UsageError(f"page: {error.what}", error.hint) from error
+    most = size(page)
     if not 1 <= most <= LARGEST_PAGE:
-        raise UsageError(f"page: {page!r} is no size of a page", "write it as 8MiB; at most 1GiB")
+        raise UsageError(f"{page!r} is no size of a page", "write it as 8MiB; at most 1GiB")
     return most
 
 

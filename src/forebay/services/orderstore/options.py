@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
 from forebay import UsageError
 from forebay.quantity import duration, size
-
-T = TypeVar("T")
+from forebay.services.setting import read_setting
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,28 +51,21 @@ def options(
     Raises:
         UsageError: says which cannot be read, and why.
     """
-    wanted = _read("writers", writers, lambda text: _whole(text, 1, 64))
+    wanted = read_setting("writers", writers, lambda text: _whole(text, 1, 64))
     return Options(
-        by_number=_read("by", by, lambda text: _one_of(text, "number", "uid")) == "number",
-        most_orders=_read("orders_limit", orders_limit, lambda text: _whole(text, 1, 10**9)),
-        most_bytes=_read("bytes_limit", bytes_limit, size),
-        cleanup=_read("cleanup", cleanup, _time),
-        outdated=math.inf if outdated == "none" else _read("outdated", outdated, _time),
-        restore=_read("restore", restore, _yes),
-        largest=_read("largest", largest, size),
-        writers=wanted if _read("examples", examples, _yes) else 0,
+        by_number=read_setting("by", by, lambda text: _one_of(text, "number", "uid")) == "number",
+        most_orders=read_setting("orders_limit", orders_limit, lambda text: _whole(text, 1, 10**9)),
+        most_bytes=read_setting("bytes_limit", bytes_limit, size),
+        cleanup=read_setting("cleanup", cleanup, _time),
+        outdated=math.inf if outdated == "none" else read_setting("outdated", outdated, _time),
+        restore=read_setting("restore", restore, _yes),
+        largest=read_setting("largest", largest, size),
+        writers=wanted if read_setting("examples", examples, _yes) else 0,
     )
 
 
-def _read(name: str, text: str, read: Callable[[str], T]) -> T:
-    try:
-        return read(text)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}", error.hint) from error
-
-
 def _whole(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         raise UsageError(f"{text!r} is not a whole number of {least} to {most}")
     return int(text)
 

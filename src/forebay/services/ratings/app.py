@@ -5,6 +5,7 @@ from __future__ import annotations
 from forebay import Answers, App, Request, Response, Undecodable, UsageError
 from forebay.services.ratings.rating import Ratings
 from forebay.services.ratings.scale import encode, scale_of
+from forebay.services.setting import read_setting
 from forebay.services.work_time import work_time
 
 BATCH = 500
@@ -32,7 +33,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
         split: topics, rates1 to ratesN, of which each rate goes to one at random; each has workers of its own.
         work: how long the pretended work on one rate takes: 100ms, or by a law, M(100ms); it makes batches of one.
     """
-    scale, time_of_work = scale_of(range), work_time(work)
+    scale, time_of_work = read_setting("range", range, scale_of), read_setting("work", work, work_time)
     rating = Ratings(_whole("window", window, MOST_RATES), time_of_work)
     app = App("ratings", lifespan=rating.lifespan)
     app.get("/total")(rating.total)

@@ -1,0 +1,26 @@
+"""Settings of shipped services."""
+
+from __future__ import annotations
+
+import pytest
+
+from forebay import UsageError
+from forebay.quantity import size
+from forebay.services.orders import orders
+from forebay.services.setting import read_setting
+
+
+def test_what_can_be_read_is_the_value():
+    assert read_setting("page", "8KiB", size) == 8192
+
+
+def test_what_cannot_be_read_is_told_by_the_name_of_the_setting_with_the_way_to_write_it():
+    with pytest.raises(UsageError) as refused:
+        read_setting("page", "much", size)
+    assert refused.value.what == "page: 'much' is not a size"
+    assert refused.value.hint.startswith("write it as")
+
+
+def test_the_orders_service_says_that_it_is_the_work_that_it_cannot_read():
+    with pytest.raises(UsageError, match=r"^work: 'soon' is not a time of work"):
+        orders(work="soon")
