@@ -264,6 +264,7 @@ async def test_made_up_orders_come_by_themselves_on_request(serve):
     [
         ({"by": "id"}, "by: 'id' is not one of number, uid"),
         ({"orders_limit": "0"}, "orders_limit: '0' is not a whole number of 1 to 1000000000"),
+        ({"orders_limit": "9" * 5000}, f"orders_limit: '{'9' * 5000}' is not a whole number of 1 to 1000000000"),
         ({"bytes_limit": "much"}, "bytes_limit: 'much' is not a size"),
         ({"cleanup": "0"}, "cleanup: '0' is no span of time"),
         ({"cleanup": "inf"}, "cleanup: 'inf' is no span of time"),
@@ -278,6 +279,12 @@ def test_settings_that_cannot_be_read_are_named(own, said):
     with pytest.raises(UsageError) as refused:
         orderstore(**own)
     assert str(refused.value) == said
+
+
+async def test_without_a_queue_nobody_would_bring_an_order_and_it_does_not_begin():
+    with pytest.raises(UsageError, match="there is no queue"):
+        async with orderstore().running(store="memory://", places=0):
+            pass
 
 
 async def test_the_newest_are_told_as_json_with_a_number_each(serve):

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from forebay import Request, Response, Running
+from forebay import Request, Response, Running, UsageError
 from forebay.services.orderstore.cleaning import Cleaner
 from forebay.services.orderstore.examples import write_examples
 from forebay.services.orderstore.figures import Figures
@@ -38,7 +38,14 @@ class Service:
 
     @asynccontextmanager
     async def run(self, running: Running) -> AsyncIterator[None]:
-        """Open the collection, and clean and restore in the background until the end."""
+        """Open the collection, and clean and restore in the background until the end.
+
+        Raises:
+            UsageError: places are 0: nobody would ever bring an order.
+        """
+        if running.settings.places == 0:
+            hint = "the order store takes orders from a queue: leave places out"
+            raise UsageError("places 0 means that there is no queue", hint)
         wanted, stalled = self._wanted, partial(running.stalled, TOPIC)
         collection = await running.store.collection(COLLECTION)
         self._memory = memory = Memory(wanted.most_orders, wanted.most_bytes)
