@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -179,8 +179,17 @@ def _start(text: str | None) -> datetime:
     except ValueError:
         raise UsageError(f"{text!r} is not an instant", "write it as 2026-01-31T12:00:00Z") from None
     if instant.tzinfo is None:
-        raise UsageError(f"{text!r} does not say of which zone it is", f"write it as {text}Z for UTC")
+        raise UsageError(f"{text!r} does not say of which zone it is", f"write it as {instant.isoformat()}Z for UTC")
+    _check_day_before(instant, text)
     return instant
+
+
+def _check_day_before(instant: datetime, text: str) -> None:
+    try:
+        instant.astimezone(UTC) - timedelta(days=1)
+    except OverflowError:
+        hint = "orders are created within the day before it"
+        raise UsageError(f"{text!r} is at the end of all dates", hint) from None
 
 
 def _text(instant: datetime) -> str:
