@@ -142,6 +142,12 @@ def test_a_bad_order_is_refused_with_a_short_reason(name):
     assert 3 < len(caught.value.what) <= 200
 
 
+@pytest.mark.parametrize("body_type", [Any, Order, dict])
+def test_where_a_body_stops_being_utf8_is_told_by_its_place_in_the_body(body_type):
+    with pytest.raises(Undecodable, match=rf"^not UTF-8 \(byte {GOOD.index(b'maksim') + 2}\)$"):
+        decoder(body_type)(GOOD.replace(b"maksim", b"ma\xffksim"))
+
+
 @pytest.mark.parametrize("name", NOT_JSON)
 def test_what_is_not_json_is_refused_whatever_the_type(name):
     for decode in (anything, decoder(dict), decoder(Keeping)):

@@ -57,7 +57,7 @@ def decoder(body_type: Any) -> Decode:
         except RecursionError:
             raise Undecodable("nested too deeply") from None
         except UnicodeDecodeError as error:
-            raise Undecodable(f"not UTF-8 (byte {error.start})") from None
+            raise Undecodable(f"not UTF-8 (byte {_not_utf8(raw, error.start)})") from None
         except (msgspec.DecodeError, ValueError) as error:
             raise Undecodable(f"not JSON: {error}"[:LONGEST_REASON]) from None
         return value
@@ -83,6 +83,15 @@ def check(raw: bytes) -> None:
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)
     _exact.decode(text)
+
+
+def _not_utf8(raw: bytes, told: int) -> int:
+    """Return where a body stops being UTF-8; msgspec counts from the beginning of the text that it was reading."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return told
 
 
 def _is_plain_struct(body_type: Any) -> bool:
