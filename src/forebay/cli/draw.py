@@ -55,7 +55,7 @@ def draw(
     as_json: bool,
     asked: Asked,
 ) -> None:
-    r"""Draw a queueing system: SPEC is A/B/n or A/B/n/q, as M/M/3 or D/D/1/1, or usl.
+    """Draw a queueing system: SPEC is A/B/n or A/B/n/q, as M/M/3 or D/D/1/1, or usl.
 
     As text in the terminal, or as SVG in a file. What is random is simulated; the same seed draws the same picture.
 

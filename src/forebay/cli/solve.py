@@ -40,7 +40,7 @@ def solve(
     points: str | None,
     as_json: bool,
 ) -> None:
-    r"""Solve a queueing system by formula: SPEC is A/B/n, A/B/n/q, stations in a row, or usl.
+    """Solve a queueing system by formula: SPEC is A/B/n, A/B/n/q, stations in a row, or usl.
 
     Laws: M, D, E3, H2(4), U, G(2), G(file.csv), MMPP(...). What no exact formula is known for is approximated, and the
     answer says so.
