@@ -100,6 +100,25 @@ def test_a_load_makes_the_arrivals_vary():
         _ = read("M/M/6", load, 0.1).arrival_rate
 
 
+def test_a_load_is_followed_at_random_or_by_a_clock_and_by_no_other_law():
+    with pytest.raises(UsageError, match="at random or by a clock, not by E2"):
+        read("E2/M/6", Sine(0, 100, 60), 0.1)
+
+
+def test_classes_share_a_load_as_they_share_the_rate_and_come_at_random_without_one():
+    load = Sine(0, 100, 60)
+    system = read("M/M/6", load, classes=("1/s 250ms", "3/s 50ms"))
+    assert (system.arrivals, system.service.mean) == (Varying(load), pytest.approx(0.1))
+    with pytest.raises(UsageError, match="at random, not by D"):
+        read("D/M/1", classes=("1/s 250ms",))
+
+
+def test_a_general_law_is_named_with_its_time():
+    assert read("M/G/1", "6/s", "G(2, 100ms)").service == General(0.1, 2)
+    assert read("M/G/1", "6/s", "E3(100ms)").service == Erlang(0.1, 3)
+    assert read("M/G/1", classes=("1/s H2(4, 250ms)",)).service == Hyperexponential(0.25, 4)
+
+
 def test_a_finite_population_thinks():
     assert read("M/M/2//10", "5s", "1s").arrivals == Exponential(5)
     assert read("M/M/2//10", "5s", "1s").arrival_rate == 2
@@ -170,6 +189,8 @@ def test_what_cannot_be_read_is_told_with_the_nearest_right_form(text, what, hin
         ({"arrivals": "6/s", "service": "80"}, "not a duration", "80ms"),
         ({"arrivals": "6/s", "service": 0}, "takes no time", "above 0"),
         ({"arrivals": "6/s", "service": "1s", "classes": ("1/s",)}, "not a class", "1/s 250ms"),
+        ({"service": "1s", "classes": ("1/s 250ms",)}, "its own work", "leave --service out"),
+        ({"arrivals": "6/s", "classes": ("1/s 250ms",)}, "its own rate", "leave --in out"),
     ],
 )
 def test_what_is_missing_or_wrong_beside_the_notation_is_told(given_, what, hint):

@@ -71,7 +71,7 @@ def read(
     form = _form(text)
     classes = tuple(_class(one, form.service) for one in given.pop("classes", ()))
     if classes:
-        arrivals, service = _together(classes, arrivals, service)
+        arrivals, service = _together(classes, arrivals, service, form.arrivals)
         given.setdefault("discipline", Discipline.PRIORITY)
     patience = _patience(form.patience, given.pop("patience", None))
     work = _law(form.service, service, "service", "--service 80ms")
@@ -163,6 +163,10 @@ def _coming(form: _Form, arrivals: Coming | None, apart: bool) -> tuple[Arrivals
             raise UsageError("a finite population has no rate of its own", "say how long each thinks: --think 5s")
         return _law(letter, arrivals, "thinking", "--think 5s"), together
     if arrivals is not None and not isinstance(arrivals, float | int | str):
+        if letter not in ("M", "D"):
+            raise UsageError(
+                f"a load is followed at random or by a clock, not by {letter}", "write M/... or D/... for the arrivals"
+            )
         return Varying(arrivals, poisson=letter == "M"), together
     if letter == form.service == "D" and together == 1 and not apart and isinstance(arrivals, str):
         return _lecture(arrivals)
@@ -191,8 +195,8 @@ def _apart(arrivals: float | str | None, together: int, letter: str) -> float | 
 
 def _law(letter: str, time: Any, of: str, hint: str) -> Law:
     """Return the law of a time: its letter as written, its mean as given; a law that is given is taken as it is."""
-    if isinstance(time, Law) and letter == _GENERAL:
-        return time
+    if letter == _GENERAL and (isinstance(time, Law) or (isinstance(time, str) and "(" in time)):
+        return time if isinstance(time, Law) else letters.timed(time)
     named = letters.law(letter, 1.0)
     if isinstance(time, Law):
         return time
@@ -223,17 +227,23 @@ def _class(given: Class | str, letter: str) -> Class:
     return Class(rate(words[0]), _law(letter, words[1], "service", "--class '1/s 250ms'"))
 
 
-def _together(classes: Sequence[Class], arrivals: Coming | None, service: Time | None) -> tuple[Coming, Time]:
-    """Return the arrivals and the service of all classes together, where they are not given."""
+def _together(
+    classes: Sequence[Class], arrivals: Coming | None, service: Time | None, letter: str
+) -> tuple[Coming, Time]:
+    """Return the arrivals and the service of all classes together; a load is theirs by the shares of their rates."""
+    if service is not None:
+        raise UsageError("each class has its own work", "leave --service out: --class '1/s 250ms'")
+    if isinstance(arrivals, float | int | str):
+        raise UsageError("each class has its own rate", "leave --in out: --class '1/s 250ms'")
+    if arrivals is None and letter != "M":
+        raise UsageError(f"classes come at random, not by {letter}", "write M/... for the arrivals")
     total = math.fsum(one.arrival_rate for one in classes)
     if not all(0 < one.arrival_rate < math.inf for one in classes):
         raise UsageError("a class of which nobody comes", "each class has a rate above 0: '1/s 250ms'")
     shares = [(one.arrival_rate / total, one.service) for one in classes]
     if arrivals is None:
         arrivals = Exponential(1 / total)
-    if service is None:
-        mean = math.fsum(share * law.mean for share, law in shares)
-        second = math.fsum(share * (1 + law.c2) * law.mean**2 for share, law in shares)
-        same = all(law == classes[0].service for _, law in shares)
-        service = classes[0].service if same else General(mean, max(0.0, second / mean**2 - 1))
-    return arrivals, service
+    mean = math.fsum(share * law.mean for share, law in shares)
+    second = math.fsum(share * (1 + law.c2) * law.mean**2 for share, law in shares)
+    same = all(law == classes[0].service for _, law in shares)
+    return arrivals, classes[0].service if same else General(mean, max(0.0, second / mean**2 - 1))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory.laws import Deterministic, Erlang, Exponential, General, Hyperexponential, Law, Uniform
 from forebay.theory.models.erlang import erlang_c
@@ -37,7 +38,8 @@ def scaled(given: list[Class], rho: float) -> list[Class]:
 def system(given: list[Class], n: int = 1, *, preemptive: bool = False) -> System:
     lam = sum(one.arrival_rate for one in given)
     work = sum(one.arrival_rate * one.service.mean for one in given) / lam
-    return System(Exponential(1 / lam), General(work, 1), n, classes=tuple(given), preemptive=preemptive)
+    order = {"discipline": Discipline.PRIORITY, "preemptive": preemptive}
+    return System(Exponential(1 / lam), General(work, 1), n, classes=tuple(given), **order)
 
 
 @given(classes, st.floats(0.05, 0.95))
@@ -173,6 +175,19 @@ def test_tails_fall_from_the_share_that_waits_to_nothing(given: list[Class], rho
         values = [part.wait_tail(t * part.W) for t in (0, 0.3, 1, 3, 10, 100)]
         assert all(a >= b - 2e-3 for a, b in itertools.pairwise(values))
         assert part.wait_tail(300 * part.W) < 1e-6
+
+
+@pytest.mark.parametrize("order", [Discipline.FIFO, Discipline.LIFO, Discipline.RANDOM])
+def test_classes_that_are_not_served_by_priority_are_not_answered_as_if_they_were(order: Discipline) -> None:
+    given = [Class(1, Exponential(0.1)), Class(2, Exponential(0.2))]
+    with pytest.raises(UsageError, match="no formula is known"):
+        solve(replace(system(given), discipline=order))
+
+
+def test_classes_that_do_not_come_at_random_are_not_answered_as_if_they_did() -> None:
+    given = [Class(1, Exponential(0.1)), Class(2, Exponential(0.2))]
+    with pytest.raises(UsageError, match="no formula is known"):
+        solve(replace(system(given), arrivals=Deterministic(1 / 3)))
 
 
 def test_a_class_of_which_nobody_comes_is_refused() -> None:

@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from forebay.disciplines import Discipline
 from forebay.errors import UsageError
 from forebay.theory.laws import Exponential, General
 from forebay.theory.models.erlang import erlang_c
 from forebay.theory.models.model import Model
 from forebay.theory.models.passage import busy_transform, passage_transform, tail_of
-from forebay.theory.models.steady import asked, growing, steady, too_much
+from forebay.theory.models.steady import asked, growing, poisson, steady, too_much
 from forebay.theory.models.transforms import Complex, Transform, transform
 from forebay.theory.percentiles import Tail
 from forebay.theory.solution import Solution
@@ -225,6 +226,8 @@ def _class(system: System, k: int) -> Solution:
 
 def _fits(system: System) -> bool:
     if asked(system) != {"classes"} or math.isfinite(system.q) or math.isinf(system.n):
+        return False
+    if system.discipline is not Discipline.PRIORITY or not poisson(system):
         return False
     return system.n == 1 or _alike(system.classes)
 
