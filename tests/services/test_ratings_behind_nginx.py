@@ -23,11 +23,11 @@ pytestmark = pytest.mark.server
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CLIENTS, WORKERS = 4, 2
-FOLDERS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+WRITTEN = {"nginx.pid", "error.log", "client_body", "proxy", "fastcgi", "uwsgi", "scgi"}
 
 
 class Balancer(Nginx):
-    """The nginx of deploy/, with other ports, with folders of its own, and so patient with its replicas."""
+    """The nginx of deploy/, with other ports, and so patient with its replicas."""
 
     def __init__(self, replicas, patience="30s"):
         super().__init__()
@@ -35,11 +35,9 @@ class Balancer(Nginx):
         others = {shipped: str(server.port) for shipped, server in ports}
         shipped = (DEPLOY / "ratings.nginx.conf").read_text("utf-8")
         text = re.sub(r"\b808[0-3]\b", lambda match: others[match[0]], shipped)
-        own = "".join(f"  {name}_temp_path {self.folder}/{name};\n" for name in FOLDERS)
-        text = text.replace("http {\n", f"http {{\n{own}")
         text = text.replace("proxy_read_timeout 10s", f"proxy_read_timeout {patience}")
         text = text.replace("worker_processes auto", f"worker_processes {WORKERS}")
-        self._text = f"daemon off;\npid {self.folder}/pid;\n{text}"
+        self._text = f"daemon off;\n{text}"
 
 
 @pytest.fixture
@@ -123,6 +121,12 @@ def test_replicas_share_the_rates_and_tell_one_total(balancer, replicas):
     totals = {get(replica.port, "/total") for replica in replicas}
     assert totals == {get(balancer.port, "/total")}
     assert get(balancer.port, "/healthz") == (200, b"ok\n")
+
+
+def test_nginx_writes_into_the_folder_that_it_is_given_and_nowhere_else(balancer):
+    assert {path.name for path in balancer.folder.iterdir()} >= WRITTEN
+    settings = (DEPLOY / "ratings.nginx.conf").read_text("utf-8")
+    assert not re.search(r"^\s*(?:pid|\w+_log|\w+_temp_path)\s+/", settings, re.MULTILINE)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
