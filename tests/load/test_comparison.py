@@ -145,6 +145,15 @@ def test_a_run_that_is_not_valid_is_a_caution() -> None:
     assert "late was interrupted" in found.cautions
 
 
+def test_a_run_whose_generator_had_no_core_left_is_not_valid_beside_another_either() -> None:
+    slow = empty("sine(0, 100, 60s)", 60.0)
+    slow.absorb(rows(np.arange(60.0), 9.0, late=0.05), (), [""])
+    (found,) = compared([noisy(1), record(slow, "slow", busy=0.99)])
+    assert "slow is not valid" in found.cautions
+    (found,) = compared([noisy(1), record(slow, "slow", busy=0.5)])
+    assert "slow is not valid" not in found.cautions
+
+
 def test_answers_that_were_waited_for_longer_are_no_lower_rate() -> None:
     patient = noisy(1)
     patient.run.elapsed_seconds += 5

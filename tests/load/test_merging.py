@@ -10,6 +10,7 @@ from forebay.errors import UsageError
 from forebay.load.results.merging import merged
 from forebay.load.results.run import Run
 from forebay.load.results.runfile import SECOND_BITS, Record, Writer, read
+from forebay.load.results.verdict import verdict
 
 TAGS = ["", "a", "b"]
 
@@ -67,6 +68,14 @@ def test_what_is_known_of_the_parts_is_told_of_the_whole(tmp_path: Path) -> None
     assert (about["busy"], about["requirements"]) == (0.25, ["p99<1s"])
     assert merged(records).run.profile == "2 x const(10)"
     assert merged(records).run.connections == 4
+
+
+def test_parts_of_which_each_fired_all_its_whole_shots_are_whole_together() -> None:
+    parts = [record(fired(rows(evenly(10, 1))), expected=10.9) for _ in range(3)]
+    assert verdict(merged(parts)).validity.cautions == ()
+    short = [*parts, record(fired(rows([0.5])), expected=20.0)]
+    (caution,) = verdict(merged(short)).validity.cautions
+    assert caution.startswith("31 of the 50 shots of the plan were fired")
 
 
 def test_two_runs_of_one_machine_share_its_cores() -> None:

@@ -54,6 +54,13 @@ def test_a_verdict_is_told_to_programs() -> None:
     assert form["requirements"][0]["value"] == pytest.approx(0.010, rel=1e-3)
 
 
+def test_how_many_shots_the_plan_had_is_taken_from_the_file() -> None:
+    short = fired(rows(evenly(10, 4)))
+    told = [verdict(record(short, expected=n)).validity.cautions for n in (40.5, 60, None)]
+    assert [bool(cautions) for cautions in told] == [False, True, False]
+    assert verdict(record(short)).validity.cautions
+
+
 def test_how_busy_the_generator_was_is_taken_from_the_file() -> None:
     closed = fired(rows(evenly(10, 10)), profile="closed(8)")
     assert verdict(record(closed, busy=0.97)).validity.cautions

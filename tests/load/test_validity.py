@@ -98,6 +98,12 @@ def test_a_plan_that_was_fired_whole_or_has_no_number_is_none(profile: str) -> N
     assert validity(fired(rows(evenly(10, 10)), profile=profile)).cautions == ()
 
 
+@pytest.mark.parametrize(("expected", "said"), [(40.9, False), (60.0, True), (0.0, False)])
+def test_how_many_the_plan_has_is_believed_rather_than_read_from_the_profile(expected: float, said: bool) -> None:
+    found = validity(fired(rows(evenly(10, 4)), profile="trace(that-is-elsewhere.csv)"), expected=expected)
+    assert found.cautions == (("40 of the 60 shots of the plan were fired: was the ammunition used up?",) * said)
+
+
 def test_an_interrupted_plan_is_none_either() -> None:
     run = fired(rows(evenly(10, 4)))
     run.interrupted = True

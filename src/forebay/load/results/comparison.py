@@ -30,7 +30,7 @@ from forebay.load.results.resampling import (
 )
 from forebay.load.results.run import Run
 from forebay.load.results.runfile import Record
-from forebay.load.results.validity import validity
+from forebay.load.results.verdict import validity_of
 
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 
@@ -186,7 +186,7 @@ def _comparison(first: Record, of_first: Blocks, other: Record) -> Comparison:
 
 
 def _cautions(first: Record, other: Record) -> list[str]:
-    said = [f"{one.name} is not valid" for one in (first, other) if not validity(one.run).valid]
+    said = [f"{one.name} is not valid" for one in (first, other) if not validity_of(one).valid]
     said += [f"{one.name} was interrupted" for one in (first, other) if one.run.interrupted]
     for name in ("url", "profile", "seconds"):
         a, b = getattr(first.run, name), getattr(other.run, name)

@@ -6,6 +6,7 @@ the machines, rounded to a whole second: start them together, with clocks that a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,7 +69,8 @@ def _about(records: Sequence[Record]) -> dict[str, Any]:
     requirements = dict.fromkeys(text for about in abouts for text in about.get("requirements", ()))
     made: dict[str, Any] = dict(abouts[0]) | {"merged": len(records), "requirements": list(requirements)}
     reduced: dict[str, Callable[[list[Any]], Any]] = {"host": _each, "command": _each, "busy": max}
-    reduced |= dict.fromkeys(("expected", "connections", "processes"), sum)
+    reduced |= dict.fromkeys(("connections", "processes"), sum)
+    reduced["expected"] = lambda counts: sum(map(math.floor, counts))  # each fires whole shots alone
     for name, reduce in reduced.items():
         values = [about.get(name) for about in abouts]
         made[name] = None if None in values else reduce(values)

@@ -46,14 +46,15 @@ class Validity:
         return "valid" if self.valid else "not valid: " + "; ".join(self.reasons)
 
 
-def validity(run: Run, busy: float = math.nan) -> Validity:
+def validity(run: Run, busy: float = math.nan, expected: float = math.nan) -> Validity:
     """Judge a run that has ended.
 
     Arguments:
         busy: the share of its core that the busiest process has used; nan: not known.
+        expected: shots of the plan, 0 where that is not known before; nan: the profile of the run says it.
     """
     reasons = tuple(_reasons(run, busy))
-    cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run), *_business(run, busy)]
+    cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run, expected), *_business(run, busy)]
     return Validity(reasons, tuple(cautions))
 
 
@@ -111,8 +112,8 @@ def _business(run: Run, busy: float) -> list[str]:
     return [f"the generator used {busy:.0%} of its core: a faster one, or more --processes, might have fired more"]
 
 
-def _shortage(run: Run) -> list[str]:
-    expected = _expected(run)
+def _shortage(run: Run, expected: float) -> list[str]:
+    expected = _expected(run) if math.isnan(expected) else expected
     slack = 1.0 if "poisson" not in run.profile else 1 + 5 * math.sqrt(expected)
     if run.interrupted or run.planned >= expected - slack:
         return []

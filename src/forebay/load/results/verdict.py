@@ -68,9 +68,14 @@ class Verdict:
 
 def verdict(record: Record) -> Verdict:
     """Judge a run by its figures, and by the requirements that its file names."""
-    busy = record.about.get("busy")
     requirements = [str(text) for text in record.about.get("requirements") or ()]
-    return judge(record.run, requirements, math.nan if busy is None else float(busy))
+    return _verdict(record.run, requirements, validity_of(record))
+
+
+def validity_of(record: Record) -> Validity:
+    """Judge whether a run is valid, by all that its file knows."""
+    busy, expected = record.about.get("busy"), record.about.get("expected", math.nan)
+    return validity(record.run, math.nan if busy is None else float(busy), float(expected or 0.0))
 
 
 def judge(run: Run, requirements: Sequence[str], busy: float = math.nan) -> Verdict:
@@ -82,7 +87,11 @@ def judge(run: Run, requirements: Sequence[str], busy: float = math.nan) -> Verd
     Raises:
         UsageError: what is required cannot be read.
     """
-    return Verdict(validity(run, busy), tuple(_judged(text, run) for text in requirements), run.interrupted)
+    return _verdict(run, requirements, validity(run, busy))
+
+
+def _verdict(run: Run, requirements: Sequence[str], found: Validity) -> Verdict:
+    return Verdict(found, tuple(_judged(text, run) for text in requirements), run.interrupted)
 
 
 def _judged(text: str, run: Run) -> Judged:
