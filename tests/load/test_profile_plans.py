@@ -20,14 +20,15 @@ from forebay.load.profiles.trace import Trace
 
 rates = st.integers(0, 60).map(float)
 spans = st.floats(0.5, 8)
+WRITTEN = ["40*sin(2*pi*t/7 + 1) + 40", "50*sin(t) + 10", "30*(t % 0.7)", "20*abs(sin(3*t))", "max(0, 30 - 9*t)"]
 ended: st.SearchStrategy[Profile] = st.one_of(
     st.builds(Const, rates, spans),
     st.builds(Line, rates, rates, spans),
     st.builds(Step, rates, rates, st.integers(1, 40).map(float), spans),
     st.builds(lambda a, b, period, s: Sine(min(a, b), max(a, b), period, lasting=s), rates, rates, spans, spans),
+    st.builds(Expression, st.sampled_from(WRITTEN), spans),
 )
 traces = st.lists(st.floats(0, 9), min_size=1, max_size=30).map(lambda instants: Trace(tuple(sorted(instants))))
-WRITTEN = ["40*sin(2*pi*t/7 + 1) + 40", "50*sin(t) + 10", "30*(t % 0.7)", "20*abs(sin(3*t))", "max(0, 30 - 9*t)"]
 expressions = st.sampled_from(WRITTEN).map(Expression)
 unlike = st.one_of(st.builds(Once, st.integers(1, 9)), st.builds(Unlimited, spans), st.builds(Poisson, ended))
 any_stages = st.lists(st.one_of(ended, traces, unlike), min_size=1, max_size=5).map(lambda parts: Stages(tuple(parts)))

@@ -42,11 +42,15 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
 class Expression(Profile):
     """The rate that an expression of t says, seconds and shots a second; where it is below 0, it is 0.
 
+    Arguments:
+        lasting: seconds, after which there is nothing.
+
     Raises:
         UsageError: it is not such an expression.
     """
 
     text: str
+    lasting: float = math.inf
     value: Value = field(init=False, repr=False, compare=False)
     _integral: Integral = field(init=False, repr=False, compare=False)
 
@@ -54,9 +58,14 @@ class Expression(Profile):
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
             object.__setattr__(self, "value", _compiled(tree))
-            object.__setattr__(self, "_integral", Integral(self.rate))
+            object.__setattr__(self, "_integral", Integral(lambda t: self._rate(min(t, self.lasting))))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise UsageError(f"{self.text.strip()!r} is not an expression of t: {error}", _HINT) from error
+
+    @property
+    def span(self) -> float:
+        """As long as it lasts."""
+        return self.lasting
 
     def rate(self, t: float) -> float:
         """Return the value at t, at least 0.
@@ -64,6 +73,9 @@ class Expression(Profile):
         Raises:
             UsageError: it has no value there.
         """
+        return self._rate(t) if t < self.lasting else 0.0
+
+    def _rate(self, t: float) -> float:
         try:
             found = float(self.value(t))
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -74,14 +86,15 @@ class Expression(Profile):
 
     def cumulative(self, t: float) -> float:
         """Return the integral of the rate."""
-        return self._integral(t)
+        return self._integral(min(t, self.lasting))
 
     def at(self, x: Seconds) -> Seconds:
         """Return the instants of numbers of shots that come before the last t of `cumulative`."""
         return self._integral.inverse(x)
 
     def __str__(self) -> str:
-        return f"expr({self.text.strip()})"
+        lasting = "" if math.isinf(self.lasting) else f", lasting={self.lasting:.12g}s"
+        return f"expr({self.text.strip()}{lasting})"
 
 
 def _compiled(node: ast.AST) -> Value:

@@ -10,8 +10,9 @@
     trace(file.csv)                the instants of a file, in seconds; speed=2: in half the time
     poisson(PROFILE, seed=7)       the same rate with random arrivals
 
-Several, one behind the other, are stages. A rate is a number a second, or has its unit: 3000/m. A duration has its unit
-(1m30s), or is a number of seconds.
+Several, one behind the other, are stages; each but the last says how long it lasts, a wave or an expression so:
+``sine(0, 100, 60s, lasting=5m) expr(50 + t, lasting=1m) const(100)``. A rate is a number a second, or has its unit:
+3000/m. A duration has its unit (1m30s), or is a number of seconds.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _EXAMPLES = {
     "once": "once(10)",
     "unlimited": "unlimited() or unlimited(30s)",
     "sine": "sine(0, 100, 60s) or sine(0, 100, 60s, phase=15s)",
-    "expr": "expr(50*sin(2*pi*t/60) + 50)",
+    "expr": "expr(50*sin(2*pi*t/60) + 50) or expr(50 + t, lasting=1m)",
     "trace": "trace(arrivals.csv) or trace(arrivals.csv, speed=2)",
     "poisson": "poisson(sine(0, 100, 60s), seed=7)",
 }
@@ -106,8 +107,6 @@ def _read(name: str, inside: str, seconds: float) -> Profile:
         known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_READERS)}"
         raise UsageError(f"unknown profile {name!r}", known)
     try:
-        if name == "expr":
-            return Expression(inside)
         return _READERS[name](_arguments(inside), seconds)
     except (ValueError, UsageError) as error:
         raise UsageError(f"{name}({inside}): {error}", f"write {_EXAMPLES[name]}") from error
@@ -223,6 +222,11 @@ def _sine(given: _Arguments, seconds: float) -> Profile:
     return replace(wave, lasting=_period(given.named["lasting"])) if "lasting" in given.named else wave
 
 
+def _expr(given: _Arguments, seconds: float) -> Profile:
+    given.expect((1,), ("lasting",))
+    return Expression(given.places[0], _period(given.named["lasting"]) if "lasting" in given.named else math.inf)
+
+
 def _trace(given: _Arguments, seconds: float) -> Profile:
     given.expect((1,), ("speed",))
     return Trace.read(Path(given.places[0]), float(given.named.get("speed", "1")))
@@ -243,7 +247,7 @@ _READERS: dict[str, Callable[[_Arguments, float], Profile]] = {
     "once": _once,
     "unlimited": _unlimited,
     "sine": _sine,
-    "expr": lambda given, seconds: Expression(",".join(given.places)),
+    "expr": _expr,
     "trace": _trace,
     "poisson": _poisson,
 }

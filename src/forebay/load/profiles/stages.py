@@ -34,7 +34,8 @@ class Stages(Profile):
         for part in self.parts[:-1]:
             if math.isinf(part.span):
                 raise UsageError(
-                    f"{part} says no duration, and more comes after it", "write const(50, 1m) line(50, 100, 1m)"
+                    f"{part} says no duration, and more comes after it",
+                    "write const(50, 1m) or sine(0, 100, 60s, lasting=5m) before line(50, 100, 1m)",
                 )
 
     @property
