@@ -260,6 +260,7 @@ def test_a_process_that_dies_ends_it_and_what_was_measured_is_told(tmp_path, env
         (("http://127.0.0.1/", "--rate", "5/s", "--json", "--latency"), "two reports"),
         (("absent.yaml",), "absent.yaml cannot be read"),
         (("absent.yaml", "--rate", "5/s"), "the file says what is fired"),
+        (("absent.yaml", "--timeout", "5s"), "the file says what is fired"),
     ],
 )
 def test_what_cannot_be_fired_is_said_in_two_lines(monkeypatch, capsys, tmp_path, words, said):

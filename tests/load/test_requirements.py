@@ -99,6 +99,8 @@ def test_a_requirement_names_what_is_judged(text: str, value: float) -> None:
         ("http_reqs: count===97", 97),
         ("iterations: count>90", 97),
         ("dropped_iterations: count<2", 1),
+        ("dropped_iterations: rate<0.5", 0.1),
+        ("data_received: rate>100", 200),
     ],
 )
 def test_a_threshold_of_k6_means_the_same(text: str, value: float) -> None:

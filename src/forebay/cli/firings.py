@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from forebay.load.profiles.profile import Profile
     from forebay.load.shot import Ammo
 
+TIMEOUT = "10s"
 RUN_SECONDS = 10.0
 """The length of a run where nobody says one."""
 CONNECTIONS = 1000
@@ -46,7 +47,7 @@ _OPTIONS = (
         "-t", "--processes", "--threads", type=click.IntRange(1), metavar="N",
         help="that fire, a core each  [as many as the load needs]",
     ),
-    click.option("--timeout", default="10s", metavar="TIME", show_default=True, help="then an answer is given up"),
+    click.option("--timeout", default=TIMEOUT, metavar="TIME", show_default=True, help="then an answer is given up"),
     click.option("--ammo", metavar="WHAT", help="a file of shots, forebay:orders, or module:function"),
     click.option(
         "--gun", metavar="MODULE:FUNCTION",
@@ -120,7 +121,8 @@ class Asked:
     def check_only_processes(self) -> None:
         """Raise UsageError where more is asked than what a configuration of Pandora leaves open."""
         said = ("profile", "constant", "length", "connections", "ammo", "gun", "method", "body", "headers")
-        if self.poisson or self.insecure or any(getattr(self, name) for name in said):
+        changed = self.poisson or self.insecure or self.seed or self.timeout != TIMEOUT
+        if changed or any(getattr(self, name) for name in said):
             raise UsageError(
                 "the file says what is fired", "besides it: --processes, --require, --out, --shots, --json"
             )

@@ -191,6 +191,14 @@ def _of_k6(text: str, match: re.Match[str]) -> Requirement:
     return Requirement(text.strip(), measure, match["sign"], limit, _UNITS[unit][1], match["tag"])
 
 
+def _of_counter(metric: str, count: Callable[[Figures], int]) -> dict[tuple[str, str], tuple[Measure, str]]:
+    """Return what k6 knows of a counter: the number, and how many a second."""
+    return {
+        (metric, "count"): (lambda figures, seconds: float(count(figures)), "count"),
+        (metric, "rate"): (lambda figures, seconds: count(figures) / seconds, "rate"),
+    }
+
+
 _K6_TIMES = {
     "http_req_duration": "response",
     "iteration_duration": "response",
@@ -199,11 +207,9 @@ _K6_TIMES = {
 }
 _K6_METRICS: dict[tuple[str, str], tuple[Measure, str]] = {
     ("http_req_failed", "rate"): (_share(_SHARES["failed"]), "share"),
-    ("http_reqs", "rate"): (lambda figures, seconds: figures.answered / seconds, "rate"),
-    ("http_reqs", "count"): (lambda figures, seconds: float(figures.answered), "count"),
-    ("iterations", "rate"): (lambda figures, seconds: figures.answered / seconds, "rate"),
-    ("iterations", "count"): (lambda figures, seconds: float(figures.answered), "count"),
-    ("dropped_iterations", "count"): (lambda figures, seconds: float(figures.refused), "count"),
-    ("data_sent", "count"): (lambda figures, seconds: float(figures.bytes_out), "count"),
-    ("data_received", "count"): (lambda figures, seconds: float(figures.bytes_in), "count"),
+    **_of_counter("http_reqs", lambda figures: figures.answered),
+    **_of_counter("iterations", lambda figures: figures.answered),
+    **_of_counter("dropped_iterations", lambda figures: figures.refused),
+    **_of_counter("data_sent", lambda figures: figures.bytes_out),
+    **_of_counter("data_received", lambda figures: figures.bytes_in),
 }
