@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from urllib.parse import quote
@@ -148,6 +149,22 @@ async def test_without_a_queue_a_text_is_kept_inside_its_request(serve):
         heard = await ask(running.port, "/save?q=direct")
         assert (heard.status, heard.body[:18]) == (200, b"Message was saved.")
         assert await retrieved(running) == ["direct"]
+
+
+async def test_without_a_queue_a_store_that_is_away_is_503_and_nothing_is_saved(serve, monkeypatch):
+    async with serve(places=0) as running:
+        collection = await running.store.collection("messages")
+
+        async def away(self, documents):
+            raise Unavailable("nobody at 10.1.2.3")
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(type(collection), "keep", away)
+            heard = await asyncio.wait_for(ask(running.port, "/save?q=lost"), 20)
+        assert heard.status == 503
+        assert int(heard.headers["retry-after"]) >= 1
+        assert b"10.1.2.3" not in heard.body
+        assert await retrieved(running) == []
 
 
 async def test_a_message_that_comes_twice_is_listed_once(serve):
