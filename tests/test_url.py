@@ -64,3 +64,24 @@ def test_an_option_that_is_absent_has_its_default():
 def test_options_survive_their_text_form(options):
     options = {name: value for name, value in options.items() if "password" not in name}
     assert parse(str(URL("memory", "a", options=options))).options == options
+
+
+def test_a_token_of_nats_is_as_secret_as_a_password():
+    url = parse("nats://canary@host/orders")
+    assert "canary" not in f"{url} {url!r}"
+    assert str(url) == "nats://***@host/orders" == without_passwords("nats://canary@host/orders")
+    assert str(parse("postgresql://me@host/db")) == "postgresql://me@host/db"
+
+
+@pytest.mark.parametrize("text", ["redis://me:canary@[::1/orders", "redis://me:canary@h\u2100st/orders"])
+def test_a_host_that_cannot_be_read_is_refused_and_no_password_told(text):
+    with pytest.raises(UsageError, match="host of this redis://") as caught:
+        parse(text)
+    assert "canary" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("text", ["redis:/me:can:ary@host/orders", "nats:canary@host"])
+def test_what_is_not_an_address_is_told_without_its_password(text):
+    with pytest.raises(UsageError, match="is not a URL") as caught:
+        parse(text)
+    assert "ary" not in caught.value.what

@@ -13,7 +13,11 @@ from forebay.errors import UsageError
 
 T = TypeVar("T")
 
+WITH_TOKENS = {"nats"}
+"""Schemes that take a user without a password for a token, which is as secret as a password."""
+
 _OF_ACCOUNT = re.compile(r"(://[^\s/?#:@]*):[^\s/?#]*@")
+_TOKEN = re.compile(rf"(\b(?:{'|'.join(WITH_TOKENS)})://)[^\s/?#:@]+@")
 _OF_OPTION = re.compile(r"([?&][^\s=&]*password[^\s=&]*=)[^\s&]+")
 
 
@@ -31,12 +35,13 @@ class URL:
     scheme: str
     host: str = ""
     path: str = ""
-    user: str = ""
+    user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        account = f"{self.user}{':***' if self.password else ''}@" if self.user or self.password else ""
+        user = "***" if self.user and not self.password and self.scheme in WITH_TOKENS else self.user
+        account = f"{user}{':***' if self.password else ''}@" if self.user or self.password else ""
         hidden = {k: "***" if "password" in k else v for k, v in self.options.items()}
         query = "&".join(f"{k}={quote(v, safe='/:,')}" for k, v in hidden.items())
         return f"{self.scheme}://{account}{self.host}{'/' if self.path else ''}{self.path}{'?' if query else ''}{query}"
@@ -75,11 +80,17 @@ def parse(text: str) -> URL:
     """Return the parts of an address.
 
     Raises:
-        UsageError: no scheme, a fragment, a repeated option, an option without a value.
+        UsageError: no scheme, a bracket that is not closed, a fragment, a repeated option, an option without a value.
     """
     if "://" not in text:
-        raise UsageError(f"{text!r} is not a URL", "write it as sqlite:///orders.db or kafka://localhost:9092/orders")
-    parts = urlsplit(text)
+        hidden = re.sub(r":.*@", ":***@", text)
+        raise UsageError(f"{hidden!r} is not a URL", "write it as sqlite:///orders.db or kafka://localhost:9092/orders")
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:  # what it says may quote the account
+        scheme = text.partition("://")[0]
+        hint = "an IPv6 address stands in brackets: redis://[::1]:6379/orders; other signs are written as %40"
+        raise UsageError(f"the host of this {scheme}:// URL cannot be read", hint) from error
     if parts.fragment:
         raise UsageError("a URL of a queue or store has no #fragment", "write # as %23")
     account, _, host = parts.netloc.rpartition("@")
@@ -97,5 +108,5 @@ def parse(text: str) -> URL:
 
 
 def without_passwords(text: str) -> str:
-    """Return a text in which the passwords of URLs are three stars."""
-    return _OF_OPTION.sub(r"\1***", _OF_ACCOUNT.sub(r"\1:***@", text))
+    """Return a text in which the passwords and the tokens of URLs are three stars."""
+    return _OF_OPTION.sub(r"\1***", _TOKEN.sub(r"\1***@", _OF_ACCOUNT.sub(r"\1:***@", text)))
