@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import urllib.request
 
@@ -54,10 +55,19 @@ class Broker:
 
     def rules(self, pattern: str, definition: dict) -> None:
         """Set a policy of the operator."""
-        body = {"pattern": pattern, "definition": definition, "apply-to": "queues"}
+        self._put(f"policies/%2F/p{new_id()}", {"pattern": pattern, "definition": definition, "apply-to": "queues"})
+
+    def url_of_user(self, tags: str) -> URL:
+        """Return the URL for a new user, who may do all by AMQP and has these tags."""
+        name = f"u{new_id()}"
+        self._put(f"users/{name}", {"password": "pw", "tags": tags})
+        self._put(f"permissions/%2F/{name}", {"configure": ".*", "write": ".*", "read": ".*"})
+        return dataclasses.replace(self.url(), user=name, password="pw")
+
+    def _put(self, what: str, body: dict) -> None:
         account = base64.b64encode(b"guest:guest").decode()
         request = urllib.request.Request(
-            f"{self.server.management}/api/policies/%2F/p{new_id()}",
+            f"{self.server.management}/api/{what}",
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Basic {account}", "Content-Type": "application/json"},
             method="PUT",

@@ -173,3 +173,11 @@ def test_rabbitmq_shows_and_returns_dead_letters_without_its_http_api(beginning,
     assert mistyped.returncode == 2
     assert b"there is no topic" in mistyped.stderr
     assert forebay("dead", "ls", f"{url}&group=adit").returncode == 3  # whether there is such a group, nobody can say
+
+
+def test_rabbitmq_is_examined_without_its_http_api_whatever_a_topic_was_made_for(forebay, rabbitmq, topic):
+    url = f"{rabbitmq.url}/{topic}?management=http://127.0.0.1:1"  # nobody listens there
+    forebay("pub", f"{url}&order=key", "a", "--key", "k")
+    fields = json.loads(forebay("doctor", url, "--json").stdout)
+    assert fields["note"] == ""
+    assert fields["proof"].startswith("its queues could be declared")

@@ -14,9 +14,9 @@ from forebay.cli.output import Exit, json_line, table
 from forebay.cli.own_flags import shipped
 from forebay.cli.running import run
 from forebay.disciplines import Order
-from forebay.errors import ForebayError, UsageError
+from forebay.errors import ForebayError
 from forebay.lab.inventory import packages, programs
-from forebay.queue.admin import Examination, Finding, Severity, worst_first
+from forebay.queue.admin import Examination, Finding, NoTopic, Severity, worst_first
 from forebay.queue.driver import Features
 from forebay.queue.opening import driver_module, topic_of
 from forebay.settings import Settings
@@ -79,7 +79,7 @@ async def _consult(broker: str) -> Consultation:
         name, note = topic_of(url), ""
         try:
             examination = await admin.examine(name)
-        except UsageError:  # what else could be wrong was found when it was opened
+        except NoTopic:
             note = f"there is no topic {name} yet; only the broker was examined"
             examination = await admin.examine()
         return Consultation(str(parse(broker)), examination, driver_module(url.scheme).FEATURES, note)

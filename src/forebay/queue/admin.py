@@ -200,6 +200,10 @@ def check_removable(name: str, group: str, groups: Collection[str]) -> None:
         raise UsageError(f"the topic {name!r} has no group {group!r}", f"it has: {', '.join(sorted(groups))}")
 
 
-def no_topic(name: str, where: str = "") -> UsageError:
+class NoTopic(UsageError):
+    """There is no topic of this name; see `no_topic`."""
+
+
+def no_topic(name: str, where: str = "") -> NoTopic:
     """Return what is to be raised when there is no topic of this name; `where` begins with its preposition."""
-    return UsageError(f"there is no topic {name!r}{where and ' '}{where}", "forebay topics ls tells which there are")
+    return NoTopic(f"there is no topic {name!r}{where and ' '}{where}", "forebay topics ls tells which there are")

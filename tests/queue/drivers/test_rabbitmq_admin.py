@@ -104,3 +104,39 @@ async def test_without_the_http_api_the_examination_says_what_it_did_not_see(bro
     await admin.close()
     assert told.durability is driver.durability
     assert "management" in {one.setting for one in told.findings}
+
+
+async def test_without_the_http_api_a_look_makes_no_group_and_takes_a_topic_as_it_was_made(broker):
+    driver = await broker.open(order="key")
+    url = broker.url(group="mistyped").with_options(management=f"http://127.0.0.1:{free_port()}")
+    admin = await rabbitmq_driver.administer(url)
+    told = await admin.examine(broker.topic)
+    await admin.close()
+    assert told.durability is driver.durability
+    admin = await rabbitmq_driver.administer(broker.url())
+    [info] = [info for info in await admin.topics() if info.name == broker.topic]
+    await admin.close()
+    assert info.groups == [broker.topic]
+
+
+async def test_a_user_whom_the_http_api_refuses_is_told_what_was_not_seen_and_the_mend(broker):
+    driver = await broker.open()
+    admin = await rabbitmq_driver.administer(broker.url_of_user(""))
+    told = await admin.examine(broker.topic)
+    with pytest.raises(Unavailable, match="refuses the user"):
+        await admin.topics()
+    await admin.close()
+    assert told.durability is driver.durability
+    assert "set_user_tags" in next(one.mend for one in told.findings if one.setting == "management")
+
+
+async def test_the_tag_monitoring_is_enough_for_an_examination_which_says_where_it_is_not(broker):
+    await broker.open()
+    admin = await rabbitmq_driver.administer(broker.url_of_user("monitoring"))
+    told = await admin.examine(broker.topic)
+    await admin.close()
+    settings = {one.setting for one in told.findings}
+    assert broker.topic in settings
+    assert "management" not in settings
+    if told.version.startswith("3.10."):
+        assert "feature flag stream_queue" in settings

@@ -15,7 +15,7 @@ from forebay.queue.drivers.rabbitmq.channel import Channel
 from forebay.queue.drivers.rabbitmq.connection import Account
 from forebay.queue.drivers.rabbitmq.examination import durability_of, findings_of_broker, findings_of_queue, not_seen
 from forebay.queue.drivers.rabbitmq.link import Link, answered
-from forebay.queue.drivers.rabbitmq.management import Exchange, Management, Queue
+from forebay.queue.drivers.rabbitmq.management import Exchange, Flag, Management, Queue
 from forebay.queue.options import DEFAULT_LEASE
 from forebay.url import URL
 
@@ -136,9 +136,9 @@ class RabbitMQAdmin:
         try:
             queues = await self._examined(name)
             nodes = await self._management.nodes()
-            found = findings_of_broker(nodes, await self._management.flags())
         except Unavailable as error:
-            return await self._proved_by_opening(name, error.what)
+            return await self._proved_by_opening(name, error)
+        found = findings_of_broker(nodes, await self._flags())
         for queue in queues:
             found += findings_of_queue(queue, len(nodes))
         return Examination(
@@ -149,6 +149,12 @@ class RabbitMQAdmin:
             findings=worst_first(found),
         )
 
+    async def _flags(self) -> Sequence[Flag] | None:
+        try:
+            return await self._management.flags()
+        except Unavailable:
+            return None
+
     async def _examined(self, name: str) -> Sequence[Queue]:
         if name:
             return await self._queues_of(name)
@@ -156,12 +162,15 @@ class RabbitMQAdmin:
         names = {queue.name.removesuffix(".later") for queue in queues if queue.name.endswith(".later")}
         return [queue for topic in sorted(names) for queue in _of_topic(topic, queues)]
 
-    async def _proved_by_opening(self, name: str, reason: str) -> Examination:
-        """Prove what can be proved without the HTTP API: a topic opens only if its queues are as forebay makes them."""
+    async def _proved_by_opening(self, name: str, reason: Unavailable) -> Examination:
+        """Prove what can be proved without the HTTP API: a topic opens only if its queues are as forebay makes them.
+
+        Its own group is opened, which is there: another one would be made by looking at it.
+        """
         durability, proof = durability_of([]), "what forebay would make; no topic was looked at"
         if name:
-            address = address_of(self._url.with_options(topic=name))
-            durability = (await topology.declare(self._link, address)).durability
+            address = address_of(self._url.with_options(topic=name, group=name))
+            durability = (await topology.declare(self._link, address, as_made=True)).durability
             proof = "its queues could be declared again with their types and arguments"
         return Examination(
             product="RabbitMQ",

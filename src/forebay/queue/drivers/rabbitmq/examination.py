@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forebay.durability import Durability
+from forebay.errors import Unavailable
 from forebay.queue.admin import Finding, Severity, fine
 from forebay.queue.drivers.rabbitmq.address import EACH_EXPIRES
 from forebay.queue.drivers.rabbitmq.management import Flag, Node, Queue
@@ -24,14 +25,23 @@ CONSUMER_TIMEOUT = Finding(
 )
 
 
-def not_seen(reason: str) -> Finding:
+FLAGS_NOT_TOLD = Finding(
+    severity=Severity.WARNS,
+    setting="feature flag stream_queue",
+    value="not told to this user",
+    why="without it messages that wait for their time are moved without confirmation; a crash then loses them",
+    mend="rabbitmqctl list_feature_flags, and enable_feature_flag stream_queue where it is disabled",
+)
+
+
+def not_seen(reason: Unavailable) -> Finding:
     """Say that AMQP alone does not tell enough."""
     return Finding(
         severity=Severity.WARNS,
         setting="management",
-        value=reason,
+        value=reason.what,
         why="policies, alarms, replicas and the settings of queues that others declared were not examined",
-        mend="rabbitmq-plugins enable rabbitmq_management, and ?management=http://host:15672 in the URL",
+        mend=reason.hint,
     )
 
 
@@ -137,15 +147,15 @@ def _that_break(queue: Queue, machines: int) -> Iterable[Finding]:
         )
 
 
-def findings_of_broker(nodes: Sequence[Node], flags: Sequence[Flag]) -> list[Finding]:
-    """Examine what concerns all queues."""
-    found = [CONSUMER_TIMEOUT]
+def findings_of_broker(nodes: Sequence[Node], flags: Sequence[Flag] | None) -> list[Finding]:
+    """Examine what concerns all queues; `flags` is None where the broker does not tell them to this user."""
+    found = [CONSUMER_TIMEOUT, *([FLAGS_NOT_TOLD] if flags is None else [])]
     if len(nodes) == 1:
         why = "all queues lie on one machine: when that is lost, so are the messages"
         found.append(_of_broker(Severity.WARNS, "nodes", "1", why, "a cluster of three"))
     for node in nodes:
         found += _alarms(node)
-    disabled = [flag.name for flag in flags if flag.name == "stream_queue" and flag.state == "disabled"]
+    disabled = [flag.name for flag in flags or () if flag.name == "stream_queue" and flag.state == "disabled"]
     for name in disabled:
         why = "messages that wait for their time are moved without confirmation; a crash at that moment loses them"
         found.append(_of_broker(Severity.LOSES, f"feature flag {name}", "disabled", why, f"enable_feature_flag {name}"))

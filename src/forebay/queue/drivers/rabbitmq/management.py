@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from forebay.errors import Unavailable, UsageError
+from forebay.errors import Unavailable
 from forebay.queue.drivers.rabbitmq.connection import Account
 
 T = TypeVar("T")
 
 SECONDS = 10.0
+TAG = "give the user the tag monitoring: rabbitmqctl set_user_tags USER monitoring"
 HINT = "enable it: rabbitmq-plugins enable rabbitmq_management; where it is: ?management=http://host:15672"
 
 
@@ -160,22 +161,21 @@ class Management:
         return await self._get("nodes", list[Node])
 
     async def flags(self) -> list[Flag]:
-        """Return the feature flags of the broker."""
+        """Return the feature flags of the broker; older ones (3.10) tell them to administrators only."""
         return await self._get("feature-flags", list[Flag])
 
     async def _get(self, what: str, kind: type[T]) -> T:
         """Return the answer to one question.
 
         Raises:
-            Unavailable: the API is not there. UsageError: it refuses us.
+            Unavailable: the API is not there, or it refuses the user, who may be let in by AMQP all the same.
         """
         try:
             return msgspec.json.decode(await asyncio.to_thread(self._read, what), type=kind)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code in {401, 403}:
-                hint = "give the user the tag monitoring: rabbitmqctl set_user_tags USER monitoring"
-                raise UsageError(f"RabbitMQ's HTTP API at {self._place} refuses the user", hint) from None
+                raise Unavailable(f"RabbitMQ's HTTP API at {self._place} refuses the user", TAG) from None
             raise Unavailable(f"RabbitMQ's HTTP API at {self._place} answers {error.code}", HINT) from None
         except (OSError, msgspec.DecodeError) as error:
             raise Unavailable(f"RabbitMQ's HTTP API at {self._place} cannot be reached: {error}", HINT) from None

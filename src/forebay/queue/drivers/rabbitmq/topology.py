@@ -53,15 +53,18 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     durability: Durability
 
 
-async def declare(link: Link, address: Address) -> Topology:
+async def declare(link: Link, address: Address, *, as_made: bool = False) -> Topology:
     """Make what is missing of a topic and a group, and prove what is there.
+
+    Arguments:
+        as_made: the order and the discipline of a topic that is there will do, whatever is asked for.
 
     Raises:
         UsageError: something of that name is there, and is made for another purpose.
         Unavailable: the broker does not answer.
     """
     asked = address.asked
-    kind = await _exchange(link, address)
+    kind = await _exchange(link, address, as_made)
     wanted = arguments_of(kind[1], kind[0], version_of(link.version))
     arguments = await _queue(link, address.topic, wanted)
     exchange = EXCHANGES[kind]
@@ -94,8 +97,8 @@ async def seen(channel: Channel, queue: str) -> tuple[int, int]:
     return count_of(answer), int(getattr(answer, "consumer_count", None) or 0)
 
 
-async def _exchange(link: Link, address: Address) -> Kind:
-    """Declare the exchange; return what the topic was made for, which is what is asked for."""
+async def _exchange(link: Link, address: Address, as_made: bool) -> Kind:
+    """Declare the exchange; return what the topic was made for, which is what is asked for unless all will do."""
     asked = address.asked
     kind = asked.order, asked.discipline or Discipline.FIFO
     try:
@@ -105,7 +108,7 @@ async def _exchange(link: Link, address: Address) -> Kind:
         if _INEQUIVALENT not in error.what:
             raise
         found = KINDS.get((_IS.findall(error.what) or [""])[0])
-        if found is not None and asked.discipline is None and found[0] == asked.order:
+        if found is not None and (as_made or (asked.discipline is None and found[0] == asked.order)):
             return found
         raise _made_for_another(address.topic, found, error) from error
     return kind
