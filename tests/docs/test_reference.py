@@ -20,7 +20,7 @@ from forebay.intake.http import Limits
 from forebay.lab.programs import Intake
 from forebay.queue.conformance import ConformanceSuite
 from forebay.queue.driver import Features
-from forebay.queue.registry import DRIVERS
+from forebay.queue.registry import DRIVERS, driver_module
 from forebay.settings import SETTINGS
 from forebay.telemetry.metrics import Metrics
 
@@ -83,6 +83,16 @@ def test_every_driver_and_feature_is_told(made_pages: dict[str, str]) -> None:
     page = made_pages["queues.md"]
     assert all(f"`{scheme}://`" in page for scheme in DRIVERS)
     assert all(f"**{name.replace('_', ' ')}**: " in page for name in Features.__struct_fields__)
+
+
+@pytest.mark.parametrize("page", ["kafka", "nats", "rabbitmq", "redis", "sqlite"])
+def test_an_option_that_the_page_of_a_broker_tells_is_one_of_its_driver(page: str, root: Path) -> None:
+    text = (root / "docs" / "brokers" / f"{page}.md").read_text("utf-8")
+    tables = re.findall(r"^\| option \| .*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    told = {name for row in "".join(tables).splitlines() for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    scheme = {"rabbitmq": "amqp"}.get(page, page)
+    assert told
+    assert told <= set(driver_module(scheme).OPTIONS)
 
 
 def test_what_the_suite_observed_is_of_all_its_tests_on_all_drivers_as_they_are_now(root: Path) -> None:
