@@ -94,6 +94,31 @@ def test_what_is_in_flight_is_counted_or_compared_with_the_connections() -> None
     assert not by_count(run)
 
 
+HALF = ([1.0, 2000.0], 200, "")
+BAD, LOST = ([1.0] * 5, 503, ""), ([1.0] * 5, 0, "no connection: Connection refused")
+
+
+def test_a_total_needs_its_share_of_a_whole_time_and_not_of_each_second() -> None:
+    """FAST and SLOW are 50 shots each, BAD and LOST 5."""
+    assert asked("total_http(5xx, 9%, 2)", [BAD, FAST, BAD, BAD]) == [2, 3, 4]
+    assert asked("total_http(5xx, 10%, 2)", [BAD, FAST, BAD, BAD]) == [4]
+    assert asked("total_http(503, 10, 2s)", [BAD, FAST, BAD, QUIET, BAD, BAD]) == [6]
+    assert asked("total_net(11x, 9%, 2)", [LOST, FAST]) == [2]
+    assert asked("total_net(110, 1, 1)", [LOST, FAST]) == []
+    assert asked("total_time(300ms, 50%, 3)", [FAST, SLOW, HALF, FAST, FAST]) == [3, 4]
+
+
+def test_what_is_none_of_the_good_is_too_much() -> None:
+    assert asked("negative_http(2xx, 9%, 2)", [BAD, FAST, FAST, LOST]) == [2, 4]
+    assert asked("negative_http(2xx, 10%, 2)", [BAD, FAST, FAST, LOST]) == []
+    assert asked("negative_net(0, 9%, 2)", [BAD, FAST, FAST, LOST]) == [4]
+    assert asked("negative_net(111, 1, 1)", [LOST, BAD]) == [2]
+
+
+def test_nothing_has_no_share() -> None:
+    assert asked("total_http(5xx, 10%, 2) negative_http(2xx, 1%, 1)", [QUIET] * 4) == []
+
+
 def test_a_run_lasts_no_longer_than_its_limit_and_the_first_reason_is_told() -> None:
     assert asked("limit(3s)", [FAST] * 4) == [3, 4]
     run, stop = Run("http://x", "const(1)", 60), autostop("time(1500, 15), http(5xx, 25%, 1) limit(5)", 10)
@@ -115,6 +140,9 @@ def test_a_run_lasts_no_longer_than_its_limit_and_the_first_reason_is_told() -> 
         ("http(5xx, 101%, 1)", "not a percentage", "http("),
         ("time(slow, 15)", "not a duration", "time("),
         ("quantile(95, 100ms, 0)", "not a number above 0", "quantile("),
+        ("total_http(5xx, 10%)", "takes 3 arguments", "total_http(5xx"),
+        ("total_time(300ms, 101%, 3s)", "not a percentage", "total_time("),
+        ("negative_http(2xx, some, 10s)", "not a number above 0", "negative_http("),
         ("limit(10 minutes)", "not a duration", "limit(10m)"),
     ],
 )

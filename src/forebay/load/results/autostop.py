@@ -7,6 +7,10 @@
     instances(80%, 1m)        80 % or more of the connections were in use; instances(50, 1m): more than 50 in flight
     limit(10m)                the run has lasted for so long
 
+    total_http(5xx, 10%, 10s)       10 % or more of all that ended within 10 s, however they were spread over it
+    total_net(11x, 10%, 10s)        the same of errors; total_time(300ms, 70%, 3s): of responses longer than 300 ms
+    negative_http(2xx, 10%, 10s)    10 % or more within 10 s were none of these; negative_net(0, 10%, 10s)
+
 Several stand one behind the other; the first that comes true stops the run. A second is judged by what ended in it; one
 in which nothing ended neither counts for the first three nor breaks their row.
 """
@@ -15,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -34,6 +38,11 @@ _EXAMPLES = {
     "net": "net(xx, 1, 30)",
     "instances": "instances(80%, 1m)",
     "limit": "limit(10m)",
+    "total_time": "total_time(300ms, 70%, 3s)",
+    "total_http": "total_http(5xx, 10%, 10s)",
+    "total_net": "total_net(11x, 10%, 10s)",
+    "negative_http": "negative_http(2xx, 10%, 10s)",
+    "negative_net": "negative_net(0, 10%, 10s)",
 }
 
 
@@ -64,6 +73,10 @@ class Lately:
     def mean(self) -> float:
         """Of the response times, seconds."""
         return self._sum / self.responses
+
+    def longer(self, seconds: float) -> int:
+        """Return how many responses took longer."""
+        return sum(count for cell, count in self._cells.items() if sum(edges(cell, self._bits)) / 2e9 > seconds)
 
     def percentile(self, percent: float) -> float:
         """Return a percentile of the response times, seconds."""
@@ -112,6 +125,34 @@ class Criterion:
         return bool(wrong) and self.counted >= self.seconds
 
 
+@dataclass(slots=True)
+class Total:
+    """One reason to stop that adds up what has ended within a time.
+
+    Arguments:
+        text: as it was written. seconds: the time. level: a number, or a share of all where it ends with %.
+        counted, all: how many went wrong, of how many.
+    """
+
+    text: str
+    seconds: float
+    level: str
+    counted: Callable[[Lately], int]
+    all: Callable[[Lately], int]
+    window: deque[tuple[float, int, int]] = field(init=False, default_factory=deque)
+    """Seconds, counted, all."""
+
+    def met(self, lately: Lately, seconds: float) -> bool:
+        """Add what has ended within so many seconds; return whether too much went wrong in the whole time."""
+        self.window.append((seconds, self.counted(lately), self.all(lately)))
+        while sum(lasted for lasted, _, _ in self.window) - self.window[0][0] >= self.seconds:
+            self.window.popleft()
+        lasted, counted, all = (sum(column) for column in zip(*self.window, strict=True))
+        if lasted < self.seconds or not all:
+            return False
+        return counted >= (_percent(self.level) / 100 * all if self.level.endswith("%") else _number(self.level))
+
+
 class Autostop:
     """Says whether a run has to end; it is asked about once a second.
 
@@ -119,7 +160,7 @@ class Autostop:
         criteria: any of them is enough.
     """
 
-    def __init__(self, criteria: tuple[Criterion, ...]) -> None:
+    def __init__(self, criteria: tuple[Criterion | Total, ...]) -> None:
         self.criteria = criteria
         self._before = _Counts()
 
@@ -144,7 +185,7 @@ def autostop(text: str, connections: int) -> Autostop:
     Raises:
         UsageError: names what cannot be read, and shows how it is written.
     """
-    found, position = list[Criterion](), 0
+    found, position = list[Criterion | Total](), 0
     while position < len(text.rstrip(" \t\r\n,;")):
         match = _CRITERION.match(text, position)
         if match is None:
@@ -156,7 +197,7 @@ def autostop(text: str, connections: int) -> Autostop:
     return Autostop(tuple(found))
 
 
-def _read(name: str, places: list[str], connections: int) -> Criterion:
+def _read(name: str, places: list[str], connections: int) -> Criterion | Total:
     if name not in _EXAMPLES:
         near = difflib.get_close_matches(name, _EXAMPLES, n=1)
         raise UsageError(
@@ -166,6 +207,8 @@ def _read(name: str, places: list[str], connections: int) -> Criterion:
     try:
         if len(places) != wanted or "" in places:
             raise ValueError(f"it takes {wanted} arguments")
+        if name.startswith(("total_", "negative_")):
+            return _total(name, text, places)
         return Criterion(text, _seconds(places[-1]), _judge(name, places, connections))
     except (ValueError, UsageError) as error:
         raise UsageError(f"{text}: {error}", f"write {_EXAMPLES[name]}") from error
@@ -187,6 +230,28 @@ def _judge(name: str, places: list[str], connections: int) -> Judge:
         most = _percent(places[0]) / 100 * connections if share else _number(places[0])
         return lambda lately: lately.in_flight >= most if share else lately.in_flight > most
     return lambda lately: True
+
+
+def _total(name: str, text: str, places: list[str]) -> Total:
+    what, level, seconds = places
+    _percent(level) if level.endswith("%") else _number(level)  # to say at once that it cannot be read
+    if name == "total_time":
+        limit = _milliseconds(what)
+        return Total(
+            text, _seconds(seconds), level, lambda lately: lately.longer(limit), lambda lately: lately.responses
+        )
+    count = _statuses(what) if name.endswith("http") else _net(what)
+    if name.startswith("total_"):
+        return Total(text, _seconds(seconds), level, count, lambda lately: lately.ended)
+    return Total(
+        text, _seconds(seconds), level, lambda lately: lately.ended - count(lately), lambda lately: lately.ended
+    )
+
+
+def _net(mask: str) -> Callable[[Lately], int]:
+    """Return what counts those of a number of the network, where 0 are the answered."""
+    errors = _errors(mask)
+    return (lambda lately: lately.statuses.total() + errors(lately)) if mask == "0" else errors
 
 
 def _level(text: str, count: Callable[[Lately], int], *, silent: bool | None) -> Judge:
