@@ -131,26 +131,26 @@ class Total:
 
     Arguments:
         text: as it was written. seconds: the time. level: a number, or a share of all where it ends with %.
-        counted, all: how many went wrong, of how many.
+        counted, whole: how many went wrong, of how many.
     """
 
     text: str
     seconds: float
     level: str
     counted: Callable[[Lately], int]
-    all: Callable[[Lately], int]
+    whole: Callable[[Lately], int]
     window: deque[tuple[float, int, int]] = field(init=False, default_factory=deque)
-    """Seconds, counted, all."""
+    """Seconds, counted, of how many."""
 
     def met(self, lately: Lately, seconds: float) -> bool:
         """Add what has ended within so many seconds; return whether too much went wrong in the whole time."""
-        self.window.append((seconds, self.counted(lately), self.all(lately)))
+        self.window.append((seconds, self.counted(lately), self.whole(lately)))
         while sum(lasted for lasted, _, _ in self.window) - self.window[0][0] >= self.seconds:
             self.window.popleft()
-        lasted, counted, all = (sum(column) for column in zip(*self.window, strict=True))
-        if lasted < self.seconds or not all:
+        counted, whole = sum(n for _, n, _ in self.window), sum(n for _, _, n in self.window)
+        if sum(lasted for lasted, _, _ in self.window) < self.seconds or not whole:
             return False
-        return counted >= (_percent(self.level) / 100 * all if self.level.endswith("%") else _number(self.level))
+        return counted >= (_percent(self.level) / 100 * whole if self.level.endswith("%") else _number(self.level))
 
 
 class Autostop:
