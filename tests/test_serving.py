@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 
 import pytest
@@ -72,10 +73,12 @@ async def test_an_address_that_is_taken_is_unavailable_with_a_hint():
         assert "--port" in caught.value.hint
 
 
-async def test_a_host_that_is_not_ours_is_unavailable_too():
+@pytest.mark.parametrize("host", ["198.51.100.7", "nobody.invalid"])
+async def test_a_host_that_is_not_ours_is_unavailable_and_the_hint_names_the_host(host):
     async def handler(body: bytes) -> None: ...
 
-    settings = settings_of({"queue": "memory://", "port": 0, "host": "198.51.100.7"})
-    with pytest.raises(Unavailable, match=r"198\.51\.100\.7"):
+    settings = settings_of({"queue": "memory://", "port": 0, "host": host})
+    with pytest.raises(Unavailable, match=re.escape(host)) as caught:
         async with serving(app_with(handler), settings):
             pass
+    assert caught.value.hint == "name another --host"

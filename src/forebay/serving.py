@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,9 @@ from forebay.intake.server import Server, serve
 from forebay.running import Running, run
 from forebay.settings import Settings
 from forebay.site import site_of
+
+_OF_THE_PORT = frozenset({errno.EADDRINUSE, errno.EACCES})
+"""Why a host that is ours may not be listened on; anything else is the host's fault."""
 
 
 @asynccontextmanager
@@ -34,8 +38,9 @@ async def serving(app: App, settings: Settings, *, takes_in: bool = True) -> Asy
         try:
             server = await serve(site_of(running, takes_in=takes_in), settings.host, settings.port, limits=limits)
         except OSError as error:
+            flag = "--port" if error.errno in _OF_THE_PORT else "--host"
             raise Unavailable(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", "name another --port"
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", f"name another {flag}"
             ) from error
         running.metrics.turned_away = server.refused
         try:

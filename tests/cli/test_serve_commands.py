@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -206,6 +208,21 @@ async def test_serve_says_where_it_listens_and_how_it_is_built(beginning):
         assert "sqlite:///forebay.db" in said
         assert "workers 3" in said
         assert (await ask(port, "/orders", ORDER)).status == 200
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 on the loopback interface")
+def test_an_address_of_ipv6_is_said_so_that_it_can_be_opened(beginning):
+    with beginning("serve", "orders", "--host", "::1", "--port", "0", until=b"workers 8") as process:
+        said = re.search(r"http://\[::1\]:\d+/orders", process.said().decode())
+        assert urlsplit(said[0]).port > 0
 
 
 def test_work_alone_ends_with_0_when_it_is_interrupted(beginning):

@@ -74,7 +74,7 @@ async def _serve(app: App, settings: Settings) -> None:
         running.listen(LogLines())
         gc.freeze()  # what start-up made stays: the collector need not look at it again, and no answer waits for that
         for path in [intake.path for intake in app.intakes] or ["/"]:
-            _say(f"{app.name}  http://{settings.host}:{server.port}{path}")
+            _say(f"{app.name}  {_at(settings.host, server.port)}{path}")
         _say_places(running)
         await interruption.wished.wait()
         _say("stopping: finishing what is in hand")
@@ -100,8 +100,12 @@ async def _working(app: App, settings: Settings, listens: bool) -> AsyncIterator
             yield running
         return
     async with serving(app, settings, takes_in=False) as (running, server):
-        _say(f"{app.name}  http://{settings.host}:{server.port}/metrics")
+        _say(f"{app.name}  {_at(settings.host, server.port)}/metrics")
         yield running
+
+
+def _at(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _say_places(running: Running) -> None:
