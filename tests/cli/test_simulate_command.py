@@ -54,6 +54,13 @@ def test_a_wave_tells_its_peak(forebay):
     assert float(found["peak backlog"].split()[0]) == pytest.approx(130, rel=0.2)
 
 
+def test_any_percentile_is_told_also_where_there_is_no_formula(forebay):
+    load = ("M/M/6", "--in", "sine(0, 100, 10s)", "--service", "100ms", "--precision", "10%", "--percentiles", "99.9")
+    found = lines(forebay("simulate", *load))
+    assert (found["wait"].split()[0], found["sojourn"].split()[0]) == ("p99.9", "p99.9")
+    assert list(json.loads(forebay("simulate", *load, "--json").stdout)["wait_percentiles"]) == ["p99.9"]
+
+
 def test_what_was_measured_may_be_named_g_and_given_as_a_load(forebay, tmp_path):
     (tmp_path / "came.csv").write_text("0\n1\n1.5\n7\n")
     (tmp_path / "work.csv").write_text("2\n1\n1\n0.5\n")
@@ -82,6 +89,7 @@ def test_a_trace_is_replayed_with_its_work(forebay, tmp_path):
         (["M/M/1 -> M/M/2", "--in", "1/s", "--service", "1s"], b"one station"),
         (["M/M/1", "--in", "1/s", "--service", "100ms", "--precision", "much"], b"'much' is not a precision"),
         (["M/M/1", "--in", "1/s", "--service", "100ms", "--percentiles", "p"], b"are not percentiles"),
+        (["M/M/1", "--in", "1/s", "--service", "100ms", "--percentiles", "50,100"], b"are not percentiles"),
         (["M/M/1", "--in", "1/s", "--service", "100ms", "--of", "rho"], b"'rho' is not simulated"),
         (["M/M/1", "--in", "line(1, 9)", "--service", "100ms"], b"no period"),
     ],

@@ -30,6 +30,7 @@ from forebay.theory.simulation.audit import Books, Broken, audit
 from forebay.theory.simulation.comparison import Comparison
 from forebay.theory.simulation.effort import Effort
 from forebay.theory.simulation.engine import open_engine, run
+from forebay.theory.simulation.estimate import NOTHING, Estimate
 from forebay.theory.simulation.rules import Rules
 from forebay.theory.simulation.stability import offered_rate, overloaded
 
@@ -166,6 +167,43 @@ def test_the_precision_may_be_that_of_another_quantity():
         simulate(THREE, of="rho")
 
 
+def test_the_precision_of_a_wave_may_be_that_of_another_quantity():
+    wave = System(Varying(Sine(0, 100, 10.0)), Exponential(0.1), 6)
+    for more in ({}, {"seconds": 10.0}):
+        found = simulate(wave, precision=0.1, of="W", **more)
+        assert (found.of, found.reached) == ("W", True)
+        assert found.W.relative <= 0.1
+    with pytest.raises(UsageError, match="Lq is that of a steady state"):
+        simulate(wave, seconds=10.0, of="Lq")
+
+
+def test_waves_that_lose_and_let_nobody_wait_are_precise_in_what_they_lose():
+    found = simulate(System(Varying(Sine(0, 100, 10.0)), Exponential(0.1), 6, 0), precision=0.05)
+    assert (found.of, found.reached) == ("loss", True)
+    assert found.loss.relative <= 0.05
+
+
+def test_just_as_much_as_can_be_done_is_not_told_as_more():
+    found = simulate(System(rate(1.0), SECOND))
+    assert not found.stable
+    assert found.notes == (
+        "just as much comes as can be worked off: at its limit; the backlog grows like the square root of time",
+    )
+
+
+def test_waves_that_never_warm_up_end_when_their_time_is_over():
+    breaking = Breaking(Exponential(0.2), Exponential(0.02), redelivery=5.0)  # work is begun anew, again and again
+    found = simulate(System(Varying(Sine(0, 100, 60.0)), Exponential(0.1), 6, breaking=breaking), timeout=1e-9)
+    assert not found.reached
+    assert "had not settled" in found.notes[-1]
+    assert found.customers < 1_000_000  # the end of the warm-up would have been looked for in 4096 waves of 3,000
+
+
+def test_a_share_of_time_is_none_above_1():
+    assert Estimate(1.2, 1.1, 1.3).within(0.0, 1.0) == Estimate(1.0, 1.0, 1.0)
+    assert math.isnan(NOTHING.within(0.0, 1.0).value)
+
+
 @pytest.mark.parametrize(
     ("system", "growth"),
     [
@@ -279,6 +317,10 @@ def test_one_worker_more_makes_no_wait_longer():
         (THREE, {"seconds": 5.0, "replications": 0}, "nothing would be simulated"),
         (System(Varying(Line(1, 2, 3.0)), SECOND), {}, "no period"),
         (System(SECOND, SECOND, population=3), {"seconds": 5.0}, "no wave"),
+        (THREE, {"of": "loss"}, "loss is always 0 here"),
+        (THREE, {"of": "abandoned"}, "abandoned is always 0 here"),
+        (System(SECOND, SECOND, 1, 2, population=3), {"of": "loss"}, "loss is always 0 here"),
+        (System(Trace((0.0, 1.0, 2.0)), SECOND), {"works": [1.0, 1.0]}, "3 arrivals and 2 works"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_with_a_hint(system, given, said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from forebay.quantity import duration
 
 if TYPE_CHECKING:
     from forebay.theory.laws import Samples
-    from forebay.theory.result import Result
+    from forebay.theory.simulation.comparison import Comparison
     from forebay.theory.simulation.effort import Progress
     from forebay.theory.simulation.simulation import Simulation
     from forebay.theory.system import System
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @system_options
 @click.option("--services", "works", metavar="FILE", help="the work of each, in the order of arrival: seconds")
 @click.option("--precision", metavar="SHARE", help="half of the interval, as a share of the value  [1%]")
-@click.option("--of", metavar="NAME", help="of what: W, Wq, L, Lq, loss ...  [the wait, where anybody waits]")
+@click.option("--of", metavar="NAME", help="of what: W, Wq, L, Lq, loss ...  [the wait; with --for: the peak]")
 @click.option("--customers", type=click.IntRange(1), help="so many; with --precision: at most")
 @click.option("--for", "length", metavar="TIME", help="what comes in this time, from the beginning, again and again")
 @click.option("--replications", type=click.IntRange(1), help="how often again  [until the peak is precise]")
@@ -83,8 +84,7 @@ def simulate(
             timeout=duration(timeout),
             progress=progress,
         )
-    told = _beside_formula(found, system, shares) if found.wave is None else found
-    json_line(told.as_dict()) if as_json else click.echo(str(told))
+    _print(found, _beside_formula(found, system, shares), shares, as_json)
     if not found.reached and found.stable:
         click.echo("forebay: the precision was not reached", err=True)
         click.echo("  give it more --timeout or --customers, or ask for less --precision", err=True)
@@ -111,21 +111,35 @@ def _share(text: str) -> float:
 
 def _percentiles(text: str) -> list[float]:
     try:
-        return [float(one.strip().removeprefix("p")) for one in text.split(",")]
+        found = [float(one.strip().removeprefix("p")) for one in text.split(",")]
     except ValueError:
-        raise UsageError(f"{text!r} are not percentiles", "write 50,90,99") from None
+        found = [math.nan]
+    if not all(0 <= one < 100 for one in found):
+        raise UsageError(f"{text!r} are not percentiles", "from 0 to below 100: write 50,90,99.9")
+    return found
 
 
-def _beside_formula(found: Simulation, system: System, percentiles: Sequence[float]) -> Result:
-    """Return the simulation, with the formula beside it where there is one."""
+def _beside_formula(found: Simulation, system: System, percentiles: Sequence[float]) -> Comparison | None:
+    """Return the simulation with the formula beside it; None: there is none."""
     from forebay.theory import solve
     from forebay.theory.simulation.comparison import Comparison
 
+    if found.wave is not None or not found.stable:
+        return None
     try:
         solution = solve(system)
     except UsageError:
-        return found
-    return Comparison(found, solution, tuple(percentiles)) if found.stable and solution.stable else found
+        return None
+    return Comparison(found, solution, tuple(percentiles)) if solution.stable else None
+
+
+def _print(found: Simulation, beside: Comparison | None, percentiles: Sequence[float], as_json: bool) -> None:
+    from forebay.theory.result import text
+
+    if as_json:
+        json_line(found.as_dict(percentiles) if beside is None else beside.as_dict())
+    else:
+        click.echo(text(found.rows(percentiles) if beside is None else beside.rows()))
 
 
 @contextlib.contextmanager

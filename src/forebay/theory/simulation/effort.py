@@ -56,9 +56,14 @@ class Effort:
         """Return whether the interval is narrow enough."""
         return self.precision is not None and estimate.relative <= self.precision
 
+    @property
+    def late(self) -> bool:
+        """Whether its time is over; a run of a given length takes what it takes."""
+        return self.precision is not None and time.monotonic() - self._began > self.timeout
+
     def out(self, customers: int) -> bool:
         """Return whether it has to end, precise or not."""
-        return customers >= self.most or (self.precision is not None and time.monotonic() - self._began > self.timeout)
+        return customers >= self.most or self.late
 
     def tell(self, customers: int, estimate: Estimate) -> None:
         """Tell whoever watches."""

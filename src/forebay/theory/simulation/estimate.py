@@ -43,10 +43,10 @@ class Estimate:
         return self.low <= true <= self.high
 
     def within(self, low: float, high: float) -> Estimate:
-        """Return the estimate with its interval cut to what is possible; where there is none, there is none after."""
-        if math.isinf(self.half):
+        """Return value and interval cut to what is possible; where there is no interval, there is none after."""
+        if not math.isfinite(self.half):
             return self
-        return Estimate(self.value, max(low, self.low), min(high, self.high))
+        return Estimate(*(min(max(low, one), high) for one in (self.value, self.low, self.high)))
 
     def times(self, factor: float) -> Estimate:
         """Return the estimate in another unit."""

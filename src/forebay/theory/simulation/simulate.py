@@ -11,15 +11,17 @@ from forebay.theory import notation
 from forebay.theory.notation import Coming, Time
 from forebay.theory.path import Path
 from forebay.theory.simulation.audit import audit
+from forebay.theory.simulation.block import Overgrown
 from forebay.theory.simulation.draws import Seed
 from forebay.theory.simulation.effort import MOST, Effort, Progress
 from forebay.theory.simulation.engine import compiled_available
 from forebay.theory.simulation.rules import Rules
 from forebay.theory.simulation.run import Run
 from forebay.theory.simulation.simulation import QUANTITIES, Simulation
-from forebay.theory.simulation.stability import growth, overloaded
+from forebay.theory.simulation.stability import at_its_limit, growth, overloaded
 from forebay.theory.simulation.steady import Growing, Steady
 from forebay.theory.simulation.waves import again, periodic
+from forebay.theory.solution import AT_ITS_LIMIT
 from forebay.theory.system import System, Trace, Varying
 
 _AUDITED = 2_000
@@ -59,7 +61,8 @@ def simulate(
         replications: how often again, whatever the precision; None: until the peak of the backlog is precise enough.
             A trace is followed once.
         works: seconds of work of each customer, in the order of arrival: a trace, in place of the law.
-        of: the quantity whose precision is meant, a name of `QUANTITIES`; None: the wait, where anybody waits.
+        of: the quantity whose precision is meant, a name of `QUANTITIES`; None: the wait, where anybody waits, and with
+            `seconds` the peak of the backlog.
         seed: the same seed gives the same numbers.
         timeout: seconds of time on the wall after which it ends, precise or not; to compile is not counted.
         compiled: True or False forces the compiled or the pure engine; the numbers are the same.
@@ -73,8 +76,7 @@ def simulate(
     """
     if isinstance(system, str):
         system = notation.read(system, arrivals, service, **given)
-    if of is not None and of not in QUANTITIES:
-        raise UsageError(f"{of!r} is not simulated", f"one of {', '.join(QUANTITIES)}")
+    _check(system, of, works)
     seconds, replications = _length(system, works, seconds, replications)
     precision = None if replications else precision
     effort = Effort(precision, MOST if replications else customers, timeout, progress)
@@ -83,7 +85,7 @@ def simulate(
     audit(first.first(_AUDITED), rules, first.work)
     effort.begin()
     if seconds is not None:
-        found = again(system, rules, seed, effort, seconds, replications, works, compiled)
+        found = again(system, rules, seed, effort, seconds, replications, works, of, compiled)
     else:
         found = _endless(system, rules, seed, effort, of, compiled)
     path = found.pop("path", None)
@@ -96,6 +98,20 @@ def simulate(
         "precision": precision or 0.0,
     }
     return _simulation(told, found, fixed=precision is None)
+
+
+def _check(system: System, of: str | None, works: Sequence[float] | None) -> None:
+    """Refuse the precision of what never happens, and works that are not those of the arrivals."""
+    if of is not None and of not in QUANTITIES:
+        raise UsageError(f"{of!r} is not simulated", f"one of {', '.join(QUANTITIES)}")
+    kept = system.breaking is None or system.breaking.redelivery != math.inf
+    never = {"loss": kept and system.places >= system.population, "abandoned": system.patience is None}
+    if of is not None and never.get(of):
+        raise UsageError(f"{of} is always 0 here", "leave --of out, or ask for the precision of W")
+    if works is not None and isinstance(system.arrivals, Trace) and len(works) != len(system.arrivals.instants):
+        raise UsageError(
+            f"{len(system.arrivals.instants):,} arrivals and {len(works):,} works", "one work for each, in their order"
+        )
 
 
 def _length(
@@ -128,11 +144,11 @@ def _endless(
     if overloaded(system):
         return _growing(system, rules, seed, compiled)
     period = _period(system)
-    if period is not None:
-        return periodic(system, rules, seed, effort, period, compiled)
     try:
+        if period is not None:
+            return periodic(system, rules, seed, effort, period, of, compiled)
         return Steady(system, rules, Run(system, rules, Seed(seed), compiled=compiled), effort, of).fields()
-    except Growing:
+    except (Growing, Overgrown):
         return _growing(system, rules, seed, compiled)
 
 
@@ -140,6 +156,8 @@ def _growing(system: System, rules: Rules, seed: int, compiled: bool | None) -> 
     """Return the fields of a system without a steady state: its growth, from a run of its own."""
     path = _head(system, rules, seed, compiled)
     note = "more comes than can be worked off: there is no steady state"
+    if at_its_limit(system):
+        note = f"just as much comes as can be worked off: {AT_ITS_LIMIT}"
     return {"growth": growth(path), "customers": len(path), "warmup": 0, "batches": 1, "of": "growth", "notes": (note,)}
 
 

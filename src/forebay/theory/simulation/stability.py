@@ -13,6 +13,7 @@ from forebay.theory.simulation.estimate import Estimate, of_mean
 from forebay.theory.system import Markovian, System, Trace, Varying
 
 _PARTS = 16
+_SAME = 1e-12
 
 
 def offered_rate(system: System) -> float | None:
@@ -35,15 +36,27 @@ def overloaded(system: System) -> bool:
 
     At utilisation 1 there is none either. With redelivery the rates do not say what breakdowns cost; the run does.
     """
-    rate = offered_rate(system)
     for_ever = system.retrying is not None and system.retrying.share == 1 and math.isinf(system.retrying.attempts)
-    if rate is None or system.patience or not (math.isinf(system.q) or for_ever):
+    load = _load(system)
+    if load is None or system.patience or not (math.isinf(system.q) or for_ever):
         return False
-    breaking = system.breaking
-    up = breaking.up.mean / (breaking.up.mean + breaking.down.mean) if breaking else 1.0
     random = not (isinstance(system.arrivals, Law) and system.arrivals.c2 == system.service.c2 == 0)
-    load = rate * system.service.mean / (system.n * up)
-    return load > 1 + 1e-12 or (random and load > 1 - 1e-12)
+    return load > 1 + _SAME or (random and load > 1 - _SAME)
+
+
+def at_its_limit(system: System) -> bool:
+    """Return whether just as much work comes as can be done."""
+    load = _load(system)
+    return load is not None and abs(load - 1) <= _SAME
+
+
+def _load(system: System) -> float | None:
+    """Return the work that comes, as a share of what workers can do who are not broken."""
+    rate, breaking = offered_rate(system), system.breaking
+    if rate is None:
+        return None
+    up = breaking.up.mean / (breaking.up.mean + breaking.down.mean) if breaking else 1.0
+    return rate * system.service.mean / (system.n * up)
 
 
 def growth(path: Path) -> Estimate:
