@@ -227,8 +227,9 @@ async def test_a_message_of_another_topic_is_not_told_of(topic, store):
 
 async def test_a_status_that_cannot_be_asked_for_is_503():
     site = site_of(Intake("/orders", Order, Failing(Unavailable("down"))))
-    status, headers, _ = await ask(site, "GET", "/orders/abc")
+    status, headers, body = await ask(site, "GET", "/orders/abc")
     assert (status, headers["retry-after"]) == (503, "1")
+    assert body["detail"] == "the queue or the store cannot be reached"  # nobody wanted anything to be accepted
 
 
 class Workers:
@@ -293,6 +294,14 @@ async def test_work_that_fails_inside_the_request_is_told_without_details(error,
     answer = await ask(site_of(Intake("/orders", Order, workers)))
     assert answer[0] == status
     assert "secret" not in json.dumps(answer[2])
+
+
+@pytest.mark.parametrize("error", [Unavailable("store"), Unknown("store")])
+async def test_the_store_may_be_to_blame_too_and_a_client_is_not_told_that_it_was_the_queue(error):
+    workers = Workers(1, error)
+    workers.gate.set()
+    _, _, body = await ask(site_of(Intake("/orders", Order, workers)))
+    assert "the queue or the store" in body["detail"]
 
 
 async def test_work_inside_the_request_is_done_once_for_a_key(store):

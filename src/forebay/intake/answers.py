@@ -70,11 +70,11 @@ class Answers:
 
     def unavailable(self) -> Response:
         """Return the answer when certainly nothing was accepted: 503."""
-        return problem(503, "the queue cannot be reached; nothing was accepted")
+        return problem(503, "the queue or the store cannot be reached; nothing was accepted")
 
     def unknown(self) -> Response:
         """Return the answer when nobody can say whether the request was accepted: 503."""
-        return problem(503, "no answer from the queue in time; the request may or may not have been accepted")
+        return problem(503, "no answer from the queue or the store in time; the request may or may not have been accepted")
 
     def failed(self) -> Response:
         """Return the answer when the work inside the request failed: 500."""

@@ -28,7 +28,7 @@ from forebay.intake.admission import Limiter
 from forebay.intake.answers import Answers, Overload, retry_after
 from forebay.intake.by_get import is_ahead, refusal_ahead, unkept
 from forebay.intake.decoding import Decode, decoder, fingerprint
-from forebay.intake.http import Request, Respond, Response
+from forebay.intake.http import Request, Respond, Response, problem
 from forebay.intake.idempotency import Keys, read_key
 from forebay.intake.routes import Routes
 from forebay.intake.status import Status
@@ -190,7 +190,7 @@ class Intake:
         try:
             return await self._status.answer(request)
         except (Unavailable, Unknown):
-            return retry_after(self.answers.unavailable(), RETRY_SECONDS)
+            return retry_after(problem(503, "the queue or the store cannot be reached"), RETRY_SECONDS)
 
     # Into the queue, or to work at once
 
