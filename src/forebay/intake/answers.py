@@ -74,7 +74,7 @@ class Answers:
 
     def unknown(self) -> Response:
         """Return the answer when nobody can say whether the request was accepted: 503."""
-        return problem(503, "no answer from the queue or the store in time; the request may or may not have been accepted")
+        return problem(503, "no answer from the queue or the store in time; it may or may not have been accepted")
 
     def failed(self) -> Response:
         """Return the answer when the work inside the request failed: 500."""
