@@ -213,8 +213,8 @@ def test_windows_are_compared(told, tmp_path):
         (("run", "--merge"), "two runs or more"),
         (("run", "--require", "fast"), "'fast' is not a requirement"),
         (("run", "--from", "soon"), "'soon' is not a duration"),
-        (("run", "--from", "20s"), "nothing was planned from 20 s"),
-        (("run", "--from", "5s", "--to", "5s"), "nothing was planned from 5 s to 5 s"),
+        (("run", "--from", "20s"), "nothing was planned from 20s on"),
+        (("run", "--from", "5s", "--to", "5s"), "nothing was planned from 5s to 5s"),
         (("run", "--html", "absent/page.html"), "absent/page.html cannot be written"),
     ],
 )

@@ -15,6 +15,7 @@ from fired import REASONS, STARTED_AT, empty, evenly, rows
 from forebay.errors import ForebayError, UsageError
 from forebay.load.results.run import Run
 from forebay.load.results.runfile import SECOND_BITS, Writer, read
+from forebay.load.shots.writing import ShotsWriter
 
 ABOUT = {"requirements": ["p99<200ms"], "host": "here", "seed": 7, "versions": {"forebay": "1"}}
 
@@ -97,6 +98,13 @@ def test_a_file_with_nothing_but_its_head_is_a_run_of_no_shots(tmp_path: Path) -
     path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n")
     record = read(path)
     assert (record.run.total.planned, record.run.elapsed_seconds, record.complete) == (0, 0.0, False)
+
+
+def test_a_file_of_shots_is_told_from_that_of_a_run(tmp_path: Path) -> None:
+    ShotsWriter(tmp_path / "shots", "http://a", 0, 0.0).close()
+    with pytest.raises(UsageError, match="is not the file of a run") as caught:
+        read(tmp_path / "shots")
+    assert "--phout" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"hello\n", b"[1]\n", b"\x00\xff\n", b'{"forebay": "shots"}\n', b"7"])

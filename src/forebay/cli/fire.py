@@ -55,6 +55,7 @@ def fire(
     4 where a requirement is missed or --autostop came true. Ctrl-C ends the firing and waits for what is in flight; a
     second time, at once; the report comes all the same.
     """
+    from forebay.cli.files_apart import check_apart
     from forebay.cli.lookout import fired
     from forebay.cli.pools import pools
     from forebay.cli.recording import together
@@ -68,6 +69,7 @@ def fire(
         raise UsageError(
             "--latency and --json are two reports", "`forebay report` makes the other from the file of --out"
         )
+    check_apart({"--out": out, "--shots": shots}, [Path(target), *asked.files()])
     with tempfile.TemporaryDirectory(prefix="forebay-fire-") as name:
         folder = Path(name)
         pooled = pools(target, asked, folder, shots)

@@ -108,6 +108,12 @@ class Asked:
             firing.target.encode(firing.ammo(0))  # to say at once that it cannot be sent
         return firing
 
+    def files(self) -> list[Path]:
+        """Return the files that these options may name."""
+        ammo, body = self.ammo or "", self.body or ""
+        names = (ammo, ammo.partition(":")[2], body[1:] if body.startswith("@") else "")
+        return [Path(name) for name in names if name]
+
     def enough_processes(self, firing: Firing) -> int:
         """Return how many processes are to fire: as asked, or else as many as the load needs and there are cores."""
         if self.processes is not None:

@@ -91,7 +91,7 @@ def _of_pandora(pool: Pool, asked: Asked, shots: Path) -> Pooled:
 
     def finish() -> None:
         if form is not None:
-            _write(pool.result.path, form(ShotsReader(shots)))
+            _write(pool.result.path, form(ShotsReader(shots)), "a")  # another pool may have the same
 
     if form is not None and pool.result.path:
         _write(pool.result.path, ())  # to say at once that it cannot be written
@@ -105,9 +105,9 @@ def _form(result: Result) -> Callable[[ShotsReader], Iterable[str]] | None:
     return forms.json_lines if result.kind == "jsonlines" else None
 
 
-def _write(path: str, lines: Iterable[str]) -> None:
+def _write(path: str, lines: Iterable[str], mode: str = "w") -> None:
     try:
-        with click.open_file(path or "-", "w", "utf-8") as file:
+        with click.open_file(path or "-", mode, "utf-8") as file:
             file.writelines(lines)
     except OSError as error:
         raise UsageError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from forebay.cli.files_apart import check_apart
 from forebay.cli.output import Exit
 from forebay.errors import UsageError
 from forebay.quantity import duration
@@ -64,6 +65,7 @@ def report(
     forebay report before after
     forebay report shots --phout > phout.log
     """
+    check_apart({"--html": html}, files)
     if form in _SHOTS:
         _tell_shots(files, form, whole=not (html or requirements or begin or end or merge))
         return

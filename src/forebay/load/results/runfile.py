@@ -133,7 +133,13 @@ def _begun(path: Path, line: bytes) -> Record:
     except msgspec.DecodeError:
         head = None
     if not isinstance(head, dict) or head.get("forebay") != "run":
-        raise UsageError(f"{path} is not the file of a run", "`forebay fire --out` writes them")
+        shots = isinstance(head, dict) and head.get("forebay") == "shots"
+        hint = (
+            "it holds single shots: --phout, --vegeta-csv or --json-lines"
+            if shots
+            else "`forebay fire --out` writes them"
+        )
+        raise UsageError(f"{path} is not the file of a run", hint)
     if head.get("version") != VERSION:
         raise UsageError(
             f"{path} is the file of a run in version {head.get('version')} of the form; this forebay reads {VERSION}",

@@ -24,7 +24,8 @@ def window(record: Record, begin: float = 0.0, end: float = math.inf) -> Record:
     seconds = {i: second for i, second in whole.series.items() if first <= i < last and second.planned}
     if not seconds:
         lasted = show_seconds(whole.elapsed_seconds)
-        raise UsageError(f"nothing was planned from {begin:g} s to {end:g} s", f"the run lasted {lasted}")
+        until = f" to {show_seconds(end)}" if end < math.inf else " on"
+        raise UsageError(f"nothing was planned from {show_seconds(begin)}{until}", f"the run lasted {lasted}")
     words = f"from {show_seconds(first)} to {show_seconds(last)}"
     run = Run(whole.url, f"{whole.profile} {words}", float(last - first))
     run.started_at, run.elapsed_seconds = whole.started_at + first, float(last - first)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from forebay.cli.files_apart import check_apart
+from forebay.errors import UsageError
+from wire import OK, listening, saying
+
+POOL = """
+  - id: {name}
+    gun: {{type: http, target: "{address}"}}
+    ammo: {{type: uri, uris: ["/ {name}"]}}
+    result: {{type: phout, destination: shots.log}}
+    rps: {{type: once, times: 3}}
+    startup: {{type: once, times: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--rate", "5/s", "--out", "run", "--shots", "./run"),
+        ("--rate", "5/s", "--ammo", "orders.jsonl", "--out", "orders.jsonl"),
+        ("--rate", "5/s", "--ammo", "bodies:orders.jsonl", "--shots", "linked.jsonl"),
+        ("--rate", "5/s", "--body", "@orders.jsonl", "--out", "orders.jsonl"),
+    ],
+)
+def test_a_run_overwrites_nothing_that_it_needs(forebay, tmp_path, words):
+    (tmp_path / "orders.jsonl").write_text('{"product_id": "1"}\n')
+    (tmp_path / "linked.jsonl").symlink_to("orders.jsonl")
+    done = forebay("fire", "http://127.0.0.1:1/", *words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"would overwrite another file of this command" in done.stderr
+    assert (tmp_path / "orders.jsonl").read_text() == '{"product_id": "1"}\n'
+
+
+def test_a_page_does_not_overwrite_the_run_that_it_tells_of(forebay, tmp_path):
+    (tmp_path / "run").write_text("a run")
+    done = forebay("report", "run", "--html", "run")
+    assert done.returncode == 2
+    assert b"--html run would overwrite" in done.stderr
+    assert (tmp_path / "run").read_text() == "a run"
+
+
+def test_what_is_no_file_takes_all_and_what_is_not_asked_for_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    null = tmp_path / "null"
+    null.symlink_to("/dev/null")
+    check_apart({"--out": null, "--shots": null}, [null])
+    check_apart({"--out": None, "--shots": None})
+    with pytest.raises(UsageError, match="--shots"):
+        check_apart({"--out": tmp_path / "a", "--shots": tmp_path / "b" / ".." / "a"})
+
+
+def test_two_pools_may_have_one_file_for_their_shots(forebay, tmp_path):
+    with listening(saying(OK)) as server:
+        address = server.url.removeprefix("http://").rstrip("/")
+        pools = "".join(POOL.format(name=name, address=address) for name in ("left", "right"))
+        (tmp_path / "load.yaml").write_text(f"pools:{pools}")
+        (tmp_path / "shots.log").write_text("of an earlier run\n")
+        done = forebay("fire", "load.yaml")
+    assert done.returncode in (0, 5), done.stderr
+    tags = [line.split("\t")[1] for line in (tmp_path / "shots.log").read_text().splitlines()]
+    assert sorted(tags) == ["left"] * 3 + ["right"] * 3
