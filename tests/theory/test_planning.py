@@ -102,6 +102,16 @@ def test_without_a_promised_loss_nothing_is_refused_unless_places_are_given():
     assert given_places.values["loss"] == near(solve("M/M/11/0", 50.0, 0.1).loss)
 
 
+def test_a_backlog_that_grows_for_ever_is_no_plan_though_it_loses_nobody():
+    found = plan(50, 0.1, ["loss<0.1%"], q=math.inf)
+    assert found.n == 6
+    assert [row["breaks"] for row in found.table()] == ["grows for ever", "<- the plan", ""]
+    wave = plan(Sine(A=50, B=50, T=60), 0.08, ["loss<0.1%"], q=math.inf)
+    assert wave.n == 5  # 4 do 50 a second, just as many as come
+    with pytest.raises(Unkeepable, match="with 5 workers the backlog grows for ever"):
+        plan(50, 0.1, ["loss<0.1%"], n=5, q=math.inf)
+
+
 def test_the_mean_rate_is_not_enough_and_the_peak_is_more_than_needed():
     found = plan(WAVE, 0.08, ["p99<5s", "loss<0.1%"], cost=0.04)
     assert WAVE.B * 0.08 < found.n < found.square_root < found.unlevelled

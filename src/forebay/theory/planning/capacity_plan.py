@@ -18,12 +18,16 @@ _HOURS_IN_A_MONTH = 730
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Other numbers of workers and places: every promised quantity by its name, and the promises they break."""
+    """Other numbers of workers and places: every promised quantity by its name, and the promises they break.
+
+    `growing` says that the backlog grows for ever, whether a promise forbids it or not.
+    """
 
     n: int
     q: float
     values: Mapping[str, float]
     broken: tuple[Promise, ...]
+    growing: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Plan(Result):
                 "workers": one.n,
                 "places": "inf" if math.isinf(one.q) else f"{one.q:.0f}",
                 **{promise.name: _shown(promise, one.values[promise.name]) for promise in self.promises},
-                "breaks": ", ".join(map(str, one.broken)) or ("<- the plan" if self._is(one) else ""),
+                "breaks": ", ".join(map(str, one.broken)) or self._beside(one),
             }
             for one in self.neighbours
         ]
@@ -99,7 +103,13 @@ class Plan(Result):
                     for one, value in zip(self.promises, self.values.values(), strict=True)
                 ],
                 "neighbours": [
-                    {"workers": one.n, "places": one.q, **one.values, "breaks": [str(broken) for broken in one.broken]}
+                    {
+                        "workers": one.n,
+                        "places": one.q,
+                        **one.values,
+                        "breaks": [str(broken) for broken in one.broken],
+                        "growing": one.growing,
+                    }
                     for one in self.neighbours
                 ],
                 "exact": self.outlook.exact,
@@ -150,8 +160,11 @@ class Plan(Result):
         rows = [("assumed", assumed), ("formula", self.outlook.answer.formula)]
         return rows if self.outlook.exact else [*rows, ("approximation", self.outlook.error)]
 
-    def _is(self, one: Neighbour) -> bool:
-        return (one.n, one.q) == (self.n, self.q)
+    def _beside(self, one: Neighbour) -> str:
+        """Return what is said of a neighbour that breaks no promise."""
+        if one.growing:
+            return "grows for ever"
+        return "<- the plan" if (one.n, one.q) == (self.n, self.q) else ""
 
 
 def _shown(promise: Promise, value: float) -> str:

@@ -113,6 +113,11 @@ class Outlook:
         """What to expect where it is not."""
         return self.instead or self.answer.error
 
+    @property
+    def growing(self) -> bool:
+        """Whether the load goes on for ever and more comes than is worked off or lost; a load that ends is drained."""
+        return (self.demand.seconds is None or self.demand.periodic) and not self.answer.stable
+
     def value(self, promise: Promise) -> float:
         """Return the quantity that is promised; nan where the formula does not tell it.
 

@@ -109,6 +109,11 @@ def _bounds(demand: Demand, promises: Sequence[Promise], q: float | None) -> tup
 def _unkeepable(search: Search, n: int | None, most: int) -> Unkeepable:
     workers = most if n is None else n
     outlook = search.look(workers, math.inf if search.q is None else search.q)
+    if outlook.growing and not search.broken(outlook):
+        return Unkeepable(
+            f"with {workers} workers the backlog grows for ever, which no promise forbids but no service survives",
+            "leave the number of workers open, or give places: what finds none is lost, and can be promised",
+        )
     broken = search.broken(outlook) or search.promises
     told = ", ".join(f"{one.name} is {one.show(outlook.value(one))}" for one in broken)
     hint = (
@@ -147,4 +152,4 @@ def _around(n: int, q: float, free: bool, exact: bool) -> Sequence[tuple[int, fl
 
 def _neighbour(search: Search, outlook: Outlook) -> Neighbour:
     values = {one.name: outlook.value(one) for one in search.promises}
-    return Neighbour(outlook.n, outlook.q, values, search.broken(outlook))
+    return Neighbour(outlook.n, outlook.q, values, search.broken(outlook), outlook.growing)

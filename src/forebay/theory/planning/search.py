@@ -108,7 +108,8 @@ class Search:
                 self._places[n] = _Places(self, self._losses()[0], n).fewest()
             else:
                 q = math.inf if self.q is None else self.q
-                self._places[n] = None if self.broken(self.look(n, q)) else q
+                outlook = self.look(n, q)
+                self._places[n] = None if outlook.growing or self.broken(outlook) else q
         return self._places[n]
 
     def _guess(self, least: int, most: int) -> int:
