@@ -31,6 +31,11 @@ def test_what_never_falls_so_low_is_inf_and_what_is_low_at_once_is_0():
     assert invert(lambda t: 0.3 * math.exp(-t), 0.5, 1.0) == 0
 
 
+def test_a_tail_that_begins_at_p_but_for_its_rounding_is_0():
+    assert invert(lambda t: (0.1 + 1e-17) * (1 + 3e-9) * math.exp(-t), 0.1, 1.0) == 0
+    assert invert(lambda t: 0.1001 * math.exp(-t), 0.1, 1.0) == pytest.approx(1e-3, rel=1e-3)
+
+
 def test_four_percentiles_of_a_smooth_tail_take_few_evaluations():
     seen = []
 

@@ -10,6 +10,8 @@ Tail = Callable[[float], float]
 
 _PRECISE = 1e-11
 _JUMP = 1e-6
+_ROUNDED = 1e-8
+"""By so much, as a share of p, a tail may be off at 0: one that begins at p is there at once, not after 1e-17 s."""
 _SMALLEST = 1e-300
 _FARTHEST = 1e18
 
@@ -36,7 +38,7 @@ class Percentiles:
 
     def __call__(self, p: float) -> float:
         """Return t in seconds; inf where there is none."""
-        if self._at(0.0) <= p:
+        if self._at(0.0) <= p * (1 + _ROUNDED):
             return 0.0
         low = max(t for t, value in self._known.items() if value > p)
         above = [t for t in self._known if t > low]
