@@ -70,6 +70,7 @@ def test_a_peak_late_in_a_long_log_is_looked_at_alone(forebay, tmp_path):
 def test_a_scalability_law_is_drawn_through_its_points(forebay):
     data = json.loads(forebay("draw", "usl", "--points", "1:600, 20:2500, 140:2750", "--json").stdout)
     assert data["points"] == [[1, 600], [20, 2500], [140, 2750]]
+    assert b"gamma = 600" in forebay("draw", "usl", "--points", "1:600, 20:2500, 140:2750", "--ascii").stdout
     assert data["best"] == pytest.approx(87.5, abs=0.1)
 
 
@@ -87,7 +88,11 @@ def test_a_promise_is_a_time_or_a_share(forebay):
         ("M/M/1",),
         ("M/M/1", "--in", "20/s", "--service", "100ms", "--as", "tail"),
         ("M/M/1", "--in", "6/s", "--service", "100ms", "--for", "0"),
-        ("M/M/1", "--in", "6/s", "--service", "100ms", "--promise", "x%"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--as", "tail", "--promise", "x%"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--as", "erlang", "--promise", "x%"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--as", "tail", "--promise", "1%"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--as", "erlang", "--promise", "1s"),
+        ("M/M/1", "--in", "6/s", "--service", "100ms", "--promise", "1s"),
         ("M/M/1", "--in", "6/s", "--service", "100ms", "--svg", "a.png"),
         ("--as", "tail"),
         ("usl",),

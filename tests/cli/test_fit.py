@@ -61,6 +61,8 @@ def test_what_wrk_said_is_checked_without_a_log(forebay):
         ([], b"name a LOG"),
         (["--rate", "5/s"], b"name a LOG"),
         (["run.csv", "--closed", "5", "--rate", "5/s", "--latency", "1s"], b"name a LOG"),
+        (["run.csv", "--rate", "5/s"], b"name a LOG"),
+        (["run.csv", "--think", "5s"], b"whose pause --think is"),
         (["nothing.csv"], b"nothing.csv cannot be read: No such file"),
         (["--closed", "5", "--rate", "5", "--latency", "1s"], b"'5' is not a rate"),
     ],

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from forebay.theory.pictures.picture import Picture
 
 KINDS = ("timeline", "number", "cumulative", "tail", "hockey-stick", "erlang", "wave", "disciplines")
+_PROMISES = ("tail", "disciplines", "hockey-stick", "erlang")
+"""What shows how a promise is kept."""
 _PAGE = 80
 """Columns where there is no terminal."""
 
@@ -30,7 +32,7 @@ _PAGE = 80
 @click.option("--as", "kind", type=click.Choice(KINDS), help="which picture  [the one that shows most of SPEC]")
 @click.option("--for", "seconds", metavar="TIME", help="how long it is: 4ms  [as long as shows something]")
 @click.option("--from", "begin", metavar="TIME", help="from when on: 20s  [the beginning]")
-@click.option("--promise", metavar="TIME|SHARE", help="a line: 300ms, or a share that may be lost: 0.1%")
+@click.option("--promise", metavar="TIME|SHARE", help="a line: 300ms; as erlang a share that may be lost: 0.1%")
 @click.option("--log", type=click.Path(exists=True, dir_okay=False), help="the log of a run: draw it, beside SPEC")
 @click.option("--simulate", is_flag=True, help="draw a simulation beside the theory")
 @click.option("--seed", type=click.IntRange(0), default=1, help="of what is simulated  [1]")
@@ -103,7 +105,7 @@ def _picture(
 
         run = read(log, system.n if system is not None else 0)
     return drawn(
-        kind, system, seconds=length, begin=first, seed=seed, promise=_promise(promise), run=run,
+        kind, system, seconds=length, begin=first, seed=seed, promise=_promise(promise, kind), run=run,
         simulate=simulate, name=spec or (Path(log).name if log else ""),
     )  # fmt: skip
 
@@ -124,10 +126,16 @@ def _length(text: str | None) -> float | None:
     return found
 
 
-def _promise(text: str | None) -> float | None:
-    """Return seconds, or a share."""
+def _promise(text: str | None, kind: str | None) -> float | None:
+    """Return seconds, or a share, whichever the picture has an axis for."""
     if text is None:
         return None
+    if kind not in _PROMISES:
+        raise UsageError("this picture has no line for a promise", f"draw it --as {', '.join(_PROMISES)}")
+    if text.endswith("%") != (kind == "erlang"):
+        raise UsageError(
+            f"{text} is no promise for --as {kind}", "erlang takes a share: 0.1%; the others a time: 300ms"
+        )
     if not text.endswith("%"):
         return duration(text)
     try:

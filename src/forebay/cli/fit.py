@@ -49,8 +49,11 @@ def fit(
     """
     from forebay.theory import fit as theory
 
-    if (log is None) != (answers is not None and latency is not None and closed is not None):
+    said = (answers, latency)
+    if (None in (*said, closed)) if log is None else said != (None, None):
         raise UsageError("name a LOG, or say all of --closed, --rate and --latency", "forebay fit run.csv")
+    if closed is None and duration(think):
+        raise UsageError("nobody says whose pause --think is", "give --closed 5: a closed loop of 5 connections")
     if log is None:
         loop = theory.ClosedLoop(closed or 0, rate(answers or ""), duration(latency or ""), duration(think))
         json_line(loop.as_dict()) if as_json else click.echo(str(loop))

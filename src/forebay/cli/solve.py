@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 @click.option(
     "--routing",
     type=click.Choice(["random", "round-robin", "shared"]),
-    default="shared",
     help="which replica is next  [shared: one queue before all]",
 )
 @click.option("--points", metavar="N:X,...|FILE", help="usl: measured throughput X with N workers or clients")
@@ -36,7 +35,7 @@ def solve(
     asked: Asked,
     percentiles: tuple[float, ...],
     replicas: int | None,
-    routing: str,
+    routing: str | None,
     points: str | None,
     as_json: bool,
 ) -> None:
@@ -63,16 +62,18 @@ def solve(
     _print_solution(solution, percentiles, as_json)
 
 
-def _solution(spec: str, asked: Asked, replicas: int | None, routing: str) -> Solution:
+def _solution(spec: str, asked: Asked, replicas: int | None, routing: str | None) -> Solution:
     from forebay.theory import solving
     from forebay.theory.networks import replication
 
     stations = asked.stations(spec)
+    if replicas is None and routing is not None:
+        raise UsageError("--routing is between replicas", "give --replicas 3")
     if replicas is None:
         return solving.solve(stations)
     if len(stations) > 1:
         raise UsageError("--replicas are of one station", "leave it out, or give one A/B/n")
-    return replication.replicas(stations[0], replicas, routing.replace("-", " "))
+    return replication.replicas(stations[0], replicas, (routing or "shared").replace("-", " "))
 
 
 def _print_solution(solution: Solution, percentiles: tuple[float, ...], as_json: bool) -> None:

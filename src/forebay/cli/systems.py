@@ -112,6 +112,8 @@ class Asked:
         return self.think
 
     def _rest(self) -> dict[str, Any]:
+        if self.preemptive and not self.classes:
+            raise UsageError("without classes nobody is more urgent", "give --class '1/s 250ms' for each of them")
         rest: dict[str, Any] = {
             "classes": self.classes,
             "preemptive": self.preemptive,
@@ -124,6 +126,8 @@ class Asked:
 
     def _retrying(self) -> Retrying | None:
         if self.retry_after is None:
+            if self.retry_share != 1 or self.retry_attempts is not None:
+                raise UsageError("nothing says when those who find no place come again", "give --retry-after 1s")
             return None
         from forebay.theory.laws import Exponential
         from forebay.theory.letters import timed
@@ -179,6 +183,11 @@ def arrivals(text: str, seconds: float = RUN_SECONDS) -> Coming:
         from forebay.theory.letters import trace
 
         return trace(text)
+    if "/" not in text:
+        raise UsageError(
+            f"{text!r} is not a rate, nor a file that is here",
+            "write it as 50/s, 3000/m or 2/ms; a load as 'sine(0, 100, 60s)'",
+        )
     return text
 
 

@@ -16,6 +16,7 @@ _FINER = 4
 """Than the dots are: so much of a curve is kept when it is thinned."""
 _TO_ASCII = str.maketrans({"×": "x", "−": "-", "→": "->", "≥": ">=", "≤": "<=", "µ": "u", "∞": "inf", "–": "-"} | {
     "λ": "lambda", "μ": "mu", "ρ": "rho", "²": "^2", "·": ".", "…": "...", "Σ": "sum", "α": "alpha", "β": "beta",
+    "γ": "gamma",
     "⁻": "^-", "⁰": "0", "¹": "1", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9",
 })  # fmt: skip
 
