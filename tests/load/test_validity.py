@@ -80,6 +80,14 @@ def test_where_nothing_was_answered_lateness_alone_decides() -> None:
     assert validity(fired(rows(evenly(10, 10), 0.01, status=-2))).valid
 
 
+def test_shots_that_are_in_no_percentile_are_a_caution() -> None:
+    half = fired(rows(evenly(10, 10), 0.01, status=[200] * 50 + [-2] * 50))
+    (caution,) = validity(half).cautions
+    assert caution == "50% of the shots were refused, and no percentile knows how long they waited"
+    assert validity(fired(rows(evenly(10, 10), 0.01, status=-2))).cautions == ()
+    assert validity(fired(rows(evenly(10, 10), 0.01, status=[200] * 50 + [-1] * 50))).cautions == ()
+
+
 def test_a_run_without_a_shot_is_not_valid_unless_it_was_interrupted() -> None:
     run = empty()
     assert str(validity(run)) == "not valid: not one shot was fired"

@@ -54,7 +54,13 @@ def validity(run: Run, busy: float = math.nan, expected: float = math.nan) -> Va
         expected: shots of the plan, 0 where that is not known before; nan: the profile of the run says it.
     """
     reasons = tuple(_reasons(run, busy))
-    cautions = [*([] if reasons else _lateness(run)), *_waiting(run), *_shortage(run, expected), *_business(run, busy)]
+    cautions = [
+        *([] if reasons else _lateness(run)),
+        *_waiting(run),
+        *_refusals(run),
+        *_shortage(run, expected),
+        *_business(run, busy),
+    ]
     return Validity(reasons, tuple(cautions))
 
 
@@ -103,6 +109,14 @@ def _waiting(run: Run) -> list[str]:
     if waited <= LATE_SECONDS:
         return []
     return [f"1 of 100 shots waited {show_seconds(waited)} or more for a free connection: that is in the response time"]
+
+
+def _refusals(run: Run) -> list[str]:
+    """Tell of shots that are in no percentile: who waited in vain for a connection has no answer to be timed."""
+    share = run.refused / max(1, run.total.planned)
+    if not run.response.count or share <= STILL_SHARE:
+        return []
+    return [f"{share * 100:.2g}% of the shots were refused, and no percentile knows how long they waited"]
 
 
 def _business(run: Run, busy: float) -> list[str]:
