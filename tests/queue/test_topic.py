@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from forebay.durability import Durability
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown
+from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
 from forebay.events import Accepted
 from forebay.message import Message
 from forebay.queue.topic import MOST_GATHERED, Topic
@@ -224,3 +224,27 @@ async def test_a_few_gather_while_a_publish_is_under_way_and_many_are_worth_one_
     assert await asyncio.gather(*first, *few, *many, *last) == list("01234")
     assert gate.batches[2:] == [["4"]]
     await topic.close()
+
+
+@pytest.mark.parametrize(
+    ("flawed", "why"),
+    [
+        (Message("a", b"", "caf\udce9"), "no Unicode"),
+        (Message("a", b"", None, {"n\udce9": "v"}), "no Unicode"),
+        (Message("a", b"", None, {"ü": "\ud800"}), "no Unicode"),
+        (Message("\udce9", b""), "no Unicode"),
+        (Message("a", b"", priority=2**63), "64 bits"),
+        (Message("a", b"", priority=-(2**63) - 1), "64 bits"),
+    ],
+)
+async def test_what_no_broker_can_write_is_refused_by_itself_and_spoils_nothing_beside_it(gate, flawed, why):
+    topic = Topic("orders", gate)
+    gate.open.set()
+    fine = Message("b", b"", "schlüssel", {"ü": "ß"}, 2**63 - 1)
+    first, refused, last = await asyncio.gather(
+        topic.publish(message(1)), topic.publish(flawed), topic.publish(fine), return_exceptions=True
+    )
+    assert (first, last) == ("1", "b")
+    assert isinstance(refused, UsageError)
+    assert why in refused.what
+    assert gate.batches == [["1", "b"]]

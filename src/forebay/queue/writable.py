@@ -1,0 +1,32 @@
+"""What no broker can write: refused before it shares a batch with others, whose answers it would spoil."""
+
+from __future__ import annotations
+
+from forebay.message import Message
+
+FAR = 1 << 63
+"""The first priority that has more than 64 bits."""
+
+
+def flaw_of(message: Message) -> str:
+    """Return why a message cannot be written; empty: it can.
+
+    Text that came from bytes which are no UTF-8 (of a command line, of the name of a file) holds lone surrogates.
+    """
+    key, headers = message.key, message.headers
+    if not -FAR <= message.priority < FAR:
+        return "its priority has more than 64 bits"
+    if not headers and message.id.isascii() and (key is None or key.isascii()):
+        return ""
+    for text in (message.id, key or "", *headers, *headers.values()):
+        if not text.isascii() and _is_no_unicode(text):
+            return f"{text!r} is no Unicode"
+    return ""
+
+
+def _is_no_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
