@@ -114,6 +114,12 @@ async def test_an_answer_that_can_never_be_sent_does_not_keep_its_message_from_i
     assert [str(trouble) for trouble in rig.troubles] == ["1 MiB at most"]
 
 
+async def test_a_reason_is_told_in_text_that_every_broker_can_carry(rig):
+    rig.answering.end_failed(rig.delivery("m0"), "no file caf\udce9\nat all")
+    assert await rig.answering.drain(5) == 0
+    assert rig.replier.sent == [("m0", b"", "no file caf  at all")]
+
+
 async def test_an_answer_that_nobody_waits_for_any_more_is_given_up(rig, monkeypatch):
     monkeypatch.setattr(answering, "INSIST_SECONDS", 0.0)
     rig.replier.errors = {"m0": [Unavailable("down")] * 100}

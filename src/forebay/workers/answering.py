@@ -17,6 +17,7 @@ from forebay.message import Message, payload_of
 from forebay.queue.batching import Gatherer
 from forebay.queue.driver import Settlement
 from forebay.queue.request_reply import Answer, Replier
+from forebay.workers.story import one_line
 
 MOST_UNSENT = 5_000
 INSIST_SECONDS = 30.0
@@ -75,7 +76,7 @@ class Answering:
         """Settle a message that was given up, after its answer where it wants one."""
         message = settlement.delivery.message
         if self.is_asked(message):
-            self._add(settlement, Answer(message, b"", reason or "it was given up"))
+            self._add(settlement, Answer(message, b"", one_line(reason) or "it was given up"))
         else:
             self._settle(settlement)
 

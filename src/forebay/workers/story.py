@@ -36,7 +36,7 @@ def tell(message: Message, *, reason: str, origin: str, attempts: int, now: floa
     """Return the headers of a message with one more failure in its story."""
     return {
         **message.headers,
-        REASON: _one_line(reason),
+        REASON: one_line(reason),
         ORIGIN: origin,
         ATTEMPTS: str(attempts),
         FIRST_FAILED_AT: message.headers.get(FIRST_FAILED_AT) or f"{now:.3f}",
@@ -58,7 +58,7 @@ def read(headers: dict[str, str]) -> Story | None:
         return None
 
 
-def _one_line(reason: str) -> str:
+def one_line(reason: str) -> str:
     """Return text that every broker can carry: one line, no lone surrogates, no control characters, not too long."""
     clean = "".join(c if c.isprintable() else " " for c in reason)
     return clean.encode("utf-8", "replace").decode()[:LONGEST_REASON]
