@@ -43,12 +43,12 @@ def beginning(tmp_path, environment):
     """Begin a command; gives the process once it has said some words, and leaves nothing behind."""
 
     @contextmanager
-    def begin(*arguments, until=b"", stdout=subprocess.PIPE):
+    def begin(*arguments, until=b"", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE):
         path = tmp_path / f"stderr-{len(list(tmp_path.glob('stderr-*')))}"
         with path.open("wb") as stderr:
             process = subprocess.Popen(
                 [*COMMAND, *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 cwd=tmp_path,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+
 import pytest
 
 QUEUE = "sqlite:///q.db?topic=prices"
@@ -33,6 +36,16 @@ def test_those_who_work_a_queue_off_answer_what_is_asked(forebay, worker):
 def test_each_line_of_stdin_is_a_request_and_gets_a_line(forebay, worker):
     told = forebay("ask", QUEUE, stdin=b"1\n2\n3\n")
     assert told.stdout.splitlines() == [b'{"product":%d,"price":%d}' % (n, 100 * n) for n in (1, 2, 3)]
+
+
+def test_a_line_is_asked_as_it_comes_and_the_wait_for_the_next_can_be_interrupted(beginning, worker):
+    with beginning("ask", QUEUE, stdin=subprocess.PIPE) as process:
+        process.stdin.write(b"1\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"product":1,"price":100}\n'
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.said().strip() == b""
 
 
 def test_what_was_given_up_ends_with_1_and_says_why(forebay, worker):

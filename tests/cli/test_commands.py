@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import sys
 import pytest
 
 from forebay.cli import COMMANDS
+
+QUEUE = "sqlite:///q.db?topic=orders"
 
 
 def test_the_help_lists_every_command_with_examples_and_exit_codes(forebay):
@@ -103,6 +106,15 @@ def test_what_cannot_be_reached_ends_with_3(forebay, command):
     assert told.returncode == 3, told.stderr.decode()
     assert b"/no/such/folder/q.db" in told.stderr
     assert b"Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("arguments", [["pub", QUEUE], ["pub", QUEUE, "a"], ["sub", QUEUE, "--idle", "0.1s"]])
+def test_a_command_whose_input_is_closed_takes_it_for_empty(tmp_path, environment, arguments):
+    command = shlex.join([sys.executable, "-m", "forebay", *arguments])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} <&-"], capture_output=True, cwd=tmp_path, env=environment, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_an_application_that_cannot_start_ends_with_3(forebay):

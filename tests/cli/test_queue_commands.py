@@ -64,6 +64,37 @@ def test_a_last_line_without_an_end_is_a_message_and_no_input_is_none(forebay, l
     assert lag()["accepted"] == 2
 
 
+def test_each_line_is_put_as_it_comes_though_the_input_goes_on(beginning, lag):
+    with beginning("pub", QUEUE, "--ids", stdin=subprocess.PIPE) as process:
+        for line in (b"a\n", b"b\n"):
+            process.stdin.write(line)
+            process.stdin.flush()
+            assert process.stdout.readline().strip()
+        process.stdin.write(b"c")  # is no line yet
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.said() == b"2 accepted\n"
+    assert lag()["waiting"] == 2
+
+
+def test_a_message_that_is_not_accepted_ends_it_though_the_input_goes_on(beginning):
+    with beginning("pub", QUEUE, "--priority", str(2**80), stdin=subprocess.PIPE) as process:
+        process.stdin.write(b"a\n")
+        process.stdin.flush()
+        assert process.wait(30) == 2
+        assert process.said().startswith(b"0 accepted\n")
+
+
+def test_a_text_of_any_bytes_goes_in_and_what_no_broker_can_write_is_wrong_usage(forebay):
+    assert forebay("pub", QUEUE, b"caf\xe9").returncode == 0
+    assert forebay("sub", QUEUE, "-n", "1").stdout == b"caf\xe9\n"
+    for words in ([b"--key=\xe9"], [b"--header=a=\xe9"], ["--priority", str(2**63)]):
+        told = forebay("pub", QUEUE, "a", *words)
+        assert (told.returncode, told.stdout) == (2, b"")
+        assert b"cannot be written" in told.stderr
+
+
 def test_a_text_may_be_put_often_and_each_is_known_by_its_reference(forebay):
     told = forebay("pub", QUEUE, "hello", "--count", "3", "--ids", "-H", "who=me", "--key", "k")
     references = told.stdout.split()

@@ -98,6 +98,7 @@ def program() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _open_closed_streams()
     try:
         code = program.main(standalone_mode=False) or 0  # what a command ended with by click's Exit
     except click.ClickException as error:
@@ -108,3 +109,12 @@ def main() -> None:
     except ForebayError as error:
         code = fail(error)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Give a standard stream that is closed to the null device: else a socket takes its number, and libuv aborts."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import click
 
 from forebay.cli.queues import HEADERS, KEY, headers_of
 from forebay.cli.running import run
+from forebay.cli.stdin import lines
 from forebay.quantity import duration
 from forebay.queue.request_reply import open_asker
 
@@ -28,13 +30,16 @@ def ask(url: str, text: str | None, timeout: str, key: str | None, headers: tupl
     \b
     forebay ask nats://localhost:4222/prices '{"product": 33}' --timeout 2s
     """
-    bodies = iter([text.encode()]) if text is not None else (line.rstrip(b"\n") for line in sys.stdin.buffer)
-    run(_ask_all(url, bodies, duration(timeout), key, headers_of(headers)))
+    run(_ask_all(url, text, duration(timeout), key, headers_of(headers)))
 
 
-async def _ask_all(url: str, bodies: Iterator[bytes], timeout: float, key: str | None, headers: dict[str, str]) -> None:
+async def _ask_all(url: str, text: str | None, timeout: float, key: str | None, headers: dict[str, str]) -> None:
     async with open_asker(url) as asker:
-        for body in bodies:
+        async for body in lines() if text is None else _alone(os.fsencode(text)):
             answer = await asker.ask(body, timeout=timeout, key=key, headers=headers)
             sys.stdout.buffer.write(answer.body + b"\n")
             sys.stdout.flush()
+
+
+async def _alone(body: bytes) -> AsyncIterator[bytes]:
+    yield body

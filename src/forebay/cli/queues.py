@@ -6,16 +6,18 @@ import asyncio
 import base64
 import contextlib
 import math
+import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import click
 import msgspec
 
-from forebay.cli.output import json_line
+from forebay.cli.output import Exit, json_line
 from forebay.cli.running import Interruption, run
+from forebay.cli.stdin import lines
 from forebay.errors import ForebayError, UsageError
 from forebay.message import Message, new_id
 from forebay.quantity import duration
@@ -55,45 +57,57 @@ def pub(
     """Put messages into the queue at URL: TEXT, or else each line of stdin.
 
     A message counts as accepted once it is as durable as its broker makes it. Ends with 3 when one was not accepted.
+    Each line is put as it comes, so the input need not end; Ctrl-C waits for the answers, and ends with 130.
 
     \b
     forebay pub 'sqlite:///forebay.db?topic=orders' '{"product_id": "33", "count": "3", "username": "me"}'
     seq 1000 | forebay pub kafka://localhost:9092/numbers
     """
     template = Message("", b"", key, headers_of(headers), priority)
-    bodies = iter([text.encode()] * count) if text is not None else (line.rstrip(b"\n") for line in sys.stdin.buffer)
-    accepted, error = run(_publish_all(url, template, bodies, _finite(delay), ids))
+    bodies = None if text is None else [os.fsencode(text)] * count
+    accepted, error, interrupted = run(_publish_all(url, template, bodies, _finite(delay), ids))
     click.echo(f"{accepted} accepted", err=True)
     if error is not None:
         raise error
+    if interrupted:
+        raise click.exceptions.Exit(Exit.INTERRUPTED)
 
 
 async def _publish_all(
-    url: str, template: Message, bodies: Iterator[bytes], delay: float, ids: bool
-) -> tuple[int, ForebayError | None]:
+    url: str, template: Message, bodies: Sequence[bytes] | None, delay: float, ids: bool
+) -> tuple[int, ForebayError | None, bool]:
+    """Return how many were accepted, what went wrong, and whether it was interrupted; None: bodies come by stdin."""
     topic = await open_topic(url)
-    publisher = _Publisher(topic, ids)
-    try:
-        for body in bodies:
-            now = time.time()
-            later = now + delay if delay else 0.0
-            await publisher.publish(template.replace(id=new_id(), body=body, accepted_at=now, not_before=later))
-            if publisher.error:
-                break
-        await publisher.all_answered()
-    finally:
-        await topic.close()
-    return publisher.accepted, publisher.error
+    async with Interruption() as interruption:
+        enough = interruption.wished
+        publisher = _Publisher(topic, ids, enough)
+        try:
+            async for body in lines(enough) if bodies is None else _until(enough, bodies):
+                now = time.time()
+                later = now + delay if delay else 0.0
+                await publisher.publish(template.replace(id=new_id(), body=body, accepted_at=now, not_before=later))
+            await publisher.all_answered()
+        finally:
+            await topic.close()
+    return publisher.accepted, publisher.error, interruption.by != 0
+
+
+async def _until(enough: asyncio.Event, bodies: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for body in bodies:
+        if enough.is_set():
+            return
+        yield body
 
 
 class _Publisher:
-    """Keeps so many messages in flight, and counts what became of them."""
+    """Keeps so many messages in flight, and counts what became of them; sets `enough` when one is not accepted."""
 
-    def __init__(self, topic: Topic, ids: bool) -> None:
+    def __init__(self, topic: Topic, ids: bool, enough: asyncio.Event) -> None:
         self.accepted = 0
         self.error: ForebayError | None = None
         self._topic = topic
         self._ids = ids
+        self._enough = enough
         self._in_flight = 0
         self._answered = asyncio.Event()
 
@@ -116,6 +130,7 @@ class _Publisher:
         self._answered.set()
         if isinstance(answer, ForebayError):
             self.error = self.error or answer
+            self._enough.set()
             return
         self.accepted += 1
         if self._ids:
