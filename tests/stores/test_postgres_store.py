@@ -292,6 +292,22 @@ async def test_an_effect_whose_server_dies_is_unavailable_and_can_be_repeated(
     await store.close()
 
 
+async def test_why_there_is_no_connection_any_more_is_told(
+    own_server: Callable[[type[Server]], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = own_server(PostgreSQL)
+    monkeypatch.setattr("forebay.stores.postgres.server.CONNECT_SECONDS", 1.0)
+    await execute(server, "CREATE ROLE guest LOGIN PASSWORD 'secret-word' SUPERUSER")
+    store = await open_store(server.url.replace("forebay@", "guest:secret-word@"))
+    await execute(server, "ALTER ROLE guest RENAME TO gone")
+    with pytest.raises(Unavailable, match='role "guest" does not exist') as refused:
+        await store.count(TOPIC)
+    assert "secret-word" not in str(refused.value)
+    await execute(server, "ALTER ROLE gone RENAME TO guest")
+    assert await store.count(TOPIC) == 0
+    await store.close()
+
+
 async def test_a_server_that_stands_still_does_not_hang_its_clients(
     own_server: Callable[[type[Server]], Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:

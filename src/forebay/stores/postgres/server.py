@@ -14,6 +14,7 @@ from forebay.durability import Durability
 from forebay.errors import Unavailable, Unknown, UsageError
 from forebay.stores.postgres import columns
 from forebay.stores.postgres.address import OPTIONS, at_least_one, conninfo, limit_seconds
+from forebay.stores.postgres.connecting import Attempts, connections
 from forebay.stores.postgres.failures import explained, unreachable
 from forebay.stores.postgres.tables import VERSION, Connection, make_tables
 from forebay.url import URL
@@ -39,6 +40,7 @@ class Server:
         # for a server that says nothing at all; the limit that it keeps itself is shorter
         self.patience = max(self._seconds, CONNECT_SECONDS) + 2
         self._conninfo = conninfo(url, CONNECT_SECONDS)
+        self._attempts = Attempts()
         self._own = self._pool(OWN_CONNECTIONS)
         self._lent = self._pool(url.option("connections", at_least_one, 10), check=AsyncConnectionPool.check_connection)
 
@@ -129,7 +131,8 @@ class Server:
             async with asyncio.timeout(self.patience):  # a pool asks a connection whether it lives, without a limit
                 return await pool.getconn(timeout=CONNECT_SECONDS)
         except (PoolTimeout, TimeoutError) as error:
-            what = f"{self.name}: no connection within {CONNECT_SECONDS:g}s"
+            reason = f": {self._attempts.reason}" if self._attempts.reason else ""
+            what = f"{self.name}: no connection within {CONNECT_SECONDS:g}s{reason}"
             raise Unavailable(what, "is PostgreSQL up, and are there enough connections=?") from error
         except PoolClosed as error:
             raise Unavailable("the store is closed") from error
@@ -163,6 +166,7 @@ class Server:
     def _pool(self, size: int, **options: Any) -> AsyncConnectionPool[Connection]:
         return AsyncConnectionPool(
             self._conninfo,
+            connection_class=connections(self._attempts.note),
             kwargs={"autocommit": True},
             configure=self._configure,
             min_size=0,
