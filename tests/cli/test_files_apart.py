@@ -4,16 +4,6 @@ import pytest
 
 from forebay.cli.files_apart import check_apart
 from forebay.errors import UsageError
-from wire import OK, listening, saying
-
-POOL = """
-  - id: {name}
-    gun: {{type: http, target: "{address}"}}
-    ammo: {{type: uri, uris: ["/ {name}"]}}
-    result: {{type: phout, destination: shots.log}}
-    rps: {{type: once, times: 3}}
-    startup: {{type: once, times: 2}}
-"""
 
 
 @pytest.mark.parametrize(
@@ -50,15 +40,3 @@ def test_what_is_no_file_takes_all_and_what_is_not_asked_for_nothing(tmp_path, m
     check_apart({"--out": None, "--shots": None})
     with pytest.raises(UsageError, match="--shots"):
         check_apart({"--out": tmp_path / "a", "--shots": tmp_path / "b" / ".." / "a"})
-
-
-def test_two_pools_may_have_one_file_for_their_shots(forebay, tmp_path):
-    with listening(saying(OK)) as server:
-        address = server.url.removeprefix("http://").rstrip("/")
-        pools = "".join(POOL.format(name=name, address=address) for name in ("left", "right"))
-        (tmp_path / "load.yaml").write_text(f"pools:{pools}")
-        (tmp_path / "shots.log").write_text("of an earlier run\n")
-        done = forebay("fire", "load.yaml")
-    assert done.returncode in (0, 5), done.stderr
-    tags = [line.split("\t")[1] for line in (tmp_path / "shots.log").read_text().splitlines()]
-    assert sorted(tags) == ["left"] * 3 + ["right"] * 3

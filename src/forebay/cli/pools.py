@@ -20,7 +20,7 @@ from forebay.cli.recording import join, sink
 from forebay.errors import UsageError
 from forebay.load.battery import Battery
 from forebay.load.firing import Firing
-from forebay.load.pandora.pools import Pool, Result
+from forebay.load.pandora.pools import STDERR, Pool, Result
 from forebay.load.pandora.pools import read as read_pandora
 from forebay.load.shots import forms
 from forebay.load.shots.reading import ShotsReader
@@ -82,20 +82,21 @@ def pools(target: str, asked: Asked, folder: Path, shots: Path | None) -> list[P
         raise UsageError("--shots is one file, and there are several pools", "their `result` says where their shots go")
     for note in dict.fromkeys(note for pool in found for note in pool.notes):
         click.echo(f"{target}: {note}", err=True)
-    return [_of_pandora(pool, asked, shots or folder / f"shots-{i}") for i, pool in enumerate(found)]
+    return [_of_pandora(pool, asked, shots, folder / f"shots-{i}") for i, pool in enumerate(found)]
 
 
-def _of_pandora(pool: Pool, asked: Asked, shots: Path) -> Pooled:
-    """Return a pool of Pandora, whose shots are written as its `result` says."""
+def _of_pandora(pool: Pool, asked: Asked, wished: Path | None, between: Path) -> Pooled:
+    """Return a pool of Pandora, whose shots are written as its `result` says, and to the file that was wished for."""
     form = _form(pool.result)
+    shots = wished or (between if form else None)
 
     def finish() -> None:
-        if form is not None:
+        if form is not None and shots is not None:
             _write(pool.result.path, form(ShotsReader(shots)), "a")  # another pool may have the same
 
     if form is not None and pool.result.path:
         _write(pool.result.path, ())  # to say at once that it cannot be written
-    return _pooled(pool.id, pool.firing, asked, shots if form else None, finish)
+    return _pooled(pool.id, pool.firing, asked, shots, finish)
 
 
 def _form(result: Result) -> Callable[[ShotsReader], Iterable[str]] | None:
@@ -107,6 +108,9 @@ def _form(result: Result) -> Callable[[ShotsReader], Iterable[str]] | None:
 
 def _write(path: str, lines: Iterable[str], mode: str = "w") -> None:
     try:
+        if path == STDERR:  # which may be a file that must not be emptied
+            sys.stderr.writelines(lines)
+            return
         with click.open_file(path or "-", mode, "utf-8") as file:
             file.writelines(lines)
     except OSError as error:

@@ -199,6 +199,7 @@ def test_several_pools_are_several_firings() -> None:
         ),
         ("{type: jsonlines, sink: out.json}", Result("jsonlines", "out.json")),
         ("{type: json, sink: stdout}", Result("jsonlines")),
+        ("{type: json, sink: stderr}", Result("jsonlines", "/dev/stderr")),
         ("{type: json, sink: {type: file, path: o.json}}", Result("jsonlines", "o.json")),
         ("{type: log}", Result("log")),
         ("{type: discard}", Result("discard")),

@@ -19,6 +19,7 @@ from forebay.load.pandora.substitution import substituted
 
 _HINT = "it is a configuration of Pandora, in YAML"
 
+STDERR = "/dev/stderr"
 Kind = Literal["phout", "jsonlines", "log", "discard"]
 
 
@@ -27,7 +28,8 @@ class Result:
     """What becomes of the single shots.
 
     Arguments:
-        kind: the format. path: of the file; empty: the standard output. ids: whether tags get the number of the shot.
+        kind: the format. path: of the file, or STDERR; empty: the standard output.
+        ids: whether tags get the number of the shot.
     """
 
     kind: Kind
@@ -120,7 +122,7 @@ def _result(section: Section) -> Result:
     elif kind in ("jsonlines", "json"):
         section.meaningless("the JSON is that of forebay", "marshal-float-with-6-digits", "sort-map-keys")
         sink = _sink(section)
-        found = Result("jsonlines", "" if sink in ("stdout", "stderr") else sink)
+        found = Result("jsonlines", {"stdout": "", "stderr": STDERR}.get(sink, sink))
     elif kind in ("log", "discard"):
         found = Result("log" if kind == "log" else "discard")
     else:
