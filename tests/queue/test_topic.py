@@ -235,6 +235,9 @@ async def test_a_few_gather_while_a_publish_is_under_way_and_many_are_worth_one_
         (Message("\udce9", b""), "no Unicode"),
         (Message("a", b"", priority=2**63), "64 bits"),
         (Message("a", b"", priority=-(2**63) - 1), "64 bits"),
+        (Message("a", b"", None, {"a\0b": "1"}), "NUL"),
+        (Message("a", b"", not_before=math.inf), "never comes"),
+        (Message("a", b"", accepted_at=math.nan), "never comes"),
     ],
 )
 async def test_what_no_broker_can_write_is_refused_by_itself_and_spoils_nothing_beside_it(gate, flawed, why):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from forebay.message import Message
 
 FAR = 1 << 63
@@ -16,12 +18,14 @@ def flaw_of(message: Message) -> str:
     key, headers = message.key, message.headers
     if not -FAR <= message.priority < FAR:
         return "its priority has more than 64 bits"
+    if not (isfinite(message.not_before) and isfinite(message.accepted_at)):
+        return "a time of it never comes"
     if not headers and message.id.isascii() and (key is None or key.isascii()):
         return ""
     for text in (message.id, key or "", *headers, *headers.values()):
         if not text.isascii() and _is_no_unicode(text):
             return f"{text!r} is no Unicode"
-    return ""
+    return "the name of a header has a NUL" if any("\0" in name for name in headers) else ""
 
 
 def _is_no_unicode(text: str) -> bool:
