@@ -103,6 +103,7 @@ def test_rates_are_those_of_the_service_each_as_likely_and_the_same_for_the_same
 
 def test_orders_take_options() -> None:
     assert ammo_of("forebay:orders?seed=3&marker=shop")(4).id == "shop-3-4"
+    assert ammo_of("forebay:orders?marker=007")(4).id == "007-0-4"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,9 @@ def test_orders_take_options() -> None:
     [
         ("forebay:nothing", "not built in"),
         ("forebay:rates?sed=7", "unexpected keyword argument 'sed'"),
+        ("forebay:rates?seed=x", "seed=x is not a number"),
+        ("forebay:orders?invalid=50%", "invalid=50% is not a number"),
+        ("forebay:orders?invalid=nan", "not possible"),
         ("no_such_module:shots", "No module named"),
         ("shop_shots:missing", "not a function"),
         ("shop_shots:value", "not a function"),

@@ -43,10 +43,11 @@ def python_ammo(text: str, headers: Mapping[str, str]) -> Ammo:
         UsageError: there is no such function, or it does not take the options.
     """
     name, _, query = text.partition("?")
-    options = {key: _value(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    written = dict(parse_qsl(query, keep_blank_values=True))
     module, _, function = name.partition(":")
     if module == "forebay":
-        return dressed(_built_in(text, function, options), headers)
+        return dressed(_built_in(text, function, written), headers)
+    options = {key: _value(value) for key, value in written.items()}
     made = by_name(name, "ammunition", _HINT)
     needed = _needed(text, made, options)
     if needed > 1:
@@ -56,10 +57,17 @@ def python_ammo(text: str, headers: Mapping[str, str]) -> Ammo:
     return dressed(_Generated(name, lambda: made(**options)), headers)
 
 
-def _built_in(text: str, function: str, options: Mapping[str, Any]) -> Ammo:
+def _built_in(text: str, function: str, written: Mapping[str, str]) -> Ammo:
     if function not in BUILT_IN:
         raise UsageError(f"forebay:{function} is not built in", _HINT)
-    _needed(text, BUILT_IN[function], options)
+    _needed(text, BUILT_IN[function], written)
+    options = {}
+    for name, value in written.items():
+        kind = type(inspect.signature(BUILT_IN[function]).parameters[name].default)
+        try:
+            options[name] = kind(value)
+        except ValueError as error:
+            raise UsageError(f"{text}: {name}={value} is not a number", f"write {name}=1") from error
     return BUILT_IN[function](**options)
 
 
