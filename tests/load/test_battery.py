@@ -230,7 +230,8 @@ def test_an_error_in_a_process_is_raised_by_the_battery(error: Exception, raised
         with pytest.raises(raised, match="no") as caught:
             battery.fire()
     assert isinstance(caught.value, ForebayError)
-    assert caught.value.hint == ("yes" if raised is UsageError else "")
+    line = ammo.__code__.co_firstlineno + 2
+    assert caught.value.hint == ("yes" if raised is UsageError else f"line {line} of {__file__}")
 
 
 def test_what_cannot_be_fired_is_refused_before_there_is_a_process() -> None:

@@ -17,6 +17,7 @@ import pickle
 import resource
 import signal
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -283,7 +284,13 @@ def _fire(battery: Battery, number: int, pipe: Connection, waiting: Connection) 
         _send(pipe, run.take())
         _send(pipe, busy)
     except BaseException as error:
-        _send(pipe, error if isinstance(error, ForebayError) else ForebayError(f"the cannon failed: {error!r}"))
+        _send(pipe, error if isinstance(error, ForebayError) else _failed(error))
+
+
+def _failed(error: BaseException) -> ForebayError:
+    """Return what is told of an error of ours, or of somebody's ammunition, whose traceback ends with the process."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return ForebayError(f"the cannon failed: {error!r}", f"line {where.lineno} of {where.filename}")
 
 
 def _listen_to_signals(engine: Engine | Gunner) -> None:
