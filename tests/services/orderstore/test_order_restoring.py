@@ -61,6 +61,15 @@ async def test_the_newest_come_first_and_a_full_memory_ends_it():
     assert collection.calls == ["newest", "newest"]
 
 
+async def test_an_order_that_could_never_be_held_is_passed_over():
+    collection = await filled(9)
+    await collection.keep([Document("huge", an_order("huge", track_number="x" * 50_000))])
+    await collection.keep([Document("last", an_order("last"))])
+    memory = Memory(100, 40_000)
+    assert (await restore(collection, memory))[0] == 10
+    assert sorted(memory.by_number) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]
+
+
 async def test_a_store_that_goes_down_meanwhile_is_asked_again():
     collection, memory = await filled(25), Memory(100, 10**9)
     collection.down = 2

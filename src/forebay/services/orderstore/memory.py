@@ -34,7 +34,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """How many bytes it takes, about."""
-        return len(self.answer.body) + len(self.uid.encode()) + OVERHEAD
+        return _size(self.uid, self.answer.body)
 
 
 class Memory:
@@ -88,6 +88,10 @@ class Memory:
             self.evicted += 1
         return document.number in self.by_number  # its own turn may have come: it was large, and the next to go
 
+    def could_hold(self, document: Document) -> bool:
+        """Say whether an order would find a place if it were the only one."""
+        return _size(document.key, document.value) <= self.most_bytes
+
     def remove(self, numbers: Iterable[int]) -> int:
         """Let the orders of these numbers go, where they are here; return how many did."""
         found = [number for number in numbers if number in self.by_number]
@@ -120,6 +124,10 @@ class Memory:
         kept = self.by_number.pop(number)
         del self.by_uid[kept.uid]
         self.bytes -= kept.size
+
+
+def _size(uid: str, body: bytes) -> int:
+    return len(body) + len(uid.encode()) + OVERHEAD
 
 
 def answer_of(document: Document) -> Response:

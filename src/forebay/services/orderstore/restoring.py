@@ -79,9 +79,10 @@ class Restoring:
                 created = created_of(document)
                 if created < self._oldest:
                     continue
-                if not self._memory.add(document, created):
-                    return False
-                self.restored += 1
+                if self._memory.add(document, created):
+                    self.restored += 1
+                elif self._memory.could_hold(document):
+                    return False  # it is full
             await asyncio.sleep(0)
         return self.restored > before
 
