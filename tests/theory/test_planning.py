@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import UsageError
-from forebay.theory import Deterministic, Erlang, General, Hyperexponential, Sine, Unkeepable, evolve, plan, solve
+from forebay.theory import (
+    Deterministic,
+    Erlang,
+    General,
+    Hyperexponential,
+    Sine,
+    Unkeepable,
+    evolve,
+    plan,
+    pointwise,
+    solve,
+)
 from forebay.theory.planning.checking import check
 from forebay.theory.planning.outlook import Demand
 
@@ -100,6 +111,25 @@ def test_without_a_promised_loss_nothing_is_refused_unless_places_are_given():
     given_places = plan(50, 0.1, ["loss<1%"], q=0)
     assert (given_places.n, given_places.q) == (11, 0)
     assert given_places.values["loss"] == near(solve("M/M/11/0", 50.0, 0.1).loss)
+
+
+def test_what_steady_states_would_have_said_of_a_wave_stands_beside_the_plan():
+    found = plan(Sine(A=50, B=50, T=60), 0.08, ["p99<5s", "loss<0.1%"])
+    psa, mol = found.instead
+    assert (psa.name, mol.name) == ("pointwise", "modified offered load")
+    expected = pointwise(Sine(A=50, B=50, T=60), 0.08, found.n, found.q, seconds=60)
+    assert psa.values == {"sojourn p99": near(expected.sojourn(99)), "loss": near(expected.loss)}
+    assert psa.values["loss"] > 30 * found.values["loss"]  # no moment takes the backlog of the one before
+    assert "pointwise: sojourn p99 2.74s, loss 3.811%" in str(found)
+    assert found.as_dict()["instead"]["modified offered load"] == mol.values
+    assert plan(50, 0.08, ["p99<5s"]).instead == ()
+    assert plan(Sine(A=500, B=500, T=3600), 0.08, ["p99<5s"]).instead == ()  # beside the fluid they would take minutes
+
+
+def test_a_steady_state_that_there_is_not_beside_a_plan_says_why():
+    found = plan(Sine(A=50, B=50, T=60), 0.08, ["p99<5s"])
+    assert found.as_dict()["instead"]["pointwise"] is None
+    assert "pointwise: 100 a second exceed the capacity of 87.5/s" in str(found)
 
 
 def test_a_backlog_that_grows_for_ever_is_no_plan_though_it_loses_nobody():

@@ -10,6 +10,7 @@ from typing import Any
 from forebay.quantity import show_seconds
 from forebay.theory.planning.outlook import Demand, Drain, Outlook
 from forebay.theory.planning.promises import Promise, Quantity
+from forebay.theory.planning.stand_ins import StandIn
 from forebay.theory.result import Result, Row, finite
 from forebay.theory.varying.evolution import Evolution
 
@@ -43,6 +44,7 @@ class Plan(Result):
         square_root: workers by the square-root rule for the highest rate, with which one of five waits.
         unlevelled: workers that a service without a queue needs for the same loss (at most 0.1 %) at the highest rate.
         cost: of a worker, an hour; None: not told.
+        instead: of a load that repeats, what steady states would have said in place of the formula.
     """
 
     demand: Demand
@@ -55,6 +57,7 @@ class Plan(Result):
     square_root: int
     unlevelled: int
     cost: float | None = None
+    instead: tuple[StandIn, ...] = ()
 
     @property
     def values(self) -> dict[str, float]:
@@ -77,6 +80,7 @@ class Plan(Result):
             ("square-root rule", f"{self.square_root} workers, if one of five may wait at the highest rate"),
             *self._money(),
             *self._formula(),
+            *self._instead(),
         ]
 
     def table(self) -> list[dict[str, Any]]:
@@ -125,6 +129,7 @@ class Plan(Result):
                 "unlevelled_workers": self.unlevelled,
                 "cost_an_hour": None if self.cost is None else self.cost * self.n,
                 "saved_an_hour": self.saved,
+                "instead": {one.name: dict(one.values) or None for one in self.instead},
                 "answer": answer.as_dict(),
             }
         )
@@ -159,6 +164,14 @@ class Plan(Result):
             assumed += f", {'repeated for ever' if self.demand.periodic else 'once'}"
         rows = [("assumed", assumed), ("formula", self.outlook.answer.formula)]
         return rows if self.outlook.exact else [*rows, ("approximation", self.outlook.error)]
+
+    def _instead(self) -> list[Row]:
+        rows = []
+        for one in self.instead:
+            named = [promise for promise in self.promises if promise.name in one.values]
+            told = ", ".join(f"{promise.name} {_shown(promise, one.values[promise.name])}" for promise in named)
+            rows.append(("for comparison", f"{one.name}: {told or one.why}"))
+        return rows
 
     def _beside(self, one: Neighbour) -> str:
         """Return what is said of a neighbour that breaks no promise."""

@@ -12,6 +12,7 @@ from forebay.theory.planning.capacity_plan import Neighbour, Plan
 from forebay.theory.planning.outlook import Demand, Outlook
 from forebay.theory.planning.promises import Promise, Quantity, promise
 from forebay.theory.planning.search import Search
+from forebay.theory.planning.stand_ins import stand_ins
 from forebay.theory.system import Load
 from forebay.theory.varying.waits import survival
 
@@ -138,6 +139,7 @@ def _told(search: Search, n: int, q: float, cost: float | None) -> Plan:
         square_root=square_root_staffing(peak, WAITS),
         unlevelled=erlang_b_workers(peak, min([BLOCKING, *losses])),
         cost=cost,
+        instead=stand_ins(outlook, search.promises),
     )
 
 
