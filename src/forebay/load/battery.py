@@ -57,6 +57,7 @@ class _Part:
     pipe: Connection
     start: Connection
     in_flight: int = 0
+    on_way: int = 0
     ready: bool = False
     said: bool = False
     """Something, since it was last looked."""
@@ -155,6 +156,7 @@ class Battery:
                 elif not ready and not _alive(part.pid) and not part.pipe.poll():
                     raise _died()
             self.run.in_flight = sum(part.in_flight for part in self._parts)
+            self.run.on_way = sum(part.on_way for part in self._parts)
             now = time.perf_counter_ns()
             if all(part.said for part in open_parts) or now - shown >= _LATEST_NANOSECONDS:
                 shown = now
@@ -170,14 +172,14 @@ class Battery:
             raise _died() from None
         if isinstance(said, Delta):
             self.run.merge(said)
-            part.said, part.in_flight = True, said.in_flight
+            part.said, part.in_flight, part.on_way = True, said.in_flight, said.on_way
         elif isinstance(said, BaseException):
             raise said
         elif said is None:
             part.ready = True
             self._start()
         else:
-            part.ended, part.busy, part.in_flight = True, said, 0
+            part.ended, part.busy, part.in_flight, part.on_way = True, said, 0, 0
 
     def _start(self) -> None:
         """Set the first instant when all are ready, so that none begins late."""

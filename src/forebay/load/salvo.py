@@ -72,6 +72,7 @@ class Salvo:
         for run in runs:
             whole.total.merge(run.total)
             whole.in_flight += run.in_flight
+            whole.on_way += run.on_way
             whole.interrupted |= run.interrupted
         return whole
 

@@ -62,13 +62,17 @@ class Book:
         if self.on_outcome is not None:
             self._tell(fired, kind, done, None, reason)
 
-    def count(self) -> None:
-        """Bring the run up to date."""
+    def count(self, on_way: int = 0) -> None:
+        """Bring the run up to date.
+
+        Arguments:
+            on_way: how many were sent and have not ended.
+        """
         rows, self._rows = self._rows, array("q")
         ended = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
         self._run.absorb(ended, self._reasons, self._magazine.tags)
         self._counted += len(ended)
-        self._run.in_flight = self._magazine.taken - self._counted
+        self._run.in_flight, self._run.on_way = self._magazine.taken - self._counted, on_way
         if self._on_rows is not None and len(ended):
             self._on_rows(ended, self._reasons, self._magazine.tags)
 

@@ -263,7 +263,7 @@ class Engine(ABC):
             since = connection.fired[4] if connection.fired else now if connection.ready else connection.opened
             if since < too_old:
                 self._lost(connection, "no answer in time")
-        self._book.count()
+        self._book.count(sum(connection.fired is not None for connection in self._connections.values()))
 
     def _end(self) -> None:
         try:

@@ -223,7 +223,7 @@ class Gunner:
         for flight in list(self._flights):
             if 0 < flight.fired[4] < too_old and not flight.given_up:
                 self._give_up(flight, "no answer in time")
-        self._book.count()
+        self._book.count(sum(flight.fired[4] > 0 and not flight.given_up for flight in self._flights))
         if self._on_look is not None:
             self._on_look()
 

@@ -65,6 +65,7 @@ class Delta(msgspec.Struct, frozen=True):
     tags: dict[str, Figures]
     series: dict[int, Second]
     in_flight: int
+    on_way: int
     connections: int
     examples: dict[str, Example]
 
@@ -90,6 +91,8 @@ class Run:
         """How many were opened."""
         self.in_flight = 0
         """How many were due and had not come to an end, when it was last counted; 0 when the run is over."""
+        self.on_way = 0
+        """How many of these were sent."""
         self.total = Figures()
         self.tags: dict[str, Figures] = {}
         self.series: dict[int, Second] = {}
@@ -104,8 +107,8 @@ class Run:
 
     @property
     def sent(self) -> int:
-        """How many of those that have ended were written to a connection."""
-        return self.total.sent
+        """How many were written to a connection."""
+        return self.total.sent + self.on_way
 
     @property
     def refused(self) -> int:
@@ -159,12 +162,12 @@ class Run:
 
     def take(self) -> Delta:
         """Return what was counted since the last time, and begin anew; for who adds it up elsewhere."""
-        taken = Delta(self.total, self.tags, self.series, self.in_flight, self.connections, self.examples)
+        taken = Delta(self.total, self.tags, self.series, self.in_flight, self.on_way, self.connections, self.examples)
         self.total, self.tags, self.series, self.connections, self.examples = Figures(), {}, {}, 0, {}
         return taken
 
     def merge(self, delta: Delta) -> None:
-        """Add what another has counted; `in_flight` is the adder's own affair."""
+        """Add what another has counted; `in_flight` and `on_way` are the adder's own affair."""
         self.total.merge(delta.total)
         self.connections += delta.connections
         keep(self.examples, delta.examples)
