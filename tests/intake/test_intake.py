@@ -17,6 +17,7 @@ from forebay.intake.routes import Routes
 from forebay.queue.driver import Ending, Settlement
 from forebay.queue.opening import open_driver
 from forebay.queue.topic import Topic
+from forebay.queue.writable import Unwritable
 from forebay.stores.opening import open_store
 from forebay.stores.store import Result
 
@@ -127,6 +128,15 @@ async def test_what_the_broker_never_takes_is_413_and_need_not_be_tried_again():
     intake = Intake("/orders", Order, Failing(TooLarge("1 MiB at most")), listeners=[heard.append])
     status, headers, body = await ask(site_of(intake))
     assert (status, body["detail"]) == (413, "1 MiB at most")
+    assert "retry-after" not in headers
+    assert Refused("orders", "invalid") in heard
+
+
+async def test_what_no_broker_can_write_is_400_and_need_not_be_tried_again():
+    heard = []
+    intake = Intake("/orders", Order, Failing(Unwritable("'caf\\udce9' is no Unicode")), listeners=[heard.append])
+    status, headers, body = await ask(site_of(intake))
+    assert (status, body["detail"]) == (400, "'caf\\udce9' is no Unicode")
     assert "retry-after" not in headers
     assert Refused("orders", "invalid") in heard
 

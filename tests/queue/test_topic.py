@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from forebay.durability import Durability
-from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown, UsageError
+from forebay.errors import ForebayError, QueueFull, Unavailable, Unknown
 from forebay.events import Accepted
 from forebay.message import Message
 from forebay.queue.topic import MOST_GATHERED, Topic
+from forebay.queue.writable import Unwritable
 
 
 class Gate:
@@ -248,6 +249,6 @@ async def test_what_no_broker_can_write_is_refused_by_itself_and_spoils_nothing_
         topic.publish(message(1)), topic.publish(flawed), topic.publish(fine), return_exceptions=True
     )
     assert (first, last) == ("1", "b")
-    assert isinstance(refused, UsageError)
+    assert isinstance(refused, Unwritable)
     assert why in refused.what
     assert gate.batches == [["1", "b"]]

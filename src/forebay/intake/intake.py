@@ -34,6 +34,7 @@ from forebay.intake.routes import Routes
 from forebay.intake.status import Status
 from forebay.message import Message, new_id
 from forebay.queue.topic import Topic
+from forebay.queue.writable import Unwritable
 from forebay.stores.store import Store
 
 __all__ = ["Answers", "Direct", "Intake", "Overload"]
@@ -291,6 +292,8 @@ class Intake:
                 return "full", retry_after(answers.full(), RETRY_SECONDS)
             case TooLarge():
                 return "invalid", answers.too_large(error.what)
+            case Unwritable():
+                return "invalid", answers.invalid(error.what)
             case Unavailable():
                 return "unavailable", retry_after(answers.unavailable(), RETRY_SECONDS)
             case Conflict():

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from forebay.durability import Durability
-from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
+from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.events import Accepted, Listener
 from forebay.message import Message
 from forebay.queue.driver import Counts, DeadLetter, Driver, Found, Partial
-from forebay.queue.writable import flaw_of
+from forebay.queue.writable import Unwritable, flaw_of
 
 log = logging.getLogger("forebay.queue")
 
@@ -103,11 +103,11 @@ class Topic:
     def publish_soon(self, message: Message, done: Published) -> None:
         """Put a message into the batch that gathers; `done` is called once, on the loop, never from within this call.
 
-        It hears `QueueFull` or `Unavailable` when certainly nothing was accepted, `UsageError` when it never can be,
+        It hears `QueueFull` or `Unavailable` when certainly nothing was accepted, `Unwritable` when it never can be,
         and `Unknown` when nobody can say.
         """
         if flaw := flaw_of(message):
-            self._loop.call_soon(done, UsageError(f"the message {message.id!r} cannot be written: {flaw}"))
+            self._loop.call_soon(done, Unwritable(f"the message {message.id!r} cannot be written: {flaw}"))
             return
         if self._closed:
             self._loop.call_soon(done, Unavailable(f"the topic {self.name} is closed"))
@@ -127,7 +127,7 @@ class Topic:
         """Accept one message durably and return its reference, which `find` takes.
 
         Raises:
-            UsageError: no broker can write it. TooLarge: this one takes no such size.
+            Unwritable: no broker can write it. TooLarge: this one takes no such size.
             QueueFull: all places are taken. Unavailable: nothing was accepted. Unknown: it may have been.
         """
         answer: asyncio.Future[str | ForebayError] = self._loop.create_future()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from math import isfinite
 
+from forebay.errors import UsageError
 from forebay.message import Message
 
 FAR = 1 << 63
 """The first priority that has more than 64 bits."""
+
+
+class Unwritable(UsageError):
+    """A message holds what no broker can write; nothing was accepted, and trying again cannot help."""
 
 
 def flaw_of(message: Message) -> str:
