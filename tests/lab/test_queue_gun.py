@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from forebay.queue.topic import Topic
 from wire import adds_up, fire
 
 SHOTS = 5
+BROKERS = ("redis", "nats", "rabbitmq", "kafka")
 
 
 @contextmanager
@@ -42,7 +44,15 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'queue.db'}?topic=orders"
 
 
-async def test_a_shot_ends_when_it_is_worked_off_and_its_time_goes_until_then(url: str) -> None:
+@pytest.fixture(params=["sqlite", *(pytest.param(name, marks=pytest.mark.server) for name in BROKERS)])
+def any_url(request: pytest.FixtureRequest, url: str) -> str:
+    """A queue of each broker that several processes may share."""
+    if request.param == "sqlite":
+        return url
+    return f"{request.getfixturevalue(request.param).url.rstrip('/')}/orders-{uuid.uuid4().hex}"
+
+
+async def test_a_shot_ends_when_it_is_worked_off_and_its_time_goes_until_then(any_url: str) -> None:
     app, worked, free = App("shop"), list[str](), asyncio.Event()
 
     @app.handler("orders")
@@ -52,8 +62,8 @@ async def test_a_shot_ends_when_it_is_worked_off_and_its_time_goes_until_then(ur
             free.set()
         await free.wait()
 
-    async with app.running(queue=url, workers=SHOTS):
-        run = await asyncio.to_thread(fired, url)
+    async with app.running(queue=any_url, workers=SHOTS):
+        run = await asyncio.to_thread(fired, any_url, timeout=60)
     assert worked == ["mill"] * SHOTS
     assert dict(run.statuses) == {200: SHOTS}
     assert run.service.count == run.response.count == SHOTS
