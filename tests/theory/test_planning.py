@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -20,7 +21,7 @@ from forebay.theory import (
     solve,
 )
 from forebay.theory.planning.checking import check
-from forebay.theory.planning.outlook import Demand
+from forebay.theory.planning.outlook import Demand, look
 
 near = pytest.approx
 WAVE = Sine(50, 50, 60)
@@ -130,6 +131,19 @@ def test_a_steady_state_that_there_is_not_beside_a_plan_says_why():
     found = plan(Sine(A=50, B=50, T=60), 0.08, ["p99<5s"])
     assert found.as_dict()["instead"]["pointwise"] is None
     assert "pointwise: 100 a second exceed the capacity of 87.5/s" in str(found)
+
+
+def test_the_places_of_a_day_at_tens_of_thousands_a_second_take_few_looks(monkeypatch):
+    looks = itertools.count()
+
+    def counted(*args, **given):
+        assert next(looks) < 200, "the search goes one place at a time"
+        return look(*args, **given)
+
+    monkeypatch.setattr("forebay.theory.planning.search.look", counted)
+    found = plan(Sine(A=25_000, B=25_000, T=86_400), 0.08, ["p99<5s", "loss<0.1%"])
+    assert found.values["loss"] < 0.001
+    assert found.n < found.unlevelled
 
 
 def test_a_backlog_that_grows_for_ever_is_no_plan_though_it_loses_nobody():

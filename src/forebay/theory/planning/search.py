@@ -186,9 +186,10 @@ class _Places:
                 return (low + high) // 2
             rise = self._points[low] - self._points[high]
             return math.ceil(low + (high - low) * self._points[low] / rise) if rise else (low + high) // 2
+        trusted = len(self._points) <= _LOOKS  # near the limit a tail would show the way one place at a time
         if high in self._points:
-            return self._alike(high) if self._points[high] > math.log(_FLOOR) else (low + high) // 2
-        return self._alike(low) if self._points.get(low, 0) < _NEAR else 2 * low + _STEP
+            return self._alike(high) if trusted and self._points[high] > math.log(_FLOOR) else (low + high) // 2
+        return self._alike(low) if trusted and self._points.get(low, 0) < _NEAR else 2 * low + _STEP
 
     def _alike(self, q: int) -> int:
         """Return where the loss is kept if it falls as the tail of a queue without limit does."""
