@@ -7,10 +7,12 @@ import json
 import math
 import signal
 import subprocess
+import time
 
 import apsw
 import pytest
 
+from forebay.lab.servers import Redis
 from forebay.message import Message
 from forebay.queue.driver import Ending, Settlement
 from forebay.queue.opening import open_driver
@@ -203,6 +205,23 @@ def test_lag_watches_until_it_is_interrupted(beginning, forebay):
         assert process.wait(30) == 0
     assert first["waiting"] == second["waiting"] == 1
     assert (second["in_a_second"], second["out_a_second"], second["drains_in"]) == (0, 0, "never")
+
+
+def test_lag_watches_on_while_the_broker_is_away(beginning, forebay, own_server):
+    broker = own_server(Redis)
+    forebay("pub", f"{broker.url}/orders", "a")
+    with beginning("lag", f"{broker.url}/orders", "--watch", "--json") as process:
+        assert json.loads(process.stdout.readline())["waiting"] == 1
+        broker.kill()
+        deadline = time.monotonic() + 30
+        while b"cannot be reached" not in process.said():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        broker.restart()
+        told = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert told[-1]["waiting"] == 1
 
 
 def test_dead_letters_are_listed_for_people_and_for_programs(forebay, graves):

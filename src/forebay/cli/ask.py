@@ -25,7 +25,8 @@ def ask(url: str, text: str | None, timeout: str, key: str | None, headers: tupl
     """Ask those who work off the queue at URL: TEXT, or else each line of stdin; print each answer on a line.
 
     `forebay work` and `forebay serve` answer with what the handler returns: text as it is, anything else as JSON. Ends
-    with 3 when there is no answer in time, and with 1 when the request was given up.
+    with 3 when there is no answer in time, and with 1 when the request was given up; what stands after it on stdin is
+    not asked then.
 
     \b
     forebay ask nats://localhost:4222/prices '{"product": 33}' --timeout 2s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,6 +15,7 @@ from forebay.cli.existing import administered, existing, groups_meant
 from forebay.cli.output import Exit, json_line, table
 from forebay.cli.running import Interruption, run
 from forebay.cli.topics import lag_row
+from forebay.errors import ForebayError
 from forebay.quantity import show_seconds
 from forebay.queue.admin import Admin, Lag
 from forebay.queue.driver import Driver
@@ -30,7 +31,11 @@ Row = dict[str, Any]
 @click.command()
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="a line of JSON for each group, and for each of its partitions")
-@click.option("--watch", is_flag=True, help="again every second, with what goes in and out, until Ctrl-C")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="again every second, with what goes in and out, until Ctrl-C; also of a broker that was away meanwhile",
+)
 def lag(url: str, as_json: bool, watch: bool) -> None:
     """Say how far the groups of the queue at URL are behind: how many messages are where, how old the oldest is.
 
@@ -43,22 +48,40 @@ def lag(url: str, as_json: bool, watch: bool) -> None:
 
 
 async def _show(url: str, as_json: bool, watch: bool) -> int:
+    """Print where the messages are, once or again and again; return how many were lost at last."""
     async with administered(url) as (full, admin), _groups(admin, full) as drivers, Interruption() as interruption:
-        topic = full.options["topic"]
+        topic, lost = full.options["topic"], 0
         before: tuple[float, dict[str, Row]] | None = None
         while True:
-            now, lags = asyncio.get_running_loop().time(), await admin.lags(topic)
-            rows = {group: await _row(topic, group, driver, lags) for group, driver in drivers.items()}
-            moved = {g: _moved(row, before[1][g], now - before[0]) for g, row in rows.items()} if before else {}
-            parts = [lag for lag in lags if lag.partition is not None and lag.group in rows]
-            _print(topic, [row | moved.get(group, {}) for group, row in rows.items()], parts, as_json)
-            lost = sum(row["lost"] or 0 for row in rows.values())
-            if not watch:
+            now = asyncio.get_running_loop().time()
+            try:
+                rows, parts = await _look(topic, admin, drivers)
+            except ForebayError as error:
+                if not (watch and error.retryable):
+                    raise
+                click.echo(f"forebay: {error}", err=True)
+                before = None
+            else:
+                moved = {g: _moved(row, before[1][g], now - before[0]) for g, row in rows.items()} if before else {}
+                _print(topic, [row | moved.get(group, {}) for group, row in rows.items()], parts, as_json)
+                lost = sum(row["lost"] or 0 for row in rows.values())
+                before = now, rows
+            if not watch or await _is_over(interruption):
                 return lost
-            before = now, rows
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(interruption.wished.wait(), EVERY_SECONDS)
-                return lost
+
+
+async def _is_over(interruption: Interruption) -> bool:
+    """Wait until it is time to look again; say whether nobody wants to any more."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(interruption.wished.wait(), EVERY_SECONDS)
+    return interruption.wished.is_set()
+
+
+async def _look(topic: str, admin: Admin, drivers: Mapping[str, Driver]) -> tuple[dict[str, Row], list[Lag]]:
+    """Return how far each group is behind, and by partition where there are any."""
+    lags = await admin.lags(topic)
+    rows = {group: await _row(topic, group, driver, lags) for group, driver in drivers.items()}
+    return rows, [lag for lag in lags if lag.partition is not None and lag.group in rows]
 
 
 @contextlib.asynccontextmanager
