@@ -50,5 +50,25 @@ def test_a_shown_duration_is_read_back_within_its_three_digits(seconds):
     assert duration(show_seconds(seconds)) == pytest.approx(seconds, rel=0.01)
 
 
-def test_long_and_endless_durations_are_shown_plainly():
-    assert [show_seconds(s) for s in (90, 3600, math.inf, 0)] == ["1m30s", "60m00s", "inf", "0s"]
+@given(st.floats(60, 1e15))
+def test_a_long_duration_is_read_back_to_the_second_and_from_two_days_on_to_the_minute(seconds):
+    exact = 30 if seconds >= 2 * 86400 - 1 else 0.5
+    assert duration(show_seconds(seconds)) == pytest.approx(seconds, rel=1e-12, abs=exact)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (90, "1m30s"),
+        (3599.4, "59m59s"),
+        (3599.6, "1h00m00s"),
+        (2 * 86400 - 1, "47h59m59s"),
+        (2 * 86400, "2d00h00m"),
+        (2 * 86400 + 3 * 3600 + 5 * 60 + 31, "2d03h06m"),
+        (111101234147, "1285893d21h56m"),
+        (math.inf, "inf"),
+        (0, "0s"),
+    ],
+)
+def test_long_and_endless_durations_are_shown_plainly(seconds, shown):
+    assert show_seconds(seconds) == shown

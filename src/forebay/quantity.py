@@ -10,6 +10,8 @@ from forebay.errors import UsageError
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_MOST_HOURS = 48
+"""Below which a duration is shown in hours, else in days."""
 _DURATION = re.compile(rf"{_NUMBER}\s*({'|'.join(_SECONDS)})")
 _SIZE = re.compile(rf"{_NUMBER}\s*({'|'.join(_BYTES)})?")
 _RATE = re.compile(rf"{_NUMBER}\s*/\s*({'|'.join(_SECONDS)})")
@@ -69,16 +71,27 @@ def places(text: str) -> float:
 
 
 def show_seconds(seconds: float) -> str:
-    """Return seconds as people write them, with three significant digits: ``11.2s``, ``80ms``, ``1m30s``."""
+    """Return seconds as people write them: with three significant digits, ``11.2s``, ``80ms``; from a minute on whole
+    seconds, ``1m30s``, ``3h05m00s``; from two days on whole minutes, ``2d03h05m``."""
     if math.isinf(seconds):
         return "inf"
     if seconds >= 60:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes}m{rest:02d}s"
+        return _long(round(seconds))
     for unit in ("s", "ms", "us"):
         if seconds >= _SECONDS[unit]:
             return f"{_three_digits(seconds / _SECONDS[unit])}{unit}"
     return "0s" if seconds <= 0 else f"{_three_digits(seconds / 1e-9)}ns"
+
+
+def _long(seconds: int) -> str:
+    minutes, s = divmod(seconds, 60)
+    hours, m = divmod(minutes, 60)
+    if not hours:
+        return f"{m}m{s:02d}s"
+    if hours < _MOST_HOURS:
+        return f"{hours}h{m:02d}m{s:02d}s"
+    hours, m = divmod((seconds + 30) // 60, 60)
+    return f"{hours // 24}d{hours % 24:02d}h{m:02d}m"
 
 
 def _three_digits(number: float) -> str:
