@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from os.path import isfile  # unlike Path.is_file it bears any name, as a long URL
 from pathlib import Path
 
 from forebay.errors import UsageError
@@ -13,8 +14,9 @@ def check_apart(written: Mapping[str, Path | None], read: Iterable[Path] = ()) -
 
     Arguments:
         written: the files by their options; None: not asked for.
+        read: the names that may be those of files; one by which there is none takes nothing.
     """
-    taken = {path.resolve() for path in read}
+    taken = {path.resolve() for path in read if isfile(path)}
     for option, path in written.items():
         if path is None or (path.exists() and not path.is_file()):
             continue

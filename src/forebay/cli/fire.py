@@ -72,7 +72,7 @@ def fire(
     check_apart({"--out": out, "--shots": shots}, [Path(target), *asked.files()])
     with tempfile.TemporaryDirectory(prefix="forebay-fire-") as name:
         folder = Path(name)
-        pooled = pools(target, asked, folder, shots)
+        pooled = pools(target, asked, folder, shots, out)
         stop = _autostop(autostop, pooled)
         paths = _paths(len(pooled), out, folder, needed=bool(out or latency or as_json))
         recordings = _recordings(pooled, requirements, asked.seed, paths)

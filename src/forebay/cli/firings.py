@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +110,11 @@ class Asked:
         return firing
 
     def files(self) -> list[Path]:
-        """Return the files that these options may name."""
-        ammo, body = self.ammo or "", self.body or ""
-        names = (ammo, ammo.partition(":")[2], body[1:] if body.startswith("@") else "")
-        return [Path(name) for name in names if name]
+        """Return the names in these options that may be those of files."""
+        ammo, body, profile = self.ammo or "", self.body or "", self.profile or ""
+        traces = re.findall(r"trace\(([^,)]+)", profile)
+        names = (ammo, ammo.partition(":")[2], body[1:] if body.startswith("@") else "", *traces)
+        return [Path(name.strip()) for name in names if name]
 
     def enough_processes(self, firing: Firing) -> int:
         """Return how many processes are to fire: as asked, or else as many as the load needs and there are cores."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from forebay.cli.files_apart import check_apart
 from forebay.cli.firings import Asked
 from forebay.cli.recording import join, sink
 from forebay.errors import UsageError
@@ -62,11 +63,12 @@ class Pooled:
         }
 
 
-def pools(target: str, asked: Asked, folder: Path, shots: Path | None) -> list[Pooled]:
+def pools(target: str, asked: Asked, folder: Path, shots: Path | None, out: Path | None = None) -> list[Pooled]:
     """Return what is to be fired.
 
     Arguments:
         target: a URL, or a file of Pandora. folder: for files on the way. shots: where every single shot is written.
+        out: where the run will be written.
 
     Raises:
         UsageError: something cannot be read, or does not go together.
@@ -80,6 +82,8 @@ def pools(target: str, asked: Asked, folder: Path, shots: Path | None) -> list[P
     found = read_pandora(Path(target))
     if shots is not None and len(found) > 1:
         raise UsageError("--shots is one file, and there are several pools", "their `result` says where their shots go")
+    for path in {pool.result.path for pool in found if pool.result.path}:
+        check_apart({"--out": out, "--shots": shots, "the `result` of a pool,": Path(path)})
     for note in dict.fromkeys(note for pool in found for note in pool.notes):
         click.echo(f"{target}: {note}", err=True)
     return [_of_pandora(pool, asked, shots, folder / f"shots-{i}") for i, pool in enumerate(found)]
