@@ -27,7 +27,7 @@ ASKED = [
     ("M/M/2//9", {"arrivals": 3.0}),
     ("M/M/2/3//9", {"arrivals": 3.0}),
     ("D/D/1/1", {"arrivals": "2/s"}),
-    ("M/M/2", {"classes": ("1/s 500ms", "2/s 500ms")}),
+    ("M/M/2", {"classes": ("1/s 500ms", "2/s 500ms"), "service": None}),
     ("M/E2/1", {"arrivals": 1.5}),
     ("M/D/3", {"arrivals": 5.0}),
     ("M/H2(4)/1/6", {"arrivals": 1.9}),
@@ -40,7 +40,7 @@ ASKED = [
     ("M/M/1/0", {"arrivals": 1.0, "retrying": Retrying(Exponential(1))}),
     ("M/M/1 -> M/M/2", {"arrivals": 1.5}),
 ]
-ANSWERS = [pytest.param(text, solve(text, service=0.5, **given), id=f"{text}{given}") for text, given in ASKED]
+ANSWERS = [pytest.param(text, solve(text, **{"service": 0.5, **given}), id=f"{text}{given}") for text, given in ASKED]
 
 
 def catalogue():
@@ -122,7 +122,7 @@ def test_the_catalogue_of_the_docs_names_every_model_and_what_it_is():
 
 @pytest.mark.parametrize(("text", "given"), [asked for asked in ASKED if "->" not in asked[0]])
 def test_the_catalogue_names_the_source_of_the_answer(text, given):
-    system = read(text, service=0.5, **given)
+    system = read(text, **{"service": 0.5, **given})
     sources = next(source for name, _, source in catalogue() if name == model_for(system).name)
     assert all(source in sources for source in solve(system).source.split("; "))
 
