@@ -109,6 +109,23 @@ def test_replicas_are_told_for_every_routing():
     assert form["parts"]["shared"]["Wq"] == pytest.approx(0.2723537, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [
+        (("M/M/1",), "; forebay simulate --for 1m follows them"),
+        (("D/D/1",), "; forebay simulate --for 1m follows them"),
+        (("M/M/1", "--replicas", "3"), "; forebay simulate --for 1m follows them"),
+        (("M/M/1 -> M/M/1",), ""),
+    ],
+)
+def test_a_backlog_that_the_steady_state_does_not_count_is_told(words, who):
+    asked = (*words, "--in", "5/s", "--service", "100ms")
+    note = f"40 who wait at the beginning are not counted: a steady state is long after it{who}"
+    assert note in solved(*asked, "--backlog", "40")["notes"]
+    assert solve(*asked, "--backlog", "40").count(note) == 1
+    assert "who wait at the beginning" not in solve(*asked)
+
+
 @pytest.mark.parametrize("written", ["1:600, 20:2500, 140:2750", "file"])
 def test_scalability_is_fitted_to_points_or_to_a_file_of_them(tmp_path, written):
     file = tmp_path / "points.csv"

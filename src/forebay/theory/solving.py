@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from forebay.errors import UsageError
@@ -54,6 +55,7 @@ MODELS: tuple[Model, ...] = tuple(
     for model in family.MODELS
 )
 """Every model that is known, in the order in which they are asked; of two that fit the first is taken."""
+_LONG_AFTER = "{} who wait at the beginning are not counted: a steady state is long after it"
 
 
 def solve(
@@ -64,6 +66,8 @@ def solve(
 ) -> Solution:
     """Return the steady state of a system, or of several in a row: what is done at one goes on to the next.
 
+    Who waits at the beginning is not counted; where some do, a note says so.
+
     Arguments:
         system: a `System`, some of them, or the notation; then the rest says what `notation.read` takes, and for a row
             `notation.read_tandem`.
@@ -73,8 +77,21 @@ def solve(
     """
     if isinstance(system, str):
         system = notation.read_tandem(system, arrivals, service, **given)
-    if not isinstance(system, System):
-        return in_a_row(system, solve) if len(system) > 1 else solve(system[0])
+    stations = (system,) if isinstance(system, System) else system
+    found = in_a_row(stations, _alone) if len(stations) > 1 else _alone(stations[0])
+    return replace(found, notes=(*found.notes, *_not_counted(stations)))
+
+
+def _not_counted(stations: Sequence[System]) -> list[str]:
+    """Return what is said of a backlog, and who follows it; nothing where there is none."""
+    backlog = max(one.backlog for one in stations)
+    if not backlog:
+        return []
+    said = _LONG_AFTER.format(backlog)
+    return [said if len(stations) > 1 else f"{said}; forebay simulate --for 1m follows them"]
+
+
+def _alone(system: System) -> Solution:
     return model_for(system).solve(system)
 
 

@@ -48,7 +48,8 @@ def replicas(system: System, count: int, routing: Routing | str = Routing.SHARED
     found = {routing: _whole(system, count, routing) for routing in Routing}
     best = found[Routing.SHARED].Wq
     note = f"the mean wait with one shared queue is {show_seconds(best)}; {_beside(found, best)}"
-    return replace(found[chosen], parts=tuple((str(one), part) for one, part in found.items()), notes=(note,))
+    parts = tuple((str(one), part) for one, part in found.items())
+    return replace(found[chosen], parts=parts, notes=(note, *found[chosen].notes))
 
 
 def _beside(found: dict[Routing, Solution], best: float) -> str:
