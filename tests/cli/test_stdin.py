@@ -8,6 +8,7 @@ import os
 import pytest
 
 from forebay.cli import stdin
+from forebay.errors import UsageError
 
 
 @pytest.fixture
@@ -52,6 +53,13 @@ async def test_of_lines_that_have_come_none_is_given_after_it_was_enough(written
     assert await anext(lines) == b"a"
     enough.set()
     assert [line async for line in lines] == []
+
+
+async def test_an_input_that_cannot_be_read_is_told(monkeypatch, tmp_path):
+    with (tmp_path / "out").open("wb") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        with pytest.raises(UsageError, match="standard input cannot be read: Bad file descriptor"):
+            await anext(stdin.lines())
 
 
 async def test_where_there_is_no_input_there_are_no_lines(monkeypatch):

@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 
+from forebay.errors import UsageError
+
 CHUNK = 1 << 18
 """Bytes that are read at once, where there are as many."""
 
@@ -18,16 +20,21 @@ async def lines(until: asyncio.Event | None = None) -> AsyncIterator[bytes]:
 
     Arguments:
         until: once it is set nothing more is yielded, though the input may go on.
+
+    Raises:
+        UsageError: the input cannot be read.
     """
     until = until or asyncio.Event()
-    rest = b""
+    begun: list[bytes] = []  # of the last line; joined only once, for a line may be long
     while chunk := await _chunk(until):
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        for next_one in others:
             if until.is_set():
                 return
-            yield line
-    if rest and not until.is_set():
+            yield b"".join(begun)
+            begun = [next_one]
+    if (rest := b"".join(begun)) and not until.is_set():
         yield rest
 
 
@@ -64,4 +71,7 @@ async def _read() -> bytes:
 def _hand_over(came: asyncio.Future[bytes], outcome: bytes | OSError) -> None:
     if came.cancelled():
         return
-    came.set_exception(outcome) if isinstance(outcome, OSError) else came.set_result(outcome)
+    if isinstance(outcome, OSError):
+        came.set_exception(UsageError(f"the standard input cannot be read: {outcome.strerror}"))
+    else:
+        came.set_result(outcome)
