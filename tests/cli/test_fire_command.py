@@ -289,7 +289,7 @@ def heard_by(forebay, *words):
     with listening(talk) as serving:
         done = forebay("fire", serving.url + "a?b=1", "--profile", "once(1)", "--for", "100ms", *words)
         assert done.returncode in (0, 5), done.stderr
-    return heard[0].decode()
+    return heard[0].decode(errors="surrogateescape")
 
 
 def test_a_shot_is_a_get_where_nothing_else_is_said(forebay):
@@ -302,6 +302,12 @@ def test_a_body_makes_it_a_post(forebay, tmp_path):
     assert request.startswith("POST /a?b=1 HTTP/1.1\r\n")
     assert "\r\nX-A: 1\r\nx-b: 2\r\n" in request
     assert request.endswith("Content-Length: 4\r\n\r\nmill")
+
+
+def test_a_body_is_the_bytes_that_were_typed_and_the_file_of_the_run_bears_them(forebay, tmp_path):
+    request = heard_by(forebay, "--body", b"caf\xe9", "--out", "run")
+    assert request.endswith("\r\n\r\ncaf\udce9")
+    assert "caf\\\\udce9" in (tmp_path / "run").read_text()
 
 
 def test_a_method_may_be_said(forebay):

@@ -55,7 +55,7 @@ class Pooled:
             "timeout_seconds": firing.timeout,
             "processes": self.battery.processes,
             "seed": seed,
-            "command": shlex.join(_discreet(sys.argv[1:])),
+            "command": shlex.join(_discreet(sys.argv[1:])).encode("utf-8", "backslashreplace").decode(),
             "host": socket.gethostname(),
             "cores": len(os.sched_getaffinity(0)),
             "system": platform.platform(),
