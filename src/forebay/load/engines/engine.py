@@ -258,12 +258,14 @@ class Engine(ABC):
 
     def _look(self, now: int) -> None:
         """Give up what took too long, and count what has ended."""
-        too_old = now - self._timeout
+        too_old, on_way = now - self._timeout, 0
         for connection in list(self._connections.values()):
             since = connection.fired[4] if connection.fired else now if connection.ready else connection.opened
             if since < too_old:
                 self._lost(connection, "no answer in time")
-        self._book.count(sum(connection.fired is not None for connection in self._connections.values()))
+            elif connection.fired:
+                on_way += 1
+        self._book.count(on_way)
 
     def _end(self) -> None:
         try:

@@ -220,10 +220,15 @@ class Gunner:
         too_old = now - self._timeout
         while self._waiting and self._waiting[0][1] < too_old:
             self._book.failed(self._waiting.popleft(), Kind.REFUSED, "no place was free in time")
+        on_way = 0
         for flight in list(self._flights):
-            if 0 < flight.fired[4] < too_old and not flight.given_up:
+            if not flight.fired[4] or flight.given_up:
+                continue
+            if flight.fired[4] < too_old:
                 self._give_up(flight, "no answer in time")
-        self._book.count(sum(flight.fired[4] > 0 and not flight.given_up for flight in self._flights))
+            else:
+                on_way += 1
+        self._book.count(on_way)
         if self._on_look is not None:
             self._on_look()
 
