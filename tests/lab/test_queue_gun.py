@@ -97,6 +97,13 @@ def test_what_the_queue_did_not_accept_is_refused(url: str, error: Exception) ->
     assert (run.refused, run.sent) == (SHOTS, 0)
 
 
+def test_what_no_broker_can_write_is_refused_too(url: str) -> None:
+    shot = Shot(b'"mill"', headers={"colour": "\udcff"})
+    run = fire(url, Once(SHOTS), 0.1, lambda index: shot, gun=queue_gun(url))
+    assert (run.refused, run.unknown) == (SHOTS, 0)
+    assert all("is no Unicode" in reason for reason in run.reasons)
+
+
 @pytest.mark.parametrize("wrong", ["memory://orders", "http://127.0.0.1/orders", "redis://127.0.0.1", "orders"])
 def test_what_no_other_process_could_work_off_is_no_target(wrong: str) -> None:
     with pytest.raises(UsageError):

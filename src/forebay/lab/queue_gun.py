@@ -7,7 +7,7 @@ result is kept. So the service time goes from the publishing to that, and the re
 
     200        worked off
     500        given up: a dead letter
-    refused    nothing was accepted: the broker is down, the queue is full, the body too large
+    refused    nothing was accepted: the broker is down, the queue is full, the body too large, a header no Unicode
     unknown    nobody said anything in time; it may be worked off yet
 """
 
@@ -17,7 +17,7 @@ import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from forebay.errors import Failed, TooLarge, Unavailable, UsageError
+from forebay.errors import Failed, Unavailable, UsageError
 from forebay.load.engines.gun import NotSent, Shoot
 from forebay.load.shot import Shot
 from forebay.queue.opening import queue_url
@@ -48,7 +48,7 @@ def _shooting(asker: Asker) -> Shoot:
     async def shoot(shot: Shot) -> int:
         try:
             await asker.ask(shot.body, timeout=math.inf, headers=shot.headers)  # the cannon has a timeout of its own
-        except (Unavailable, TooLarge) as error:
+        except (Unavailable, UsageError) as error:
             raise NotSent(str(error)) from error
         except Failed:
             return GIVEN_UP
