@@ -7,9 +7,10 @@ import shlex
 
 import pytest
 
-from forebay.cli.plan import command_of
+from forebay.cli.plan import command_of, note_of
+from forebay.services.work_time import work_time
 from forebay.settings import Settings
-from forebay.theory import Deterministic, Erlang, Hyperexponential, Uniform, plan
+from forebay.theory import Deterministic, Erlang, Exponential, General, Hyperexponential, Samples, Uniform, plan
 
 STEADY = ("plan", "--in", "50/s", "--service", "100ms")
 
@@ -110,18 +111,50 @@ def test_wrong_words_are_told_in_two_lines_and_end_with_2(forebay, arguments, wo
 
 
 @pytest.mark.parametrize(
-    ("law", "work"),
+    ("law", "work", "said"),
     [
-        (Deterministic(0.08), ["--work", "80ms"]),
-        (Erlang(0.08, 3), ["--work", "E_3(80ms)"]),
-        (Uniform(0.08), ["--work", "U(80ms)"]),
-        (Hyperexponential(0.08, 4.0), []),
+        (Exponential(0.08), "M(80ms)", None),
+        (Deterministic(0.08), "80ms", None),
+        (Erlang(0.08, 1), "E_1(80ms)", None),
+        (Erlang(0.08, 3), "E_3(80ms)", None),
+        (Uniform(0.08), "U(80ms)", None),
+        (Erlang(0.08, 200), "80ms", "serve takes no work E200, c² = 0.005: 80ms has only its mean, and c² = 0"),
+        (General(0.08, 0.4), "80ms", "serve takes no work G(0.4), c² = 0.4: 80ms has only its mean, and c² = 0"),
+        (
+            Hyperexponential(0.08, 4.0),
+            "M(80ms)",
+            "serve takes no work H2(4), c² = 4: M(80ms) has only its mean, and c² = 1",
+        ),
+        (
+            Samples.of([0.01] * 9 + [0.71], "work.csv"),
+            "M(80ms)",
+            "serve takes no work G(work.csv), c² = 6.891: M(80ms) has only its mean, and c² = 1",
+        ),
     ],
 )
-def test_the_command_is_one_that_serve_understands(law, work):
-    words = shlex.split(command_of(plan(50, law, ["wait p95<1s", "loss<5%"])))
+def test_the_command_is_one_that_serve_understands_and_what_it_leaves_out_is_said(law, work, said):
+    found = plan(50, law, ["wait p95<1s", "loss<5%"])
+    words = shlex.split(command_of(found))
     assert words[:3] == ["forebay", "serve", "orders"]
-    assert words[7:] == work
+    assert words[7:] == ["--work", work]
+    assert work_time(work).mean == pytest.approx(law.mean)
+    assert note_of(found) == said
     settings = Settings({words[i].removeprefix("--"): words[i + 1] for i in (3, 5)})
     assert settings.workers >= 4
     assert settings.places >= 0
+
+
+@pytest.mark.parametrize("mean", [2e-8, 1800.0, 90000.0])
+def test_the_work_of_the_command_has_its_time_however_short_or_long_it_is(mean):
+    work = shlex.split(command_of(plan(0.5 / mean, Deterministic(mean), ["utilisation<90%"])))[-1]
+    assert work_time(work).mean == pytest.approx(mean)
+
+
+def test_a_law_that_serve_does_not_take_is_told_beside_the_command_and_in_json(forebay):
+    asked = ("plan", "--in", "50/s", "--service", "H2(4, 100ms)", "--promise", "wait p95<1s")
+    note = "serve takes no work H2(4), c² = 4: M(100ms) has only its mean, and c² = 1"
+    command = "forebay serve orders --workers 6 --work 'M(100ms)'"
+    assert forebay(*asked).stdout.decode().splitlines()[-2:] == [note, command]
+    answer = json.loads(forebay(*asked, "--json").stdout)
+    assert (answer["command"], answer["command_note"]) == (command, note)
+    assert json.loads(forebay(*STEADY, "--promise", "p99<500ms", "--json").stdout)["command_note"] is None

@@ -6,6 +6,7 @@ import math
 import re
 import shlex
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from forebay.theory.system import Load
 
 _COST = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:\s*/\s*(h|d))?")
+_SERVED = re.compile(r"M|U|D|E(?P<stages>[1-9][0-9]?)")
+"""The laws that --work of serve takes."""
 
 
 @click.command()
@@ -87,12 +90,15 @@ def plan(
         fail(error)
         raise click.exceptions.Exit(Exit.PROMISE_BROKEN) from error
     simulated = check(found) if checked else {}
-    command = command_of(found)
+    command, note = command_of(found), note_of(found)
     if as_json:
         estimates = {name: estimate.as_dict() for name, estimate in simulated.items()}
-        json_line(found.as_dict() | {"simulated": estimates, "command": command})
+        json_line(found.as_dict() | {"simulated": estimates, "command": command, "command_note": note})
         return
-    _show(found, simulated, command)
+    _show(found, simulated)
+    if note is not None:
+        click.echo(note)
+    click.echo(command)
 
 
 def command_of(plan: Plan) -> str:
@@ -100,17 +106,30 @@ def command_of(plan: Plan) -> str:
     words = ["forebay", "serve", "orders", "--workers", str(plan.n)]
     if math.isfinite(plan.q):
         words += ["--places", f"{plan.q:.0f}"]
-    service = plan.demand.service
-    mean = f"{service.mean * 1000:.6g}ms"
-    letter = re.fullmatch(r"(M|U)|(D)|E([2-9]|[1-9][0-9])", service.letter)
-    if letter and letter[1]:
-        words += ["--work", f"{letter[1]}({mean})"]
-    elif letter:
-        words += ["--work", mean if letter[2] else f"E_{letter[3]}({mean})"]
-    return shlex.join(words)
+    return shlex.join([*words, "--work", _work_of(plan.demand.service)[0]])
 
 
-def _show(found: Plan, simulated: Mapping[str, Estimate], command: str) -> None:
+def note_of(plan: Plan) -> str | None:
+    """Return what the command leaves out of the law of the work; None: nothing."""
+    law = plan.demand.service
+    work, c2 = _work_of(law)
+    if c2 is None:
+        return None
+    return f"serve takes no work {law.letter}, c² = {law.c2:.4g}: {work} has only its mean, and c² = {c2:g}"
+
+
+def _work_of(law: Law) -> tuple[str, float | None]:
+    """Return the --work of serve that is this law, and None; or of its mean the nearer of D and M, and the c² of it."""
+    mean = f"{Decimal(f'{law.mean * 1000:.6g}'):f}ms"
+    letter = _SERVED.fullmatch(law.letter)
+    if letter is None:
+        return (mean, 0.0) if law.c2 < 0.5 else (f"M({mean})", 1.0)
+    if letter["stages"]:
+        return f"E_{letter['stages']}({mean})", None
+    return mean if law.letter == "D" else f"{law.letter}({mean})", None
+
+
+def _show(found: Plan, simulated: Mapping[str, Estimate]) -> None:
     click.echo(str(found))
     click.echo()
     table(found.table())
@@ -118,7 +137,6 @@ def _show(found: Plan, simulated: Mapping[str, Estimate], command: str) -> None:
         click.echo()
         table([_compared(one, found, simulated[one.name]) for one in found.promises if one.name in simulated])
     click.echo()
-    click.echo(command)
 
 
 def _compared(promise: Promise, found: Plan, simulated: Estimate) -> dict[str, str]:
