@@ -84,6 +84,8 @@ def test_shots_that_are_in_no_percentile_are_a_caution() -> None:
     half = fired(rows(evenly(10, 10), 0.01, status=[200] * 50 + [-2] * 50))
     (caution,) = validity(half).cautions
     assert caution == "50% of the shots were refused, and no percentile knows how long they waited"
+    most = fired(rows(evenly(100, 10), 0.01, status=[200] * 4 + [-2] * 996))
+    assert validity(most).cautions[0].startswith("99.6% of the shots were refused")
     assert validity(fired(rows(evenly(10, 10), 0.01, status=-2))).cautions == ()
     assert validity(fired(rows(evenly(10, 10), 0.01, status=[200] * 50 + [-1] * 50))).cautions == ()
 

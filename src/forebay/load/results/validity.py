@@ -90,7 +90,7 @@ def _lateness(run: Run) -> list[str]:
     share = _share_above(run.late, LATE_SECONDS)
     if share > STILL_SHARE:
         return [
-            f"{share * 100:.2g}% of the shots were more than {show_seconds(LATE_SECONDS)} late, up to "
+            f"{share * 100:.3g}% of the shots were more than {show_seconds(LATE_SECONDS)} late, up to "
             f"{show_seconds(run.late.max)}, by the generator's own fault: that is in the response time"
         ]
     late, response = run.late.percentile(99), run.response.percentile(99)
@@ -116,7 +116,7 @@ def _refusals(run: Run) -> list[str]:
     share = run.refused / max(1, run.total.planned)
     if not run.response.count or share <= STILL_SHARE:
         return []
-    return [f"{share * 100:.2g}% of the shots were refused, and no percentile knows how long they waited"]
+    return [f"{share * 100:.3g}% of the shots were refused, and no percentile knows how long they waited"]
 
 
 def _business(run: Run, busy: float) -> list[str]:
