@@ -157,6 +157,7 @@ def test_measured_work_is_read_from_a_file(tmp_path):
         (("M/M/1", "--in", "sinus(1, 2)", "--service", "1s"), "sinus", ""),
         (("M/M/1", "--in", "6/s", "--service", "1s", "--service", "2s"), "more than once", "one for each station"),
         (("M/M/1", "--in", "6/s", "--service", "1s", "--think", "2s"), "finite population", "M/M/2//10"),
+        (("M/M/2//10", "--in", "5s", "--service", "1s"), "finite population", "--think 5s"),
         (("M/M/1", "--in", "6/s", "--service", "1s", "--breaks", "2s"), "both times", "--repair"),
         (("M/M/1", "--in", "6/s", "--service", "100ms", "--percentile", "100"), "not a percentile", "p99"),
         (("M/M/1", "--in", "6/s", "--service", "1s", "--points", "1:2"), "for usl", "forebay solve usl"),

@@ -105,9 +105,14 @@ class Asked:
         return read_tandem(spec, self._arrivals(spec, seconds), self.services or None, apart=self.apart, **self._rest())
 
     def _arrivals(self, spec: str, seconds: float) -> Coming | None:
+        from forebay.theory import letters
+
+        finite = len(letters.split(spec, "//")) > 1
         if self.think is None:
+            if self.coming is not None and finite:
+                raise UsageError("a finite population has no rate of its own", "say how long each thinks: --think 5s")
             return None if self.coming is None else arrivals(self.coming, seconds)
-        if self.coming is not None or "//" not in spec:
+        if self.coming is not None or not finite:
             raise UsageError("--think is for a finite population", "write it as M/M/2//10, and leave --in out")
         return self.think
 
