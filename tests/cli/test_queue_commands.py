@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import signal
 import subprocess
 import time
@@ -86,6 +87,15 @@ def test_a_message_that_is_not_accepted_ends_it_though_the_input_goes_on(beginni
         process.stdin.flush()
         assert process.wait(30) == 2
         assert process.said().startswith(b"0 accepted\n")
+
+
+def test_where_nobody_reads_the_references_the_messages_are_put_all_the_same(beginning, lag):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write) as unread, beginning("pub", QUEUE, "a", "--count", "3", "--ids", stdout=unread) as process:
+        assert process.wait(30) == 0
+        assert process.said() == b"3 accepted\n"
+    assert lag()["waiting"] == 3
 
 
 def test_a_text_of_any_bytes_goes_in_and_what_no_broker_can_write_is_wrong_usage(forebay):

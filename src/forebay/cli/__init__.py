@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from forebay.cli.output import EXIT_CODES, fail
+from forebay.cli.output import EXIT_CODES, fail, silence
 from forebay.errors import ForebayError
 from forebay.version import __version__
 
@@ -77,7 +77,7 @@ class _Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # the reader of a pipe has seen enough, which is no failure (to click it is one)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence()
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         near = difflib.get_close_matches(args[0], COMMANDS, n=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -50,6 +51,11 @@ def json_line(record: Any) -> None:
     import msgspec
 
     sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+
+
+def silence() -> None:
+    """Let all that is printed from now on go nowhere: the reader of a pipe has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:

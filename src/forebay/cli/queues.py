@@ -15,7 +15,7 @@ from typing import Any
 import click
 import msgspec
 
-from forebay.cli.output import Exit, json_line
+from forebay.cli.output import Exit, json_line, silence
 from forebay.cli.running import Interruption, run
 from forebay.cli.stdin import lines
 from forebay.errors import ForebayError, UsageError
@@ -134,7 +134,10 @@ class _Publisher:
             return
         self.accepted += 1
         if self._ids:
-            click.echo(answer)
+            try:
+                click.echo(answer)
+            except BrokenPipeError:  # what was begun goes on: it is not to print references that messages are put
+                silence()
 
 
 def headers_of(pairs: tuple[str, ...]) -> dict[str, str]:
