@@ -70,6 +70,15 @@ async def test_an_order_that_could_never_be_held_is_passed_over():
     assert sorted(memory.by_number) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]
 
 
+async def test_a_page_of_orders_that_could_never_be_held_is_not_the_last():
+    collection = await filled(9)
+    for n in range(restoring.PAGE):
+        await collection.keep([Document(f"huge{n}", an_order(f"huge{n}", track_number="x" * 50_000))])
+    memory = Memory(100, 40_000)
+    assert (await restore(collection, memory))[0] == 9
+    assert sorted(memory.by_number) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
 async def test_a_store_that_goes_down_meanwhile_is_asked_again():
     collection, memory = await filled(25), Memory(100, 10**9)
     collection.down = 2

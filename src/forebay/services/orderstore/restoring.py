@@ -73,18 +73,19 @@ class Restoring:
 
     async def _take(self, page: Sequence[Document]) -> bool:
         """Put a page into memory; return whether the next one may have a place there."""
-        before = self.restored
+        young = False
         for start in range(0, len(page), SLICE):
             for document in page[start : start + SLICE]:
                 created = created_of(document)
                 if created < self._oldest:
                     continue
+                young = True
                 if self._memory.add(document, created):
                     self.restored += 1
                 elif self._memory.could_hold(document):
                     return False  # it is full
             await asyncio.sleep(0)
-        return self.restored > before
+        return young
 
 
 @contextmanager
