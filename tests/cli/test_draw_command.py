@@ -59,6 +59,43 @@ def test_a_run_is_drawn_from_its_log(forebay, tmp_path):
     assert json.loads(beside.stdout)["measured"]
 
 
+def test_the_timeline_of_endless_workers_has_a_lane_for_each_at_work_and_no_share_of_their_time(forebay):
+    asked = ("draw", "M/M/inf", "--in", "6/s", "--service", "333ms", "--as", "timeline")
+    told = forebay(*asked, "--ascii").stdout.decode().splitlines()
+    assert sum(line.startswith("worker ") for line in told) == 5
+    assert told[-1] == "at work   2.04 on average, 5 at most"
+    data = json.loads(forebay(*asked, "--json").stdout)
+    assert (data["utilization"], data["at_work"]) == (None, pytest.approx(2.04, abs=0.005))
+    assert sum(data["worker_utilization"]) == pytest.approx(data["at_work"])
+
+
+@pytest.mark.parametrize(
+    ("words", "last", "share"),
+    [
+        ((), "at work    1.6 on average, 2 at most", None),
+        (("M/M/4", "--in", "1/s", "--service", "1s"), "busy       40 % of the workers' time", 0.4),
+    ],
+)
+def test_a_log_that_names_no_workers_is_drawn_on_lanes_that_are_nobodys(forebay, tmp_path, words, last, share):
+    (tmp_path / "run.csv").write_text("accepted,started,ended\n0,0,1\n0.5,0.5,2\n1.2,1.2,1.9\n")
+    asked = ("draw", *words, "--log", "run.csv", "--as", "timeline")
+    told = forebay(*asked, "--ascii").stdout.decode().splitlines()
+    assert told[3].startswith("at work 1  [")
+    assert told[3].endswith("]...")
+    assert not any(line.startswith("worker ") for line in told)
+    assert told[-1] == last
+    data = json.loads(forebay(*asked, "--json").stdout)
+    assert (data["utilization"], data["worker_utilization"], data["at_work"]) == (share, [], 1.6)
+    assert {one["worker"] for one in data["requests"]} == {None}
+
+
+def test_a_log_that_does_not_tell_when_work_began_has_no_timeline(forebay, tmp_path):
+    (tmp_path / "run.csv").write_text("accepted,ended\n0,1\n0.5,2\n")
+    told = forebay("draw", "--log", "run.csv", "--as", "timeline")
+    assert told.returncode == 2
+    assert told.stderr.decode().splitlines()[0].endswith("it is not told when their work began")
+
+
 def test_a_peak_late_in_a_long_log_is_looked_at_alone(forebay, tmp_path):
     rows = ["accepted,started,ended", *(f"{k},{k + 0.25},{k + 0.75}" for k in range(1000))]
     (tmp_path / "run.csv").write_text("\n".join(rows))

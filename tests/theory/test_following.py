@@ -99,7 +99,8 @@ def test_a_backlog_stands_there_at_the_beginning():
 
 
 def test_endless_workers_have_as_many_lanes_as_were_needed():
-    assert follow([0, 0, 1], 2, math.inf).workers == 3
+    timeline = follow([0, 0, 1], 2, math.inf)
+    assert (timeline.workers, timeline.limited) == (3, False)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,36 @@ def test_a_path_shows_who_gave_up_and_who_is_still_there():
     ]  # fmt: skip
     assert timeline.utilization() == 1
     assert timeline.loss == Fraction(1, 4)
+
+
+def of_nobody(customers, workers):
+    """The path of (arrived, started, ended), nan where there is none, that does not tell which worker had whom."""
+    arrived, started, ended = map(np.array, zip(*sorted(customers), strict=True))
+    fate = np.where(np.isnan(ended), Fate.UNFINISHED, Fate.SERVED).astype(np.int8)
+    return Path(arrived, started, ended, np.full(len(fate), -1, dtype=np.int32), fate, workers=workers)
+
+
+@given(CUSTOMERS, st.sampled_from([0, 2, math.inf]))
+def test_work_of_nobody_known_has_as_many_lanes_as_were_at_work_at_once(customers, workers):
+    works = [(float(arrived), float(arrived), float(arrived + work + Fraction(1, 8))) for arrived, work in customers]
+    timeline = follow_path(of_nobody(works, workers), 0, 1000)
+    _, at_once = of_nobody(works, workers).in_system()
+    assert timeline.workers == max(at_once.max(), workers if workers == 2 else 0)
+    assert all(end <= begin for lane in lanes_of_workers(timeline) for (_, end), (begin, _) in pairwise(lane))
+    assert float(timeline.at_work()) == pytest.approx(sum(end - began for _, began, end in works) / 1000)
+    assert (timeline.limited, timeline.named) == (workers == 2, math.isinf(workers))
+
+
+def test_who_was_at_work_before_or_after_the_part_that_is_drawn_takes_no_lane_of_it():
+    works = [(0.0, 0.0, 10.0), (1.0, 1.0, 12.0), (11.0, 20.0, 21.0), (13.0, 14.0, math.nan)]
+    timeline = follow_path(of_nobody(works, math.inf), 10, 15)
+    assert [(visit.number, visit.worker) for visit in timeline.visits] == [(1, None), (2, 1), (3, None), (4, 1)]
+    assert (timeline.workers, timeline.at_work()) == (1, Fraction(3, 5))
+
+
+def test_what_does_not_tell_when_work_began_has_no_timeline():
+    with pytest.raises(UsageError, match="of 1 of 2 requests it is not told when their work began"):
+        follow_path(of_nobody([(0.0, 0.0, 1.0), (1.0, math.nan, 2.0)], 1))
 
 
 def test_an_empty_run_has_nothing_to_draw():

@@ -59,7 +59,8 @@ def _workers(timeline: Timeline) -> Iterator[Lane]:
             for v in timeline.visits
             if v.worker == worker and v.started is not None
         ]
-        yield Lane(f"worker {worker}", done, works=True, beside=_percent(timeline.utilization(worker)))
+        beside = _percent(timeline.utilization(worker)) if timeline.named else ""
+        yield Lane(f"{'worker' if timeline.named else 'at work'} {worker}", done, works=True, beside=beside)
 
 
 def _ticks(timeline: Timeline) -> list[Tick]:
@@ -87,7 +88,10 @@ def _told(timeline: Timeline) -> Iterator[tuple[str, str]]:
     gone = sum(visit.fate is Fate.ABANDONED for visit in timeline.arrivals)
     if gone:
         yield "gave up", f"{gone} of {came}"
-    yield "busy", f"{_percent(timeline.utilization())} of the workers' time"
+    if timeline.limited:
+        yield "busy", f"{_percent(timeline.utilization())} of the workers' time"
+    else:
+        yield "at work", f"{plain(float(timeline.at_work()), 3)} on average, {timeline.workers} at most"
     if timeline.workers > MOST_WORKERS:
         yield "not drawn", f"+{timeline.workers - MOST_WORKERS} more workers"
 
@@ -122,17 +126,22 @@ def _data(timeline: Timeline) -> dict[str, Any]:
         "end": float(timeline.end),
         "throughput": float(timeline.throughput),
         "loss": float(timeline.loss),
-        "utilization": float(timeline.utilization()),
-        "worker_utilization": [float(timeline.utilization(k)) for k in range(1, timeline.workers + 1)],
-        "requests": [_visit(visit) for visit in timeline.visits],
+        "utilization": float(timeline.utilization()) if timeline.limited else None,
+        "worker_utilization": [float(timeline.utilization(k)) for k in _named(timeline)],
+        "at_work": float(timeline.at_work()),
+        "requests": [_visit(visit, timeline.named) for visit in timeline.visits],
     }
 
 
-def _visit(visit: Visit) -> dict[str, Any]:
+def _named(timeline: Timeline) -> range:
+    return range(1, timeline.workers + 1 if timeline.named else 1)
+
+
+def _visit(visit: Visit, named: bool) -> dict[str, Any]:
     return {
         "number": visit.number,
         "fate": visit.fate.name.lower(),
-        "worker": visit.worker,
+        "worker": visit.worker if named else None,
         "arrived": str(visit.arrived),
         "started": None if visit.started is None else str(visit.started),
         "ended": None if visit.ended is None else str(visit.ended),

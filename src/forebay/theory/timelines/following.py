@@ -71,7 +71,7 @@ def follow(
         raise UsageError("a timeline of no length shows nothing", "give at least one request, or until above 0")
     visits = [desk.visit(number, now) for number, now in enumerate(came, 1) if now < end]
     lanes = max((visit.worker or 0 for visit in visits), default=0) if math.isinf(n) else int(n)
-    return Timeline(name, _placed(visits, end), lanes, q, end, note=note)
+    return Timeline(name, _placed(visits, end), lanes, q, end, note=note, limited=math.isfinite(n))
 
 
 def follow_system(system: System, seconds: Time | None = None, name: str = "", *, begin: Time = 0) -> Timeline:
@@ -108,8 +108,10 @@ def follow_path(
 ) -> Timeline:
     """Return the timeline of a simulation, or of the log of a run, between two instants.
 
+    Where it is not told which worker had whom, each is on the lowest lane that was free.
+
     Raises:
-        UsageError: nothing happened in that time, or more than a timeline shows.
+        UsageError: nothing happened in that time, or more than a timeline shows, or it is not told when work began.
     """
     if not len(path):
         raise UsageError("there is nothing to draw: nobody came", "draw a longer time, or another log")
@@ -120,9 +122,42 @@ def follow_path(
     if not 0 < len(chosen) <= MOST or last <= first:
         raise UsageError(f"a timeline of {len(chosen):,} requests shows nothing", "draw a shorter or another time")
     visits = [_visit(path, int(i), number) for number, i in enumerate(chosen, 1)]
+    _check_begun(visits)
+    told = all(visit.worker for visit in visits if visit.started is not None)
+    visits = visits if told else list(_dealt(visits, first, last))
     lanes = max((visit.worker or 0 for visit in visits), default=0)
     lanes = max(lanes, int(path.workers) if math.isfinite(path.workers) else 0)
-    return Timeline(name, _placed(visits, last), lanes, q, last, first, note)
+    return Timeline(
+        name, _placed(visits, last), lanes, q, last, first, note,
+        limited=math.isfinite(path.workers) and (told or path.workers > 0), named=told or math.isinf(path.workers),
+    )  # fmt: skip
+
+
+def _check_begun(visits: Sequence[Visit]) -> None:
+    """Refuse what does not tell who waited and who was at work."""
+    unknown = [visit for visit in visits if visit.fate is Fate.SERVED and visit.started is None]
+    if unknown:
+        raise UsageError(
+            f"of {len(unknown):,} of {len(visits):,} requests it is not told when their work began",
+            "number and cumulative need only when they came and left",
+        )
+
+
+def _dealt(visits: Sequence[Visit], begin: Fraction, end: Fraction) -> Iterator[Visit]:
+    """Yield the visits, each that was at work between two instants on the lowest lane that was free when it began."""
+    works = [(v.started, math.inf if v.ended is None else v.ended, v.number) for v in visits if v.started is not None]
+    busy: list[tuple[Fraction | float, int]] = []
+    free: list[int] = []
+    lane: dict[int, int] = {}
+    for started, ended, number in sorted(works):
+        if started >= end or ended <= begin:
+            continue
+        while busy and busy[0][0] <= started:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        lane[number] = heapq.heappop(free) if free else len(busy) + 1
+        heapq.heappush(busy, (ended, lane[number]))
+    for visit in visits:
+        yield replace(visit, worker=lane.get(visit.number))
 
 
 @dataclass(slots=True)

@@ -55,6 +55,8 @@ class Timeline:
     Arguments:
         name: of the system. note: how its arrivals are meant.
         workers: how many lanes there are. places: q.
+        limited: whether there are no more workers than lanes; else the lanes are as many as were at work at once.
+        named: whether it is known which worker had whom; else `worker` is only a lane, the lowest that was free.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Timeline:
     end: Fraction
     begin: Fraction = Fraction(0)
     note: str = ""
+    limited: bool = True
+    named: bool = True
 
     @property
     def arrivals(self) -> list[Visit]:
@@ -94,8 +98,12 @@ class Timeline:
     def utilization(self, worker: int | None = None) -> Fraction:
         """Return the share of the time that a worker works; of all together without one."""
         lanes = self.workers if worker is None else 1
+        return self.at_work(worker) / lanes if lanes else Fraction(0)
+
+    def at_work(self, worker: int | None = None) -> Fraction:
+        """Return how many are at work on average, of all lanes or of one."""
         busy = sum((self._within(v) for v in self.visits if v.worker and worker in (None, v.worker)), Fraction(0))
-        return busy / (lanes * (self.end - self.begin)) if lanes else Fraction(0)
+        return busy / (self.end - self.begin)
 
     def _within(self, visit: Visit) -> Fraction:
         begin = max(self.begin, visit.started or self.begin)
