@@ -17,7 +17,6 @@ import pickle
 import resource
 import signal
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -30,6 +29,7 @@ from forebay.load.engines.book import OnRows
 from forebay.load.engines.engine import Engine
 from forebay.load.engines.gunner import Gunner
 from forebay.load.firing import Firing
+from forebay.load.mishap import mishap
 from forebay.load.results.figures import NANOSECONDS
 from forebay.load.results.run import Delta, Run
 
@@ -286,13 +286,7 @@ def _fire(battery: Battery, number: int, pipe: Connection, waiting: Connection) 
         _send(pipe, run.take())
         _send(pipe, busy)
     except BaseException as error:
-        _send(pipe, error if isinstance(error, ForebayError) else _failed(error))
-
-
-def _failed(error: BaseException) -> ForebayError:
-    """Return what is told of an error of ours, or of somebody's ammunition, whose traceback ends with the process."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return ForebayError(f"the cannon failed: {error!r}", f"line {where.lineno} of {where.filename}")
+        _send(pipe, error if isinstance(error, ForebayError) else mishap(error))
 
 
 def _listen_to_signals(engine: Engine | Gunner) -> None:
