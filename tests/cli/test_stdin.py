@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 
 import pytest
 
@@ -19,6 +20,9 @@ def written(monkeypatch):
         monkeypatch.setattr("sys.stdin", file)
         yield end
         end.close()  # a reader that still waits hears of it
+        for thread in threading.enumerate():
+            if thread.name == "stdin":
+                thread.join(30)  # or it would read what has the number of this pipe next
 
 
 async def test_a_line_is_there_before_the_next_one_has_begun(written):

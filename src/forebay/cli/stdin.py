@@ -64,7 +64,7 @@ async def _read() -> bytes:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(_hand_over, came, outcome)
 
-    threading.Thread(target=read, daemon=True).start()
+    threading.Thread(target=read, name="stdin", daemon=True).start()
     return await came
 
 
