@@ -101,6 +101,19 @@ def test_on_a_terminal_the_picture_moves_and_the_last_stands():
     assert "in flight 3" in terminal.said
 
 
+def test_a_shot_that_a_gun_did_not_send_after_all_is_no_rate_below_0():
+    with open(os.devnull) as nothing:
+        terminal = Terminal()
+        terminal.fileno = nothing.fileno
+        with firing_view.FiringView(60.0, terminal, environment={"TERM": "xterm", "NO_COLOR": "1"}) as view:
+            run = in_flight(9)
+            run.on_way = 9
+            view.tick(10, run)
+            run.on_way = 0
+            view.tick(20, run)
+    assert "-1/s" not in terminal.said
+
+
 def test_who_interrupts_is_told_what_is_waited_for():
     run = in_flight(3)
     run.interrupted = True

@@ -89,7 +89,7 @@ class FiringView:
         self._looked = elapsed
         for name, rates in self._rates.items():
             before, self._counts[name] = self._counts[name], _counted(run, name)
-            rates.append((self._counts[name] - before) / since)
+            rates.append(max(0, self._counts[name] - before) / since)  # a gun may take back that a shot was sent
             del rates[:-_KEPT]
 
     def _picture(self, elapsed: float, run: Run, console: Console) -> Group:

@@ -92,7 +92,7 @@ class Run:
         self.in_flight = 0
         """How many were due and had not come to an end, when it was last counted; 0 when the run is over."""
         self.on_way = 0
-        """How many of these were sent."""
+        """How many of these were sent, or handed to a gun, which may say yet that it sent nothing."""
         self.total = Figures()
         self.tags: dict[str, Figures] = {}
         self.series: dict[int, Second] = {}
