@@ -56,8 +56,9 @@ def pub(
 ) -> None:
     """Put messages into the queue at URL: TEXT, or else each line of stdin.
 
-    A message counts as accepted once it is as durable as its broker makes it. Ends with 3 when one was not accepted.
-    Each line is put as it comes, so the input need not end; Ctrl-C waits for the answers, and ends with 130.
+    A message counts as accepted once it is as durable as its broker makes it. When one was not accepted no further is
+    put; it ends with 3 then, or with 2 where the broker would never take it. Each line is put as it comes, so the input
+    need not end; Ctrl-C waits for the answers, and ends with 130.
 
     \b
     forebay pub 'sqlite:///forebay.db?topic=orders' '{"product_id": "33", "count": "3", "username": "me"}'
