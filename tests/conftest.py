@@ -99,6 +99,18 @@ def rabbitmq() -> Iterator[RabbitMQ]:
     yield from running(RabbitMQ)
 
 
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Let no variable outlive the test that has set it: a command with --env, run in this process, sets some."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    for name, text in before.items():
+        if os.environ.get(name) != text:
+            os.environ[name] = text
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser without a window for all tests of pages."""
