@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 import traceback
 from pathlib import Path
@@ -10,8 +11,8 @@ from forebay.errors import ForebayError
 
 _NOT_THEIRS = (
     "<frozen",
-    str(Path(__file__).parents[1]),
-    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    f"{Path(__file__).parents[1]}{os.sep}",  # not forebay_shop beside it
+    *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")),
 )
 """Beginnings of the files that are no ammunition and no gun of a user: of forebay, of Python, of what is installed."""
 
