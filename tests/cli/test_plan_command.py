@@ -60,6 +60,14 @@ def test_stages_that_say_how_long_they_last_need_no_length(forebay):
     assert (answer["seconds"], answer["periodic"]) == (30, False)
 
 
+def test_a_sine_that_says_how_long_it_lasts_is_no_period_but_a_load_that_ends(forebay):
+    told = forebay(
+        "plan", "--in", "sine(0, 100, 20s, lasting=10s)", "--service", "80ms", "--promise", "p99<2s", "--json"
+    )
+    answer = json.loads(told.stdout)
+    assert (answer["periodic"], answer["seconds"]) == (False, 10)
+
+
 def test_a_load_of_a_day_is_answered_by_the_fluid_and_says_so(forebay):
     told = forebay("plan", "--in", "sine(0, 5000, 24h)", "--service", "80ms", "--promise", "p99<5s")
     assert told.returncode == 0

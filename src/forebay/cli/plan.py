@@ -165,14 +165,14 @@ def _load(text: str, seconds: float | None) -> Load | float:
         raise UsageError(
             f"{text} is neither a rate nor a load", "write 50/s or 'sine(0, 100, 60s)'; simulate takes traces"
         )
-    if seconds is None and not hasattr(load, "period") and _own_length(text, load) is None:
+    if seconds is None and getattr(load, "period", None) is None and _own_length(text, load) is None:
         raise UsageError(f"{text} does not say how long it lasts", "give --for 2m")
     return load
 
 
 def _own_length(text: str, load: Load | float) -> float | None:
     """Return how long a load lasts by its own words; None: for ever, period after period, or as long as the run."""
-    if isinstance(load, float | int) or hasattr(load, "period"):
+    if isinstance(load, float | int) or getattr(load, "period", None) is not None:
         return None
     spans = [float(getattr(arrivals(text, run), "span", math.inf)) for run in (RUN_SECONDS, 2 * RUN_SECONDS)]
     return spans[0] if spans[0] == spans[1] < math.inf else None
