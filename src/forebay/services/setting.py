@@ -25,3 +25,15 @@ def read_setting(name: str, text: str, read: Callable[[str], T]) -> T:
         return read(text)
     except UsageError as error:
         raise UsageError(f"{name}: {error.what}", error.hint) from error
+
+
+def whole(text: str, least: int, most: int) -> int:
+    """Return a whole number.
+
+    Raises:
+        UsageError: the text says none, or one that is out of bounds.
+    """
+    # The digits are counted first: thousands of them are more than Python turns into a number.
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise UsageError(f"{text!r} is not a whole number of {least} to {most}")
+    return int(text)

@@ -7,7 +7,7 @@ from forebay.quantity import size
 from forebay.services.messagelog.listing import page_of
 from forebay.services.messagelog.received import Received
 from forebay.services.messagelog.saving import ALWAYS, Saved, decode, read
-from forebay.services.setting import read_setting
+from forebay.services.setting import read_setting, whole
 
 TOPIC = "messages"
 
@@ -39,9 +39,8 @@ def messagelog(kept: str = "1000", page: str = "8MiB") -> App:
         kept: how many of the latest messages /retrieve lists, at most.
         page: how much their texts may take together, as 8MiB; beyond it the older ones are left out.
     """
-    if not (kept.isascii() and kept.isdigit() and len(kept) < 10 and 1 <= int(kept) <= MOST_KEPT):
-        raise UsageError(f"kept: {kept!r} is not a whole number of 1 to {MOST_KEPT}")
-    received = Received(TOPIC, int(kept), read_setting("page", page, _bytes_of))
+    most = read_setting("kept", kept, lambda text: whole(text, 1, MOST_KEPT))
+    received = Received(TOPIC, most, read_setting("page", page, _bytes_of))
     app = App("messagelog", lifespan=received.lifespan)
     declared = app.post(
         "/save",

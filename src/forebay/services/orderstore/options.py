@@ -8,7 +8,7 @@ import msgspec
 
 from forebay import UsageError
 from forebay.quantity import duration, size
-from forebay.services.setting import read_setting
+from forebay.services.setting import read_setting, whole
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +51,10 @@ def options(
     Raises:
         UsageError: says which cannot be read, and why.
     """
-    wanted = read_setting("writers", writers, lambda text: _whole(text, 1, 64))
+    wanted = read_setting("writers", writers, lambda text: whole(text, 1, 64))
     return Options(
         by_number=read_setting("by", by, lambda text: _one_of(text, "number", "uid")) == "number",
-        most_orders=read_setting("orders_limit", orders_limit, lambda text: _whole(text, 1, 10**9)),
+        most_orders=read_setting("orders_limit", orders_limit, lambda text: whole(text, 1, 10**9)),
         most_bytes=read_setting("bytes_limit", bytes_limit, size),
         cleanup=read_setting("cleanup", cleanup, _time),
         outdated=math.inf if outdated == "none" else read_setting("outdated", outdated, _time),
@@ -62,12 +62,6 @@ def options(
         largest=read_setting("largest", largest, size),
         writers=wanted if read_setting("examples", examples, _yes) else 0,
     )
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise UsageError(f"{text!r} is not a whole number of {least} to {most}")
-    return int(text)
 
 
 def _one_of(text: str, *words: str) -> str:

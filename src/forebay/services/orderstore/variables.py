@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from forebay import UsageError
+from forebay.services.setting import whole
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -101,9 +102,7 @@ def _one_of(*words: str) -> Read:
 
 def _whole(least: int, most: int, unit: str = "") -> Read:
     def read(text: str) -> str:
-        if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-            raise UsageError(f"{text!r} is not a whole number of {least} to {most}")
-        return f"{int(text)}{unit}"
+        return f"{whole(text, least, most)}{unit}"
 
     return read
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from forebay import Answers, App, Request, Response, Undecodable, UsageError
+from forebay import Answers, App, Request, Response, Undecodable
 from forebay.services.ratings.rating import Ratings
 from forebay.services.ratings.scale import encode, scale_of
-from forebay.services.setting import read_setting
+from forebay.services.setting import read_setting, whole
 from forebay.services.work_time import work_time
 
 BATCH = 500
@@ -34,7 +34,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
         work: how long the pretended work on one rate takes: 100ms, or by a law, M(100ms); it makes batches of one.
     """
     scale, time_of_work = read_setting("range", range, scale_of), read_setting("work", work, work_time)
-    rating = Ratings(_whole("window", window, MOST_RATES), time_of_work)
+    rating = Ratings(_at_least_one("window", window, MOST_RATES), time_of_work)
     app = App("ratings", lifespan=rating.lifespan)
     app.get("/total")(rating.total)
     app.get("/opened")(rating.told)
@@ -47,7 +47,7 @@ def ratings(window: str = "10", range: str = "", split: str = "1", work: str = "
 
     rates = app.post(
         "/rate",
-        topic=_topics(_whole("split", split, MOST_TOPICS)),
+        topic=_topics(_at_least_one("split", split, MOST_TOPICS)),
         answers=_Empty(),
         read=read,
         parameters=("rate",),
@@ -63,7 +63,5 @@ def _topics(count: int) -> list[str]:
     return ["rates"] if count == 1 else [f"rates{number + 1}" for number in range(count)]
 
 
-def _whole(name: str, text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise UsageError(f"{name}: {text!r} is not a whole number of 1 to {most}")
-    return int(text)
+def _at_least_one(name: str, text: str, most: int) -> int:
+    return read_setting(name, text, lambda text: whole(text, 1, most))
