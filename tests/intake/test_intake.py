@@ -1,5 +1,6 @@
 import asyncio
 import json
+import logging
 import math
 
 import pytest
@@ -195,6 +196,14 @@ async def test_the_key_of_a_message_comes_from_its_body(topic, driver):
     await ask(site_of(intake))
     (delivery,) = await driver.receive(1, 1)
     assert delivery.message.key == "33"
+
+
+async def test_a_key_that_is_no_text_is_told_to_whoever_made_it(topic, driver, caplog):
+    intake = Intake("/orders", Order, topic, key=lambda order: int(order.product_id))
+    with caplog.at_level(logging.ERROR):
+        assert (await ask(site_of(intake)))[0] == 500
+    assert "key= gave 33, and the key of a message is text or None" in caplog.text
+    assert (await driver.counts()).accepted == 0
 
 
 async def test_the_status_follows_a_message_to_its_end(topic, driver, store):

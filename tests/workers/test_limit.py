@@ -4,7 +4,7 @@ import pytest
 
 from forebay.workers.limit import Limit, held
 
-SHORT, LONG = 0.05, 0.2
+SHORT, LONG = 0.3, 0.5
 
 
 async def limited(work):

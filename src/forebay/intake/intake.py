@@ -204,6 +204,8 @@ class Intake:
 
     def _message(self, id: str, body: bytes, value: Any) -> Message:
         key = self._key(value) if self._key else None
+        if not (key is None or isinstance(key, str)):  # to the client it is a 500; whoever wrote key= reads this
+            raise TypeError(f"key= gave {key!r}, and the key of a message is text or None")
         return Message(id, body, key, {}, 0, self._clock.time())
 
     def _target(self, id: str) -> Any:
