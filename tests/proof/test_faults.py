@@ -31,10 +31,10 @@ def files(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of a few megabytes, that can be filled."""
+    """A file system of a few megabytes, that can be filled; it has room for what the tests bring themselves."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("a file system can be mounted by root only")
     yield folder
@@ -47,12 +47,13 @@ def assert_kept(proof, at_least=100):
     assert proof.judgement.accepted > at_least
 
 
-def post(url, username, key=None, seconds=10):
-    """Return status, headers and body of the answer to an order."""
+def post(url, username, key=None, seconds=10, padding=0):
+    """Return status, headers and body of the answer to an order; so many blanks stand behind it."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=seconds)
     headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+    body = json.dumps({"product_id": 1, "count": 1, "username": username}) + " " * padding
     try:
-        connection.request("POST", "/orders", json.dumps({"product_id": 1, "count": 1, "username": username}), headers)
+        connection.request("POST", "/orders", body, headers)
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
     finally:
@@ -119,11 +120,12 @@ async def test_a_full_disk_refuses_and_loses_nothing(tmp_path, small_disk):
     async def fill(deployment):
         await asyncio.sleep(1)
         await asyncio.to_thread(fill_up, small_disk / "ballast")
-        await until(lambda: post(deployment.intakes[0].url, "too-much")[0] == 503)
+        await until(lambda: post(deployment.intakes[0].url, "too-much", padding=200_000)[0] == 503)
         await asyncio.sleep(0.5)
         (small_disk / "ballast").unlink()
 
-    with Deployment(tmp_path, queue, f"sqlite:///{tmp_path}/results.db") as deployment:
+    slow = ["--workers", "2", "--work", "50ms"]  # what was worked off leaves room in the file, which must not do
+    with Deployment(tmp_path, queue, f"sqlite:///{tmp_path}/results.db", options=slow) as deployment:
         proof = await prove(deployment, STEADY, 4, fill)
     assert set(proof.judgement.unexpected) <= {"too-much"}  # those before the disk was full
     judgement = proof.judgement
