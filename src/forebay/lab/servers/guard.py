@@ -11,7 +11,9 @@ from pathlib import Path
 # process may have its number: that one was born at another time.
 _SCRIPT = """\
 cat >/dev/null
-[ "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)" = "$2" ] && kill -9 "$1"
+if [ "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)" = "$2" ]; then
+  kill -9 -"$1" 2>/dev/null || kill -9 "$1"
+fi
 sleep 1
 rm -rf -- "$3"
 """
@@ -19,7 +21,7 @@ _BORN = 19  # its place in /proc/PID/stat, behind the name in parentheses
 
 
 class Guard:
-    """Kills a process and removes a folder when we end without having called `release`.
+    """Kills a process with its group, and removes a folder, when we end without having called `release`.
 
     Arguments:
         pid: of a process that runs, and whose end nobody has waited for yet.
