@@ -17,7 +17,7 @@ from forebay.lab.servers import __main__ as program
 from forebay.lab.servers.process import free_port, process_tree
 
 
-def ended(pid: int, within: float = 10.0) -> bool:
+def ended(pid: int, within: float = 30.0) -> bool:
     """Whether a process that is not our child is gone, waiting for it."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -31,7 +31,7 @@ def ended(pid: int, within: float = 10.0) -> bool:
 
 
 def redis_says(server: Server, *words: str) -> bytes:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(" ".join(words).encode() + b"\r\n")
         return connection.recv(100).strip()
 
@@ -66,7 +66,7 @@ def test_a_paused_server_is_silent_until_it_is_resumed(own_server):
         with pytest.raises(TimeoutError):
             connection.recv(10)
         server.resume()
-        connection.settimeout(5)
+        connection.settimeout(30)
         assert connection.recv(10) == b"+PONG\r\n"
 
 
@@ -85,7 +85,7 @@ def test_postgresql_keeps_what_was_committed_when_it_is_killed(own_server):
 def test_kafka_takes_clients_as_soon_as_it_has_started(kafka):
     admin = pytest.importorskip("confluent_kafka.admin")
     client = admin.AdminClient({"bootstrap.servers": f"127.0.0.1:{kafka.port}"})
-    assert len(client.list_topics(timeout=5).brokers) == 1
+    assert len(client.list_topics(timeout=30).brokers) == 1
 
 
 def test_a_server_dies_with_the_program_that_started_it(required):
@@ -129,6 +129,27 @@ def test_the_process_id_of_a_server_that_does_not_run_is_missing():
 
 
 def test_a_free_port_lies_below_those_of_outgoing_connections():
+    assert 20_000 <= free_port() < 32_000
+
+
+def test_programs_at_the_same_time_are_not_given_one_port():
+    script = "from forebay.lab.servers.process import free_port; print(*(free_port() for _ in range(200)))"
+    programs = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
+    ports = [port for program in programs for port in program.communicate(timeout=60)[0].split()]
+    assert len(ports) == len(set(ports)) == 400
+
+
+def test_ports_are_given_also_where_nobody_can_know_which_was_the_last(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    assert 20_000 <= free_port() < 32_000
+
+
+def test_after_the_last_port_comes_the_first(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    last_given = tmp_path / f"forebay-port-{os.getuid()}"
+    last_given.write_text("31999")
+    assert free_port() < 31_000
+    last_given.write_text("none")
     assert 20_000 <= free_port() < 32_000
 
 

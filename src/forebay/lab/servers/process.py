@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import random
@@ -21,10 +22,12 @@ from typing import Any, ClassVar, Self
 from forebay.errors import Missing, Unavailable
 from forebay.lab.servers.guard import Guard
 
-START_SECONDS = 60.0
+START_SECONDS = 100.0
 STOP_SECONDS = 15.0
 PROBE_SECONDS = 0.02
 REMEDY = "run: make servers (or python -m forebay.lab.servers install)"
+PORTS = range(20_000, 32_000)
+_CHANCE = random.SystemRandom()  # test tools seed the common one, and two programs would draw alike
 
 
 class Server:
@@ -98,10 +101,11 @@ class Server:
         """Let the server end by itself, kill it when it does not, and remove its folder if that is ours."""
         self._unguard()
         if self._process is not None:
-            self._signal(signal.SIGCONT)
+            family = self._signal(signal.SIGCONT)
             self._process.send_signal(self.stop_signal)
             try:
                 self._process.wait(STOP_SECONDS)
+                _until_ended(family)
             except subprocess.TimeoutExpired:
                 self.kill()
             self._process = None
@@ -110,12 +114,15 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """Kill the server and all its children with SIGKILL; folder and port stay for a restart."""
+        """Kill the server and all its children with SIGKILL; folder and port stay, free for a restart."""
         self._unguard()
         if self._process is not None:
-            self._signal(signal.SIGKILL)
+            family = self._signal(signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # a child that was born while we looked
             self._process.wait()
             self._process = None
+            _until_ended(family)
 
     def restart(self) -> Self:
         """Start it again on the same port and data; kills it before if it runs."""
@@ -124,8 +131,8 @@ class Server:
 
     def pause(self) -> None:
         """Let the server stand still (SIGSTOP) and return once it does: connections stay, nothing answers."""
-        self._signal(signal.SIGSTOP)
-        self._wait_until(lambda: all(_stands_still(pid) for pid in process_tree(self.pid)))
+        # The signal is sent until all stand still: a child may have been born while we looked.
+        self._wait_until(lambda: bool(family := self._signal(signal.SIGSTOP)) and all(map(_stands_still, family)))
 
     def resume(self) -> None:
         """Let a paused server go on."""
@@ -202,35 +209,78 @@ class Server:
             return self.output.read_text(errors="replace")[-2000:].strip()
         return ""
 
-    def _signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server and all its children: some start one process for each connection."""
-        for pid in process_tree(self.pid) if self._process is not None and self._process.poll() is None else ():
+    def _signal(self, number: signal.Signals) -> list[int]:
+        """Send a signal to the server and all its children, and return them: some start one for each connection."""
+        if self._process is None or self._process.poll() is not None:
+            return []
+        family = process_tree(self._process.pid)
+        for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+        return family
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, below those that outgoing connections take: a restart finds it free."""
-    chance = random.SystemRandom()  # test tools seed the common one, and two programs would draw alike
-    for port in chance.sample(range(20_000, 32_000), 200):
+    """Return a port that nobody listens on, below those that outgoing connections take: a restart finds it free.
+
+    All programs of a user are given ports in turn: nobody is given one that another is just about to listen on, or to
+    come back to.
+    """
+    for _ in range(200):
+        port = _next_port()
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise Unavailable("no free port between 20000 and 32000")
+    raise Unavailable(f"no free port between {PORTS.start} and {PORTS.stop}")
+
+
+def _next_port() -> int:
+    """Return the port after the one that was given last, by whichever program; any one where nobody can know that."""
+    path = Path(tempfile.gettempdir(), f"forebay-port-{os.getuid()}")
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            given = os.pread(file, 5, 0)
+            port = int(given) + 1 if given.isdigit() else _CHANCE.choice(PORTS)
+            port = port if port in PORTS else PORTS.start
+            os.pwrite(file, b"%d" % port, 0)
+            return port
+        finally:
+            os.close(file)
+    return _CHANCE.choice(PORTS)
 
 
 def process_tree(pid: int) -> list[int]:
     """Return a process id and those of all its descendants, as far as the system tells them."""
     children: list[int] = []
-    with contextlib.suppress(OSError):
-        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            children += map(int, thread.read_text().split())
     return [pid, *(descendant for child in children for descendant in process_tree(child))]
 
 
 def _stands_still(pid: int) -> bool:
     """Whether every thread of a process is stopped; a signal takes a moment to reach them all."""
-    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
-    return all(state in "TtZX" for state in states)
+    return all(_state(path) in "TtZX" for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
+def _until_ended(pids: Sequence[int]) -> None:
+    """Wait for processes that are not all our children; what was killed may hold its port for a moment."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return _state(Path(f"/proc/{pid}/stat")) not in "ZX"
+    except OSError:
+        return False
+
+
+def _state(stat: Path) -> str:
+    return stat.read_text().rpartition(")")[2].split()[0]
 
 
 def find_program(name: str) -> Path:
