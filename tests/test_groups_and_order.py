@@ -7,11 +7,14 @@ import itertools
 import json
 import random
 import time
+from functools import partial
 
 import pytest
 
-from forebay import App, QueueFull, RetryPolicy, Work
+from forebay import App, QueueFull, RetryPolicy, Work, wiring
+from forebay.clock import ManualClock
 from forebay.intake.http import Request
+from forebay.queue.opening import open_driver
 from forebay.site import site_of
 
 names = (f"shared-{n}" for n in itertools.count())
@@ -53,8 +56,8 @@ async def test_two_groups_do_each_their_own_work_on_one_message_into_one_store(u
     ):
         for n in range(20):
             await packing.publish("orders", n)
-        await packing.drained(10)
-        await billing.drained(10)
+        await packing.drained(30)
+        await billing.drained(30)
         (packed,), (billed,) = await packing.ledgers(), await billing.ledgers()
         results = {name: await packing.store.results(name) for name in ("orders", "orders@billing")}
     assert (packed.topic, packed.done, packed.stored, packed.balanced) == ("orders", 20, 20, True)
@@ -84,8 +87,8 @@ async def test_effects_of_two_groups_do_not_exclude_each_other(url, tmp_path):
         one.append(packing)
         other.append(billing)
         await packing.publish("orders", 1)
-        await packing.drained(10)
-        await billing.drained(10)
+        await packing.drained(30)
+        await billing.drained(30)
     assert sorted(done) == ["orders", "orders@billing"]
 
 
@@ -100,8 +103,8 @@ async def test_dead_letters_are_those_of_the_group_that_gave_up(url):
         shop(broken, retry=AT_ONCE).running(queue=f"{url}group=billing", store="memory://") as billing,
     ):
         await packing.publish("orders", 1)
-        await packing.drained(10)
-        await billing.drained(10)
+        await packing.drained(30)
+        await billing.drained(30)
         (letter,) = await billing.topic("orders").dead_letters()
         assert letter.message.headers["forebay-origin"] == "orders@billing"
         assert await packing.topic("orders").dead_letters() == []
@@ -113,7 +116,7 @@ async def test_the_endpoints_show_the_group_of_the_worker(url):
 
     async with shop(bill).running(queue=f"{url}group=billing", store="memory://") as running:
         reference = await running.publish("orders", 1)
-        await running.drained(10)
+        await running.drained(30)
         ledger = json.loads(await answer_of(running, "/ledger"))
         status = json.loads(await answer_of(running, f"/orders/{reference}"))
         metrics = (await answer_of(running, "/metrics")).decode()
@@ -138,8 +141,8 @@ async def test_each_subscriber_of_its_own_does_all_of_the_work_and_keeps_no_resu
     ):
         for n in range(10):
             await one.publish("orders", n)
-        await one.drained(10)
-        await other.drained(10)
+        await one.drained(30)
+        await other.drained(30)
         (ledger,) = await one.ledgers()
     assert seen == [list(range(10)), list(range(10))]
     assert (ledger.topic, ledger.stored) == ("orders@each", None)
@@ -152,7 +155,7 @@ async def test_the_fullest_group_decides_whether_there_is_room(url):
     async with idle, shop(work).running(queue=url.rstrip("&"), store="memory://", places=3) as running:
         for n in range(3):
             await running.publish("orders", n)
-        await running.drained(10)
+        await running.drained(30)
         with pytest.raises(QueueFull):
             await running.publish("orders", 3)
 
@@ -210,7 +213,7 @@ async def test_a_message_that_is_given_up_lets_its_key_go_on(url):
     async with app.running(queue=f"{url}order=key", store="memory://") as running:
         for n in range(5):
             await running.publish("orders", n, key="k")
-        await running.drained(10)
+        await running.drained(30)
         (ledger,) = await running.ledgers()
     assert ended == [0, 2, 3, 4]
     assert (ledger.done, ledger.dead) == (4, 1)
@@ -229,21 +232,26 @@ async def test_with_order_by_partition_a_queue_without_partitions_is_one_line(ur
     async with app.running(queue=f"{url}order=partition", store="memory://") as running:
         for n in range(10):
             await running.publish("orders", n)
-        await running.drained(10)
+        await running.drained(30)
     assert ended == list(range(10))
 
 
-async def test_a_delayed_message_is_handled_when_it_is_due_and_not_before(url):
-    handled = {}
+async def test_a_delayed_message_is_handled_when_it_is_due_and_not_before(url, monkeypatch):
+    clock, handled = ManualClock(time.time()), []
+    monkeypatch.setattr(wiring, "open_driver", partial(open_driver, clock=clock))
 
     async def work(order: str) -> None:
-        handled[order] = time.time()
+        handled.append(order)
 
     async with shop(work).running(queue=url.rstrip("&"), store="memory://") as running:
-        began = time.time()
-        await running.publish("orders", "later", delay=1.0)
-        await running.publish("orders", "now")
-        assert (await running.counts())["orders"].retrying == 1
-        await running.drained(10)
-    assert list(handled) == ["now", "later"]
-    assert handled["later"] - began >= 1.0
+        await running.publish("orders", "later", delay=3600)
+        for order in ("now", "half an hour later"):
+            await running.publish("orders", order)
+            async with asyncio.timeout(30):
+                while (counts := (await running.counts())["orders"]).unfinished > 1:
+                    await asyncio.sleep(0.01)
+            assert (handled.pop(), counts.retrying) == (order, 1)
+            clock.advance(1800)
+        clock.advance(60)  # what this machine has needed meanwhile
+        await running.drained(30)
+    assert handled == ["later"]

@@ -61,7 +61,7 @@ async def test_mounted_with_its_lifespan_it_works_beside_the_routes_of_the_progr
         heard = await request(mine, "POST", "/shop/orders", ORDER)
         assert (heard.status, heard.headers["forebay-durability"]) == (202, "fsync")
         assert heard.headers["location"].startswith("/shop/orders/")
-        await levelled.running.drained(10)
+        await levelled.running.drained(30)
         assert (await request(mine, "GET", heard.headers["location"])).json["state"] == "done"
         assert (await request(mine, "GET", "/shop/ledger")).json["lost"] == 0
         assert (await request(mine, "GET", "/shop/orders")).status == 405
@@ -77,7 +77,7 @@ async def test_without_its_lifespan_it_starts_with_the_first_request(app, queue,
         assert (await request(mine, "GET", "/")).body == b"home"
         assert levelled.running is None
         assert (await request(mine, "POST", "/shop/orders", ORDER)).status == 202
-        await levelled.running.drained(10)
+        await levelled.running.drained(30)
     await levelled.stop()
     assert handled == [1]
 
@@ -122,7 +122,7 @@ async def test_two_applications_are_mounted_side_by_side(app, tmp_path):
         heard = await request(mine, "POST", "/shop1/orders", ORDER)
         assert heard.headers["location"].startswith("/shop1/orders/")
         for levelled in (one, two):
-            await levelled.running.drained(10)
+            await levelled.running.drained(30)
             assert (await levelled.running.counts())["orders"].done == 1
 
 
@@ -219,7 +219,7 @@ async def test_in_front_of_a_program_it_answers_its_paths_and_leaves_the_rest_an
         assert (await request(front, "GET", "/")).body == b"home"
         accepted = await request(front, "POST", "/orders", ORDER)
         assert accepted.status == 202
-        await levelled.running.drained(10)
+        await levelled.running.drained(30)
         status = await request(front, "GET", accepted.headers["location"])
         assert msgspec.json.decode(status.body)["state"] == "done"
         assert (await request(front, "GET", "/ledger")).status == 404  # not ours here: the program has its own

@@ -63,7 +63,7 @@ async def test_an_intake_reads_the_message_from_query_or_form_in_any_method_but_
         assert (await ask(server.port, "/rate?rate=x", b"")).status == 400
         refused = await ask(server.port, "/rate", b"")
         assert (refused.status, refused.json["detail"]) == (400, "rate is missing")
-        await running.drained(10)
+        await running.drained(30)
     assert sorted(seen) == [1, 2, 3]
 
 
@@ -78,7 +78,7 @@ async def test_of_several_topics_each_message_goes_to_one_and_its_status_is_foun
     app.post("/rate", topic=["a", "b", "c"])(count)
     async with serving(app, settings_of({**MEMORY, "places": places})) as (running, server):
         answers = [await ask(server.port, "/rate", b"x") for _ in range(60)]
-        await running.drained(10)
+        await running.drained(30)
         for answer in answers[:5]:
             assert (await ask(server.port, answer.headers["location"])).json["state"] == "done"
     assert sum(seen.values()) == 60
@@ -129,7 +129,7 @@ async def test_a_lifespan_that_wants_it_is_given_what_runs_before_the_first_mess
         happened.append(body)
 
     async with app.running(queue="memory://") as running:
-        await running.drained(10)
+        await running.drained(30)
     assert happened == [("open", ["orders"], "memory"), b"first", "closed"]
 
 
@@ -142,7 +142,7 @@ async def test_a_handler_that_keeps_its_own_effect_leaves_no_result():
 
     async with app.running(queue="memory://") as running:
         await running.publish("orders", b"x")
-        await running.drained(10)
+        await running.drained(30)
         assert await running.store.count("orders") == 0
         [ledger] = await running.ledgers()
         assert (ledger.done, ledger.stored, ledger.balanced) == (1, None, True)
@@ -156,7 +156,7 @@ async def test_of_what_is_done_without_a_result_the_status_is_404_that_says_so()
 
     async with serving(app, settings_of(MEMORY)) as (running, server):
         location = (await ask(server.port, "/orders", b"x")).headers["location"]
-        await running.drained(10)
+        await running.drained(30)
         told = await ask(server.port, location)
     assert (told.status, "not kept" in told.json["detail"]) == (404, True)
 
@@ -178,7 +178,7 @@ async def test_an_own_decoder_decides_what_a_message_is():
     async with app.running(queue="memory://") as running:
         for body in (b"7", b"seven"):
             await running.publish("orders", body)
-        await running.drained(10)
+        await running.drained(30)
         [letter] = await running.topics["orders"].dead_letters()
     assert seen == [7]
     assert "no digits" in letter.message.headers["forebay-reason"]
@@ -203,7 +203,7 @@ async def test_what_an_own_decoder_refuses_is_refused_at_the_intake_with_and_wit
             assert (await ask(server.port, "/orders", b"007")).status == 202  # no JSON, but what the decoder takes
             refused = await ask(server.port, "/orders", b"seven")
             assert (refused.status, refused.json["detail"]) == (400, "no digits")
-            await running.drained(10)
+            await running.drained(30)
     assert seen == [7, 7]
 
 
@@ -219,7 +219,7 @@ async def test_several_readers_share_the_workers_and_lose_nothing():
         assert [pool.workers for pool in running.pools["orders"]] == [2, 2, 1]
         for n in range(50):
             await running.publish("orders", b"%d" % n)
-        await running.drained(10)
+        await running.drained(30)
     assert len(set(seen)) == len(seen) == 50
 
 

@@ -33,7 +33,7 @@ async def test_what_is_published_is_worked_off_and_waited_for():
 
     async with app_with(handler).running(queue="memory://", workers=2) as running:
         references = [await running.publish("orders", {"n": n}) for n in range(20)]
-        await running.drained(10)
+        await running.drained(30)
         assert sorted(handled) == list(range(20))
         assert msgspec.json.decode((await running.store.get(references[3])).value) == {"twice": 6}
         assert str((await running.ledgers())[0]).startswith("orders")
@@ -47,7 +47,7 @@ async def test_a_store_that_did_not_answer_a_handler_is_forgotten_when_a_message
         running.stalled("orders", Unavailable("the store is away"))
         assert running.health.troubles() == {"save": "the store is away"}
         await running.publish("orders", {"n": 1})
-        await running.drained(10)
+        await running.drained(30)
         assert running.health.troubles() == {}
 
 
@@ -59,7 +59,7 @@ async def test_bytes_are_published_as_they_are():
 
     async with app_with(handler).running(queue="memory://") as running:
         await running.publish("orders", b"\x00\xff")
-        await running.drained(10)
+        await running.drained(30)
     assert handled == [b"\x00\xff"]
 
 
@@ -71,7 +71,7 @@ async def test_a_sync_handler_works_in_threads():
 
     async with app_with(handler).running(queue="memory://") as running:
         await running.publish("orders", b"")
-        await running.drained(10)
+        await running.drained(30)
     assert seen
     assert threading.get_ident() not in seen
 
@@ -86,7 +86,7 @@ async def test_a_batch_handler_settles_each_by_itself():
     app = app_with(handler, batch=500, workers=1, retry=RetryPolicy(attempts=1))
     async with app.running(queue="memory://") as running:
         await asyncio.gather(*[running.publish("orders", n) for n in range(40)])
-        await running.drained(10)
+        await running.drained(30)
         (counts,) = (await running.counts()).values()
     assert (counts.done, counts.dead, sum(sizes)) == (20, 20, 40)
     assert max(sizes) > 1
@@ -119,7 +119,7 @@ async def test_several_topics_in_one_application_do_not_mix(tmp_path):
 
     async with app.running(queue=f"sqlite:///{tmp_path}/shop.db") as running:
         await asyncio.gather(*[running.publish(topic, n) for n in range(5) for topic in app.topics])
-        await running.drained(10)
+        await running.drained(30)
         assert {name: counts.done for name, counts in (await running.counts()).items()} == {"orders": 5, "ratings": 5}
         assert [ledger.stored for ledger in await running.ledgers()] == [5, 5]
     assert sorted(handled) == [(topic, n) for topic in ("orders", "ratings") for n in range(5)]
@@ -138,7 +138,7 @@ async def test_two_topics_in_memory_do_not_mix_either():
 
     async with app.running(queue="memory://") as running:
         await running.publish("a", b"")
-        await running.drained(10)
+        await running.drained(30)
     assert handled == ["a"]
 
 
@@ -155,7 +155,7 @@ async def test_a_handler_needs_no_intake_and_an_intake_no_handler(tmp_path):
     async with taking.running(queue=queue) as taken, working.running(queue=queue):
         assert taken.pools == {}
         await taken.publish("orders", {"n": 1})
-        await taken.drained(10)  # by the other application
+        await taken.drained(30)  # by the other application
         assert handled.is_set()
 
 
@@ -212,7 +212,7 @@ async def test_the_end_gives_back_what_does_not_finish_in_time(tmp_path):
         attempts.append(work.attempt)
 
     async with app_with(quick).running(queue=queue) as running:
-        await running.drained(10)
+        await running.drained(30)
     assert attempts == [1, 1]
 
 
@@ -250,7 +250,7 @@ async def test_a_listener_that_comes_later_hears_of_what_happens_from_then_on():
     async with app_with(handler).running(queue="memory://") as running:
         running.listen(heard.append)
         await running.publish("orders", b"")
-        await running.drained(10)
+        await running.drained(30)
     assert [event.outcome for event in heard if isinstance(event, Finished)] == ["done"]
 
 
@@ -271,7 +271,7 @@ async def test_the_url_may_name_the_only_topic_but_not_one_of_several(tmp_path):
     queue = f"sqlite:///{tmp_path}/shop.db?topic=mine"
     async with one.running(queue=queue) as running:
         await running.publish("orders", b"")
-        await running.drained(10)
+        await running.drained(30)
     topic = await open_topic(queue)
     assert (await topic.counts()).done == 1
     await topic.close()
@@ -334,7 +334,7 @@ async def test_two_applications_in_memory_share_a_queue_by_its_name():
     taking.intake("/orders", bytes)
     async with taking.running(queue="memory://shared") as taken, app_with(handler).running(queue="memory://shared"):
         await taken.publish("orders", b"")
-        await taken.drained(10)
+        await taken.drained(30)
         assert handled.is_set()
 
 
@@ -347,7 +347,7 @@ async def test_at_most_once_a_failing_message_is_over_and_not_tried_again():
 
     async with app_with(handler).running(queue="memory://", guarantee="at-most-once", backoff=0) as running:
         await running.publish("orders", b"")
-        await running.drained(10)
+        await running.drained(30)
         assert (await running.topic("orders").counts()).done == 1
         assert await attempts.get() == 1
     assert attempts.empty()
@@ -367,7 +367,7 @@ async def test_a_slow_batch_handler_still_gets_batches(tmp_path):
             await asyncio.sleep(0)
         await asyncio.gather(*[running.publish("orders", n) for n in range(100)])
         go.set()
-        await running.drained(10)
+        await running.drained(30)
     assert sizes == [1, 50, 50]
 
 
@@ -383,7 +383,7 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(caplog):
     async with app.running(queue="memory://deaf") as running:
         running.listen(fail)
         await running.publish("things", b"x")
-        await running.drained(timeout=10)
+        await running.drained(timeout=30)
         (ledger,) = await running.ledgers()
     assert (ledger.done, ledger.dead) == (1, 0)
     assert "a listener's bug" in caplog.text

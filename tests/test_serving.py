@@ -48,7 +48,7 @@ async def test_what_operators_ask_is_answered_while_the_broker_is_away(monkeypat
     monkeypatch.setattr("forebay.site.COUNTING_SECONDS", 0.05)
     async with serving(app_with(handler), settings_of({"queue": "memory://", "port": 0})) as (running, server):
         assert (await ask(server.port, "/orders", b"x")).status == 202
-        await running.drained(10)
+        await running.drained(30)
         assert b"forebay_queue_messages{" in (await ask(server.port, "/metrics")).body
         monkeypatch.setattr(running.topics["orders"], "counts", away)
         metrics = await ask(server.port, "/metrics")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -64,10 +65,16 @@ async def fill(file: SQLiteFile) -> int:
     return stored
 
 
-def held_up(file: SQLiteFile) -> threading.Event:
-    """Keep the writer busy until the event is set, so that what comes next makes one group."""
-    gate = threading.Event()
-    asyncio.get_running_loop().create_task(file.write(lambda _: gate.wait(10)))
+async def held_up(file: SQLiteFile) -> threading.Event:
+    """Return once the writer is busy, and is so until the event is set: what comes next makes one group."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def hold(_: apsw.Connection) -> None:
+        begun.set()
+        gate.wait(60)
+
+    file.write_soon(hold)
+    await asyncio.to_thread(begun.wait, 30)
     return gate
 
 
@@ -87,8 +94,7 @@ async def test_what_waits_shares_one_commit(file: SQLiteFile) -> None:
     commits = []
     await file.write(lambda connection: connection.set_commit_hook(lambda: commits.append(1) or False))
     commits.clear()
-    gate = held_up(file)
-    await asyncio.sleep(0.01)
+    gate = await held_up(file)
     writes = [file.write_soon(add) for _ in range(100)]
     gate.set()
     await asyncio.gather(*writes)
@@ -97,8 +103,7 @@ async def test_what_waits_shares_one_commit(file: SQLiteFile) -> None:
 
 
 async def test_an_operation_that_fails_undoes_only_itself(file: SQLiteFile) -> None:
-    gate = held_up(file)
-    await asyncio.sleep(0.01)
+    gate = await held_up(file)
     writes = [file.write_soon(operation) for operation in (add, add_and_fail, add)]
     gate.set()
     results = await asyncio.gather(*writes, return_exceptions=True)
@@ -114,8 +119,7 @@ async def test_an_operation_that_fails_alone_leaves_nothing(file: SQLiteFile) ->
 
 
 async def test_a_cancelled_write_does_not_harm_its_neighbours(file: SQLiteFile) -> None:
-    gate = held_up(file)
-    await asyncio.sleep(0.01)
+    gate = await held_up(file)
     first, second = file.write_soon(add), file.write_soon(add)
     first.cancel()
     gate.set()
@@ -158,7 +162,7 @@ async def test_closing_finishes_what_was_begun_and_leaves_one_tidy_file(path: st
 def test_a_loop_that_is_gone_does_not_hold_up_the_next_one(path: str) -> None:
     async def leave() -> None:
         file = await SQLiteFile.open(path, SCHEMA)
-        held_up(file).set()
+        (await held_up(file)).set()
         file.write_soon(add)
 
     async def come() -> int:
@@ -209,7 +213,7 @@ async def test_a_torn_file_gives_a_clear_error(path: str) -> None:
     await asyncio.gather(*(file.write(add_a_page) for _ in range(99)))
     await file.close()
     whole = Path(path).read_bytes()
-    Path(path).write_bytes(whole[:8192] + os.urandom(4096) * ((len(whole) - 8192) // 4096))
+    Path(path).write_bytes(whole[:8192] + random.Random(11).randbytes(4096) * ((len(whole) - 8192) // 4096))
     file = await SQLiteFile.open(path, SCHEMA)
     with pytest.raises(Unavailable, match="damaged"):
         await file.read(lambda connection: connection.execute("SELECT sum(length(b)) FROM t").get)
@@ -223,8 +227,7 @@ async def test_a_full_disk_accepts_nothing_and_loses_nothing(file: SQLiteFile) -
     with pytest.raises(Unavailable, match="full"):
         await file.write(add_a_page)
     assert stored == await file.read(count)
-    gate = held_up(file)
-    await asyncio.sleep(0.01)
+    gate = await held_up(file)
     big = [
         file.write_soon(lambda c: c.execute("INSERT INTO t (b) VALUES (zeroblob(9000))").fetchall()) for _ in range(3)
     ]
@@ -277,22 +280,22 @@ async def test_a_lock_that_is_never_given_back_makes_the_file_unavailable(
 async def test_a_watcher_is_woken_by_a_commit_of_another_process(file: SQLiteFile, path: str) -> None:
     woken = asyncio.Event()
     unwatch = file.watch("a", woken.set)
-    await asyncio.wait_for(woken.wait(), 5)  # the first look
+    await asyncio.wait_for(woken.wait(), 30)  # the first look
     woken.clear()
     code = f"import apsw; apsw.Connection({path!r}).execute('INSERT INTO t (b) VALUES (1)')"
     subprocess.run([sys.executable, "-c", code], check=True)
-    await asyncio.wait_for(woken.wait(), 5)
+    await asyncio.wait_for(woken.wait(), 30)
     unwatch()
 
 
 async def test_a_watcher_is_woken_at_once_when_its_name_is_rung(file: SQLiteFile) -> None:
     rung: dict[str, asyncio.Event] = {"a": asyncio.Event(), "b": asyncio.Event()}
-    ends = [file.watch(name, event.set) for name, event in rung.items()]
-    await asyncio.sleep(5 * LOOK_SECONDS)  # the first look is over
-    for event in rung.values():
-        event.clear()
+    ends = [file.watch("a", rung["a"].set)]
+    await asyncio.wait_for(rung["a"].wait(), 30)  # the first look, which wakes all who watch by then
+    rung["a"].clear()
+    ends.append(file.watch("b", rung["b"].set))
     file.ring("a")
-    await asyncio.wait_for(rung["a"].wait(), 5)
+    await asyncio.wait_for(rung["a"].wait(), 30)
     assert not rung["b"].is_set()
     for end in ends:
         end()
