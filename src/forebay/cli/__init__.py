@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from forebay.cli.output import EXIT_CODES, fail, silence
+from forebay.cli.output import EXIT_CODES, fail
+from forebay.cli.stdout import failure, flush, silence
 from forebay.errors import ForebayError
 from forebay.version import __version__
 
@@ -101,6 +102,7 @@ def main() -> None:
     _open_closed_streams()
     try:
         code = program.main(standalone_mode=False) or 0  # what a command ended with by click's Exit
+        flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -108,6 +110,14 @@ def main() -> None:
         code = 130
     except ForebayError as error:
         code = fail(error)
+    except BrokenPipeError:
+        silence()
+        code = 0
+    except OSError as error:
+        if (told := failure(error)) is None:
+            raise
+        code = fail(told)
+        silence()
     sys.exit(code)
 
 

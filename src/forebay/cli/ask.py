@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterator
 
 import click
@@ -11,6 +10,7 @@ import click
 from forebay.cli.queues import HEADERS, KEY, headers_of
 from forebay.cli.running import run
 from forebay.cli.stdin import lines
+from forebay.cli.stdout import write_line
 from forebay.quantity import duration
 from forebay.queue.request_reply import open_asker
 
@@ -38,8 +38,7 @@ async def _ask_all(url: str, text: str | None, timeout: float, key: str | None, 
     async with open_asker(url) as asker:
         async for body in lines() if text is None else _alone(os.fsencode(text)):
             answer = await asker.ask(body, timeout=timeout, key=key, headers=headers)
-            sys.stdout.buffer.write(answer.body + b"\n")
-            sys.stdout.flush()
+            write_line(answer.body)
 
 
 async def _alone(body: bytes) -> AsyncIterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from forebay.cli.firings import Asked, firing_options
+from forebay.cli.stdout import write
 from forebay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def fire(
         recordings = _recordings(pooled, requirements, asked.seed, paths)
         records, failure = fired(pooled, recordings, stop)
         record = records[0] if len(pooled) == 1 else together(records, [pool.name for pool in pooled], out)
-    sys.stdout.write(FORMATS["json" if as_json else "wrk" if latency else "text"].write(record))
+    write(FORMATS["json" if as_json else "wrk" if latency else "text"].write(record))
     if failure is not None:
         raise failure
     if code := exit_code(record):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 from forebay.cli.existing import administered, existing, groups_meant
 from forebay.cli.output import Exit, json_line, table
 from forebay.cli.running import Interruption, run
+from forebay.cli.stdout import flush
 from forebay.cli.topics import lag_row
 from forebay.errors import ForebayError
 from forebay.quantity import show_seconds
@@ -130,7 +130,7 @@ def _print(topic: str, rows: list[Row], parts: list[Lag], as_json: bool) -> None
     if as_json:
         for row in [*rows, *({"topic": topic, **msgspec.to_builtins(part)} for part in parts)]:
             json_line(row)
-        sys.stdout.flush()  # a program that watches through a pipe wants each second as it comes
+        flush()  # a program that watches through a pipe wants each second as it comes
         return
     table(rows)
     if parts:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
 import click
 
+from forebay.cli.stdout import write
 from forebay.errors import ForebayError, Unavailable, Unknown, UsageError
 
 
@@ -50,12 +49,7 @@ def json_line(record: Any) -> None:
     """Print one record as a line of JSON."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
-
-
-def silence() -> None:
-    """Let all that is printed from now on go nowhere: the reader of a pipe has seen enough."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    write(msgspec.json.encode(record).decode() + "\n")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:

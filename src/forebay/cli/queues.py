@@ -7,7 +7,6 @@ import base64
 import contextlib
 import math
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import click
 import msgspec
 
-from forebay.cli.output import Exit, json_line, silence
+from forebay.cli.output import Exit, json_line
 from forebay.cli.running import Interruption, run
 from forebay.cli.stdin import lines
+from forebay.cli.stdout import flush, silence, write_line
 from forebay.errors import ForebayError, UsageError
 from forebay.message import Message, new_id
 from forebay.quantity import duration
@@ -221,9 +221,9 @@ def _print_message(delivery: Delivery, as_json: bool) -> None:
     message = delivery.message
     if as_json:
         json_line({**message_fields(message), "attempt": delivery.attempt})
+        flush()
     else:
-        sys.stdout.buffer.write(message.body + b"\n")
-    sys.stdout.flush()
+        write_line(message.body)
 
 
 def message_fields(message: Message) -> dict[str, Any]:

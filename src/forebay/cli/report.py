@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 
 from forebay.cli.files_apart import check_apart
 from forebay.cli.output import Exit
+from forebay.cli.stdout import write
 from forebay.errors import UsageError
 from forebay.quantity import duration
 
@@ -73,7 +73,7 @@ def report(
     if html is not None:
         _write_page(html, records)
     if html is None or form is not None:
-        sys.stdout.write(_told(records, form or "text"))
+        write(_told(records, form or "text"))
     if requirements:
         _end_as(records)
 
@@ -130,7 +130,7 @@ def _tell_shots(files: Sequence[Path], form: str, whole: bool) -> None:
     if len(files) > 1 or not whole:
         raise UsageError(f"--{form} tells all shots of one file", f"forebay report SHOTS --{form}")
     for text in getattr(forms, _SHOTS[form])(ShotsReader(files[0])):
-        sys.stdout.write(text)
+        write(text)
 
 
 def _end_as(records: Sequence[Record]) -> None:
