@@ -28,6 +28,8 @@ from forebay.lab.servers import NATS, PostgreSQL, RabbitMQ, Redis, Server
 from forebay.lab.witness import TOPIC, Witness, make, still_there
 
 SECONDS = 4.0
+FEWEST = 256
+"""Messages that are acknowledged before a cut, however long that takes: of fewer it would say nothing."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -97,7 +99,7 @@ HEADER = (
 
 
 def cut(trial: Trial, folder: Path, seconds: float = SECONDS) -> Outcome:
-    """Publish for so many seconds, cut the power, and count.
+    """Publish for so many seconds, and `FEWEST` messages at least, cut the power, and count.
 
     Arguments:
         trial: the setting.
@@ -123,6 +125,7 @@ def cut(trial: Trial, folder: Path, seconds: float = SECONDS) -> Outcome:
             disk.sync()
         witness = stack.enter_context(Witness(url, folder))
         time.sleep(seconds)  # the load has no event to be awaited
+        witness.until_acknowledged(FEWEST)
         (server or witness).pause()
         photograph = disk.photograph()
         witness.kill()

@@ -54,6 +54,14 @@ class Witness(Program):
         lines = Path(self._arguments[-1]).read_text().split("\n")
         return set(lines[:-1])
 
+    def until_acknowledged(self, count: int) -> None:
+        """Return once so many were acknowledged.
+
+        Raises:
+            Unavailable: it has ended, or it takes too long.
+        """
+        self._wait_until(lambda: len(self.acknowledged()) >= count)
+
     @property
     def durability(self) -> Durability:
         """What it was told that acknowledged messages survive."""
