@@ -32,7 +32,7 @@ def forebay(tmp_path, environment):
             capture_output=True,
             cwd=tmp_path,
             env=environment | settings,
-            timeout=60,
+            timeout=100,
         )
 
     return run
