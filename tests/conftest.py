@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from browser import Browser
 from forebay.errors import Missing, Unavailable
@@ -17,6 +18,9 @@ from forebay.lab.servers import NATS, Kafka, PostgreSQL, RabbitMQ, Redis, Server
 from forebay.lab.servers.install import browser
 
 S = TypeVar("S", bound=Server)
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how long an example takes says more of its neighbours than of the code
 
 NEED_A_SERVER = {"kafka", "nats", "postgres", "rabbitmq", "redis", "own_server", "own_servers"}
 
