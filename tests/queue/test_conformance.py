@@ -83,6 +83,7 @@ CAUGHT_BY: list[tuple[type[Sound], Callable[..., Any], tuple[Any, ...]]] = [
     (BelievesLateSettlements, SUITE.test_a_settlement_that_comes_too_late_changes_nothing, ()),
     (BelievesLateSettlements, SUITE.test_when_the_clock_jumps_all_that_is_due_comes, ()),
     (HasNoHeartbeat, SUITE.test_an_extended_lease_is_kept, ()),
+    (HasNoHeartbeat, SUITE.test_a_handler_that_outlasts_its_lease_runs_once, ()),
     (KeepsItsLeasesWhenClosed, SUITE.test_closing_releases_what_is_leased, ()),
     (KeepsItsLeasesWhenClosed, SUITE.test_many_close_at_once_and_who_stays_gets_it_all, ()),
     (LosesWhatACancelledReceiveHeld, SUITE.test_to_cancel_a_receive_loses_nothing, ()),

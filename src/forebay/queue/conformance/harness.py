@@ -29,7 +29,8 @@ class Harness:
     Attributes:
         features: what the driver declares.
         clock: the clock that the opened drivers read, when tests can move it; None: time passes by itself.
-        lease: seconds of a lease in these tests; where time passes by itself, they last as long as that.
+        lease: seconds of a lease that ends in a test, or is renewed; where time passes by itself, they last as long.
+        long_lease: seconds of all other leases: no machine stands still for so long.
         leases_end_by_time: whether a lease can end while its process lives; else it ends with the connection.
         patience: seconds within which whatever must happen, happens.
         soon: seconds of the delays in these tests, enough for some calls meanwhile; with a clock they pass at once.
@@ -41,6 +42,7 @@ class Harness:
     features: Features
     clock: ManualClock | None = None
     lease = 10.0
+    long_lease = 60.0
     leases_end_by_time = True
     patience = 5.0
     soon = 1.0
@@ -89,9 +91,9 @@ class Harness:
         async with self.topic_of_its_own():
             yield
 
-    async def opened(self, suffix: str = "", /, **options: str) -> Driver:
+    async def opened(self, suffix: str = "", /, *, lease: float | None = None, **options: str) -> Driver:
         """Open the topic of this test, or with a suffix another one; it is closed at the end of the test."""
-        driver = await self.open(self.topic + suffix, lease=f"{self.lease:g}s", **options)
+        driver = await self.open(self.topic + suffix, lease=f"{lease or self.long_lease:g}s", **options)
         self.drivers.append(driver)
         return driver
 

@@ -41,7 +41,7 @@ class Ordering(Harness):
     @pytest.mark.parametrize("discipline", Discipline)
     async def test_a_discipline_loses_nothing_when_a_worker_dies(self, discipline: Discipline) -> None:
         self.need(discipline in self.features.disciplines, f"discipline {discipline}")
-        victim, other = await self.opened(discipline=discipline), await self.opened(discipline=discipline)
+        victim, other = [await self.opened(lease=self.lease, discipline=discipline) for _ in range(2)]
         sent = await accepted(victim, [message(key="one", priority=n) for n in range(4)])
         held = await self.take(victim, 3)
         assert list(await victim.settle([done(held[1])])) == [True]
@@ -92,7 +92,7 @@ class Ordering(Harness):
         assert ids(await self.take(driver, 1)) == [second.id]
 
     async def test_the_order_of_a_key_outlives_its_worker(self) -> None:
-        drivers = [await self.opened_by(Order.KEY) for _ in range(2)]
+        drivers = [await self.opened_by(Order.KEY, lease=self.lease) for _ in range(2)]
         await self.joined(*drivers)
         sent = await accepted(drivers[0], [message(key="a") for _ in range(3)])
         victim, held = await self.first_to_get(*drivers)
@@ -118,9 +118,9 @@ class Ordering(Harness):
         sent = await accepted(drivers[0], [message(key="one") for _ in range(12)])
         await _Ledger(self, sent, random.Random(3)).work_off(drivers)
 
-    async def opened_by(self, order: Order) -> Driver:
+    async def opened_by(self, order: Order, lease: float | None = None) -> Driver:
         self.need(order in self.features.orders, f"order by {order}")
-        return await self.opened(order=order)
+        return await self.opened(lease=lease, order=order)
 
     async def one_after_the_other(self, driver: Driver, count: int) -> list[Delivery]:
         """Receive so many messages, each when the one before it is done."""

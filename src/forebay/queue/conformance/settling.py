@@ -54,7 +54,7 @@ class Settling(Harness):
         await self.assert_counts(driver, done=1, retrying=1, dead=1, in_work=0, waiting=1)
 
     async def test_what_a_dead_process_held_goes_to_another_one(self) -> None:
-        victim, other = await self.opened(), await self.opened()
+        victim, other = [await self.opened(lease=self.lease) for _ in range(2)]
         await accepted(victim, [message() for _ in range(3)])
         held = await self.take(victim, 3)
         await self.assert_nothing_comes(other)
@@ -66,7 +66,7 @@ class Settling(Harness):
         await self.assert_counts(other, in_work=3, waiting=0)
 
     async def test_what_was_settled_in_any_order_does_not_come_again_when_its_worker_dies(self) -> None:
-        victim, other = await self.opened(), await self.opened()
+        victim, other = [await self.opened(lease=self.lease) for _ in range(2)]
         sent = await accepted(victim, [message(key="one") for _ in range(9)])
         held = await self.take(victim, 9)
         ended = [held[n] for n in (7, 1, 4, 2, 8)]
@@ -80,10 +80,10 @@ class Settling(Harness):
 
     async def test_a_message_whose_workers_die_comes_again_with_a_growing_attempt(self) -> None:
         self.need(self.features.counts_crashes, "counts_crashes")
-        await accepted(await self.opened(), [message()])
+        await accepted(await self.opened(lease=self.lease), [message()])
         attempts = []
         for _ in range(3):
-            victim = await self.opened()
+            victim = await self.opened(lease=self.lease)
             [delivery] = await self.take(victim, 1)
             attempts.append(delivery.attempt)
             await self.die(victim)
@@ -91,7 +91,7 @@ class Settling(Harness):
 
     async def test_a_settlement_that_comes_too_late_changes_nothing(self) -> None:
         self.need(self.leases_end_by_time, "leases that end by time")
-        slow, other = await self.opened(), await self.opened()
+        slow, other = [await self.opened(lease=self.lease) for _ in range(2)]
         await accepted(slow, [message()])
         [late] = await self.take(slow, 1)
         await self.pass_time(self.lease + 0.001)
@@ -104,11 +104,11 @@ class Settling(Harness):
 
     async def test_an_extended_lease_is_kept(self) -> None:
         self.need(self.leases_end_by_time, "leases that end by time")
-        driver, other = await self.opened(), await self.opened()
+        driver, other = [await self.opened(lease=self.lease) for _ in range(2)]
         await accepted(driver, [message()])
         [delivery] = await self.take(driver, 1)
         for _ in range(3):
-            await self.pass_time(self.lease * 0.6)
+            await self.pass_time(self.lease * 0.4)
             await driver.extend([delivery])
         await self.assert_nothing_comes(other)
         assert list(await driver.settle([done(delivery)])) == [True]
