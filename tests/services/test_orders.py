@@ -55,7 +55,7 @@ async def test_every_valid_order_is_created(serve):
         for name, body in VALID.items():
             heard = await ask(running.port, "/orders", body)
             assert (heard.status, heard.json) == (200, {"result": "created"}), name
-        await running.drained(10)
+        await running.drained(30)
         (ledger,) = await running.ledgers()
         assert (ledger.accepted, ledger.done, ledger.lost, ledger.stored) == (len(VALID), len(VALID), 0, len(VALID))
 
@@ -141,17 +141,23 @@ def refused_by(limiter, instants):
     return refused
 
 
-async def test_a_limit_of_half_the_peak_of_a_wave_refuses_one_in_pi_of_its_load(serve):
-    seconds, load, sent = 6, profile("sine(0, 100, 6s)", 6), []
+async def test_a_limit_of_half_the_peak_of_a_wave_refuses_one_in_pi_of_its_load(serve, monkeypatch):
+    seconds, load, asked, admit = 6, profile("sine(0, 100, 6s)", 6), [], Limiter.admit
+
+    def noted(self, now):
+        asked.append(now)
+        return admit(self, now)
+
+    monkeypatch.setattr(Limiter, "admit", noted)
     async with serve(places=0, limit="50/s", store="memory://", workers=100) as running:
-        url = f"http://127.0.0.1:{running.port}/orders"
-        run = await fire(Firing(url, ammunition(), seconds, load), lambda outcome: sent.append(outcome.sent / 1e9))
-    assert run.answered == 300
+        url, planned = f"http://127.0.0.1:{running.port}/orders", []
+        firing = Firing(url, ammunition(), seconds, load)
+        run = await fire(firing, lambda outcome: planned.append(outcome.planned / 1e9))
+    monkeypatch.undo()
+    assert run.answered == len(asked) == 300
     assert set(run.statuses) == {200, 500}
-    begun = min(sent)
-    expected = refused_by(Limiter(50), sorted(instant - begun for instant in sent))
-    assert abs(run.statuses[500] - expected) <= 8  # the burst is 5, and a shot arrives a little later than it was sent
-    if run.lag.percentile(99) < 0.02:  # on a busy machine the load was no sine
+    assert run.statuses[500] == refused_by(Limiter(50), [instant - asked[0] for instant in asked])
+    if max(came - due for came, due in zip(asked, sorted(planned), strict=True)) < 0.02:  # else it came as no sine
         assert abs(run.statuses[500] / 300 - 1 / math.pi) < 10 / 300
 
 
@@ -175,7 +181,7 @@ async def test_created_means_durable_and_the_answer_carries_id_place_and_durabil
 
 
 async def test_created_is_not_said_before_the_queue_has_written(serve):
-    async with serve(workers=0) as running:
+    async with serve(workers=0, deadline="1m") as running:
         driver = running.topic("orders")._driver
         publish, go = driver.publish, asyncio.Event()
 
@@ -199,7 +205,7 @@ async def test_a_full_queue_refuses_and_drops_nothing_that_it_accepted(serve):
         counts = await running.topic("orders").counts()
         assert (counts.accepted, counts.waiting) == (3, 3)
     async with serve(places=3) as running:
-        await running.drained(10)
+        await running.drained(30)
         assert (await running.topic("orders").counts()).done == 3
         assert (await ask(running.port, "/orders", ORDER)).status == 200
 
@@ -213,7 +219,7 @@ async def test_a_key_makes_one_order_of_many_requests_across_restarts(serve):
         assert other.status == 422
     async with serve() as running:
         late = await ask(running.port, "/orders", ORDER, idempotency_key="a-1")
-        await running.drained(10)
+        await running.drained(30)
         after = await ask(running.port, "/orders", ORDER, idempotency_key="a-1")
         ids = {one.headers["forebay-id"] for one in (first, again, late, after)}
         assert len(ids) == 1
@@ -226,7 +232,7 @@ async def test_requests_with_one_key_at_the_same_time_make_one_order(serve):
         heard = await asyncio.gather(*[ask(running.port, "/orders", ORDER, idempotency_key="x") for _ in range(20)])
         assert {one.status for one in heard} == {200}
         assert len({one.headers["forebay-id"] for one in heard}) == 1
-        await running.drained(10)
+        await running.drained(30)
         assert (await running.ledgers())[0].stored == 1
 
 
@@ -241,7 +247,7 @@ async def test_the_status_of_an_order_tells_its_state_and_times_from_waiting_to_
         in_work = (await ask(running.port, where)).json
         assert (in_work["state"], in_work["attempts"]) == ("in work", 1)
         go.set()
-        await running.drained(10)
+        await running.drained(30)
         done = (await ask(running.port, where)).json
     assert (done["state"], done["attempts"]) == ("done", 1)
     assert done["accepted_at"] == waiting["accepted_at"] <= done["started_at"] <= done["done_at"]
@@ -258,7 +264,7 @@ async def test_the_status_of_a_failing_order_tells_why(serve):
     async with serve(app=app, backoff="1h", attempts=2) as running:
         dead = (await ask(running.port, "/orders", order(username="bad"))).headers["location"]
         later = (await ask(running.port, "/orders", order(username="later"))).headers["location"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (told := (await ask(running.port, dead)).json)["state"] != "dead":
                 await asyncio.sleep(0.01)
             assert told["story"]["reason"] == "never"
@@ -280,7 +286,7 @@ async def test_the_metrics_have_every_figure_of_the_task(serve):
     async with serve() as running:
         for body in (ORDER, ORDER, b"{}"):
             await ask(running.port, "/orders", body)
-        await running.drained(10)
+        await running.drained(30)
         heard = await ask(running.port, "/metrics")
     families = {family.name: family for family in text_string_to_metric_families(heard.body.decode())}
     values = {(s.name, *sorted(s.labels.values())): s.value for f in families.values() for s in f.samples}
@@ -315,7 +321,7 @@ async def test_with_losses_the_metrics_count_the_same_work_and_refusals(serve):
 async def test_the_books_are_told_and_balance(serve):
     async with serve() as running:
         await ask(running.port, "/orders", ORDER)
-        await running.drained(10)
+        await running.drained(30)
         told = (await ask(running.port, "/ledger")).json
     assert told["lost"] == 0
     (book,) = told["topics"]
@@ -338,9 +344,11 @@ async def test_ready_is_not_said_by_a_program_that_stops_and_alive_is(serve):
 
 
 async def test_ready_is_not_said_while_the_queue_cannot_be_written_and_again_when_it_can(serve, tmp_path):
-    async with serve(workers=0, deadline="300ms") as running:
+    async with serve(workers=0) as running:  # with time enough for this one
         where = (await ask(running.port, "/orders", ORDER)).headers["location"]
+    async with serve(workers=0, deadline="300ms") as running:
         other = apsw.Connection(f"{tmp_path}/orders.db")
+        other.set_busy_timeout(30_000)
         other.execute("BEGIN IMMEDIATE")  # another program holds the file
         heard = await ask(running.port, "/orders", ORDER)
         assert heard.status == 503
@@ -351,7 +359,7 @@ async def test_ready_is_not_said_while_the_queue_cannot_be_written_and_again_whe
             assert (await ask(running.port, path)).status == 200, path
         other.execute("ROLLBACK")
         other.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await ask(running.port, "/orders", ORDER)).status != 200:
                 pass
         assert (await ask(running.port, "/readyz")).status == 200

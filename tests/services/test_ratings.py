@@ -264,20 +264,23 @@ async def test_split_rates_go_to_topics_at_random_and_to_one_window(serve):
 async def test_an_outage_of_the_store_fails_no_rate_however_long_it_lasts(serve, monkeypatch):
     async with serve(attempts=1, store="memory://later") as running:
         window = await running.store.window("rates", 10)
-        put, tries = type(window).put, []
+        put, tries, is_back = type(window).put, [], asyncio.Event()
 
         async def away(self, entries):
             tries.append(len(entries))
+            if len(tries) == 4:  # the trouble that was told is not over before somebody has asked
+                await is_back.wait()
             if len(tries) < 5:
                 raise Unavailable("the store is away")
             return await put(self, entries)
 
         monkeypatch.setattr(type(window), "put", away)
         await ask(running.port, "/rate?rate=6", b"")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(tries) < 2:
                 await asyncio.sleep(0.01)
         assert (await ask(running.port, "/readyz")).json["troubles"] == {"save": "the store is away"}
+        is_back.set()
         await running.drained(20)
         assert (await total(running)).body == b"6.00"
         assert (await ask(running.port, "/readyz")).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 import pytest
 
@@ -62,9 +63,9 @@ async def killing(intake, start, enough):
 
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
 async def test_workers_that_are_killed_count_each_rate_once(kind, programs, tmp_path, request):
-    store = (
-        f"sqlite:///{tmp_path}/kept.db" if kind == "sqlite" else f"{request.getfixturevalue('redis').url}?prefix=kills"
-    )
+    store = f"sqlite:///{tmp_path}/kept.db"
+    if kind == "redis":
+        store = f"{request.getfixturevalue('redis').url}?prefix=kills-{uuid.uuid4().hex}"
     shared = ("--queue", f"sqlite:///{tmp_path}/rates.db?lease=1s", "--store", store, "--attempts", "1000")
     intake, enough = await programs(Intake, "--workers", "0", *shared), asyncio.Event()
     *accepted, _ = await asyncio.gather(
