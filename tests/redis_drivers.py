@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from forebay.queue.driver import Driver
 from forebay.queue.drivers import redis as driver_of_redis
 from forebay.queue.drivers.redis.scripts import key_of
 from forebay.url import parse
+from insistent import insist as insist
 
 
 @contextlib.asynccontextmanager
@@ -34,16 +34,6 @@ async def opening(redis: Redis) -> AsyncIterator:
     yield open_one
     for driver in drivers:
         await driver.close()
-
-
-async def insist(call):
-    """Repeat a call until the server answers."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await call()
-            except ForebayError:
-                await asyncio.sleep(0.02)
 
 
 async def published(driver: Driver, batch: list[Message]) -> list[str]:

@@ -96,7 +96,7 @@ async def test_no_key_expires_by_itself_so_that_none_can_be_evicted_as_volatile(
     async with store.once("c", TOPIC):
         pass
     await store.close()
-    keys = [key async for key in raw.scan_iter(f"{prefix}:*")]
+    keys = {key async for key in raw.scan_iter(f"{prefix}:*")}  # a scan may tell one of them twice
     assert len(keys) == 11
     assert {await raw.ttl(key) for key in keys} == {-1}
 
@@ -110,7 +110,7 @@ async def test_rows_go_when_their_time_is_over_and_their_count_stays(
     await window.put(entries(*range(20)))
     async with store.once("a", TOPIC):
         pass
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await raw.hlen(f"{prefix}:inbox:{TOPIC}"):
             await store.forget(before=0.0)
     assert await store.count(TOPIC) == 2_521
@@ -127,7 +127,7 @@ async def test_saving_lets_old_rows_go_so_that_no_more_than_the_young_stay(
 ) -> None:
     store = await opened(f"{redis.url}/0?prefix={prefix}&keep=1ms")
     saved = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not saved or await raw.hlen(f"{prefix}:inbox:{TOPIC}") == saved:
             await store.save([a_result() for _ in range(50)])
             saved += 50
@@ -332,7 +332,7 @@ async def test_a_cluster_needs_a_tag_that_keeps_the_keys_together(own_server: Ca
     server = own_server(server_with(cluster_enabled="yes", cluster_port=str(free_port())))
     admin = client.Redis(port=server.port)
     await admin.execute_command("CLUSTER", "ADDSLOTS", *range(16_384))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while b"cluster_state:ok" not in await admin.execute_command("CLUSTER", "INFO"):
             await asyncio.sleep(0.02)
     with pytest.raises(UsageError, match="cluster") as caught:
