@@ -82,7 +82,7 @@ async def test_a_topic_lies_in_one_slot_of_a_cluster(opened, own_server):
     server = own_server(server_with(cluster_enabled="yes", cluster_port=str(free_port())))
     admin = client.Redis(port=server.port)
     await admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while b"cluster_state:ok" not in await admin.execute_command("CLUSTER", "INFO"):
             await asyncio.sleep(0.05)
     drivers = [await opened(server.url, order="key"), await opened(server.url, group="audit")]

@@ -62,9 +62,11 @@ async def test_an_unsafe_setting_is_found_and_mended(own_server, settings, named
 
 
 async def test_a_replica_is_no_place_for_a_topic_and_a_master_with_replicas_is_told_to_wait_for_one(own_server):
-    master = own_server(server_with(**SAFE))
+    master = own_server(server_with(**SAFE, repl_diskless_sync_delay="0"))
     replica = own_server(server_with(**SAFE, replicaof=f"127.0.0.1 {master.port}"))
-    async with asyncio.timeout(20):
+    async with client.Redis(port=replica.port) as raw, asyncio.timeout(60):
+        while (await raw.info("replication")).get("master_link_status") != "up":  # until then it may still be loading
+            await asyncio.sleep(0.05)
         while "min-replicas-to-write" not in (await examined(master.url))[1]:
             await asyncio.sleep(0.1)
     assert (await examined(replica.url))[1]["role"].severity is LOSES

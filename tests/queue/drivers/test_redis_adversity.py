@@ -54,12 +54,12 @@ async def test_a_master_that_became_a_replica_is_left_for_the_new_one(own_server
         proxy.upstream = new.port
         await demote(old, new)
         assert list(await insist(lambda: driver.receive(1, 0.1))) == []
-        receiving = asyncio.create_task(driver.receive(1, 30.0))
+        receiving = asyncio.create_task(driver.receive(1, 90.0))
         while not await _listeners(new):
             await asyncio.sleep(0.01)
         [sent] = messages(1)
         await publisher.publish([sent], math.inf)
-        async with asyncio.timeout(15):  # the bell of the new one
+        async with asyncio.timeout(30):  # the bell of the new one
             [delivery] = await receiving
         assert delivery.message.id == sent.id
         [first] = messages(1)

@@ -59,12 +59,12 @@ async def test_a_server_that_is_killed_again_and_again_under_load_loses_nothing(
 
     tasks = [asyncio.create_task(publish()), asyncio.create_task(work())]
     for round in range(3):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(ended) < 200 * (round + 1):
                 await asyncio.sleep(0.01)
         await asyncio.to_thread(server.restart)
     stop.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(*tasks)
     counts = await worker.counts()
     assert set(sent) <= set(ended)
@@ -100,7 +100,7 @@ async def test_messages_whose_claim_was_not_heard_come_at_once_and_have_not_fail
 
 async def test_a_server_that_keeps_silent_is_unknown_by_the_timeout_and_answers_again(opened, own_server):
     server = own_server(Redis)
-    driver = await opened(server.url, timeout="300ms")
+    driver = await insist(lambda: opened(server.url, timeout="300ms"))  # so little a busy machine may need to begin
     server.pause()
     batch = messages(1)
     with pytest.raises(Unknown, match="no answer"):
@@ -109,7 +109,7 @@ async def test_a_server_that_keeps_silent_is_unknown_by_the_timeout_and_answers_
         await published(driver, batch)
     server.resume()
     await insist(lambda: published(driver, batch))
-    assert (await driver.counts()).accepted == 1
+    assert (await insist(driver.counts)).accepted == 1
 
 
 async def test_a_server_that_comes_back_with_less_accepts_nothing_of_those_who_ask_for_more(opened, own_server):
@@ -119,13 +119,14 @@ async def test_a_server_that_comes_back_with_less_accepts_nothing_of_those_who_a
     admin = client.Redis(port=server.port)
     await admin.config_set("appendfsync", "everysec")
     await admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    told = ""
-    async with asyncio.timeout(10):
-        while "fsync is asked for" not in told:  # first of all it hears that its connection broke
+    told: list[str] = []
+    async with asyncio.timeout(30):
+        while sum("fsync is asked for" in one for one in told) < 3:  # first of all it hears that its connection broke
             with pytest.raises((Unavailable, Unknown)) as caught:
                 await published(strict, messages(1))
-            told = str(caught.value)
-    await insist(lambda: published(easy, messages(1)))
+            told.append(str(caught.value))
+    batch = messages(1)
+    await insist(lambda: published(easy, batch))
     assert (strict.durability, easy.durability) == (Durability.OS, Durability.OS)
     assert (await insist(easy.counts)).accepted == 2
     await admin.aclose()
@@ -143,7 +144,7 @@ async def test_after_a_flush_the_group_is_made_anew_and_its_worker_says_so_and_g
     await remove_all(raw, opened.topic)
     subscription.start()
     taking = asyncio.create_task(subscription.take())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not events:
             await asyncio.sleep(0.01)
         assert isinstance(events[0], Stalled)
@@ -213,7 +214,7 @@ async def test_what_is_foreign_or_broken_in_the_structures_stops_no_other(opened
 
 async def test_with_full_memory_publishing_is_refused_and_the_work_goes_on(opened, own_server):
     server = own_server(server_with(maxmemory="6mb"))
-    driver = await opened(server.url, lease="1s")
+    driver = await opened(server.url, lease="60s")
     accepted: list[str] = []
 
     async def fill() -> None:
@@ -230,7 +231,8 @@ async def test_with_full_memory_publishing_is_refused_and_the_work_goes_on(opene
     assert (counts.accepted, counts.done, counts.dead, counts.lost) == (len(accepted), 1, 1, 0)
     for _ in range(len(accepted) // 60):
         await driver.settle([Settlement(one) for one in await take(driver, 30)])
-    accepted += await insist(lambda: published(driver, messages(1)))
+    [last] = messages(1)
+    accepted += await insist(lambda: published(driver, [last]))
     counts = await driver.counts()
     assert (counts.accepted, counts.lost) == (len(accepted), 0)
 
@@ -252,8 +254,8 @@ async def test_an_idle_receiver_asks_a_few_times_and_hears_at_once(opened, raw):
 
 async def test_a_receiver_whose_bell_breaks_still_hears(opened, raw):
     publisher, receiver = await opened(), await opened()
-    receiving = asyncio.create_task(receiver.receive(1, 20.0))
-    async with asyncio.timeout(10):
+    receiving = asyncio.create_task(receiver.receive(1, 90.0))
+    async with asyncio.timeout(30):
         while not (await raw.pubsub_numsub(f"{key_of(opened.topic)}:{opened.topic}:bell"))[0][1]:
             await asyncio.sleep(0.01)
         await raw.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
@@ -277,9 +279,18 @@ async def test_an_abandoned_subscriber_of_its_own_is_removed_by_those_who_publis
 
 
 async def test_a_subscriber_of_its_own_gives_signs_of_life(opened, raw, monkeypatch):
-    monkeypatch.setattr(driver_module, "KEEP_SECONDS", 0.4)
-    publisher, subscriber = await opened(), await opened(group="each")
-    await asyncio.sleep(0.8)
+    monkeypatch.setattr(driver_module, "KEEP_SECONDS", 0.4)  # its signs come by the time of the loop, every 0.1 s
+    clock = ManualClock()
+    publisher, subscriber = await opened(clock=clock), await opened(clock=clock, group="each")
+
+    async def kept_until() -> float:
+        return min([until for _, until in await raw.zrange(f"{key_of(opened.topic)}:groups", 0, -1, withscores=True)])
+
+    for _ in range(3):
+        clock.advance(0.3)
+        async with asyncio.timeout(30):
+            while await kept_until() < clock.time() + 0.39:
+                await asyncio.sleep(0.01)
     [sent] = messages(1)
     await publisher.publish([sent], math.inf)
     assert ids(await take(subscriber, 1)) == [sent.id]
@@ -294,7 +305,7 @@ async def test_a_cancelled_close_or_call_leaves_no_task_behind(opened):
     await asyncio.gather(*calls, return_exceptions=True)
     await driver.close()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(asyncio.all_tasks()) > 1:
                 await asyncio.sleep(0.01)
     assert len(asyncio.all_tasks()) == 1

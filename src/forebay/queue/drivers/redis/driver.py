@@ -101,15 +101,14 @@ class RedisQueue:
     async def open(self) -> None:
         """Prove the durability, make topic and group."""
         await self._prove()
+        self._proved_for = self._writing.current
         await self._make()
         if self._asked.ephemeral:
             self._heart = asyncio.get_running_loop().create_task(self._beat())
 
     async def _prove(self) -> None:
         """Ask anew with each connection: it may lead to a server that was restarted with other settings."""
-        proof = await prove(self._writing)
-        self._proved_for = self._writing.current
-        self.durability = proof.durability
+        self.durability = (await prove(self._writing)).durability
 
     async def _prove_again(self) -> None:
         try:
@@ -120,6 +119,7 @@ class RedisQueue:
         if not self.durability.covers(asked):
             what = f"Redis gives the durability {self.durability} since it was restarted, and {asked} is asked for"
             raise Unavailable(what, "forebay doctor says which settings are to blame")
+        self._proved_for = self._writing.current
 
     async def _make(self) -> None:
         wish = self._asked.discipline or ""
@@ -130,8 +130,6 @@ class RedisQueue:
     async def publish(self, messages: Sequence[Message], places: float) -> Sequence[str | ForebayError]:
         """Accept messages for all groups in one step; the reference of a message is its id."""
         self._check()
-        if self._writing.current != self._proved_for:
-            await self._prove_again()
         results: list[str | ForebayError] = [message.id for message in messages]
         part, now = Part(), self._clock.time()
         for n, message in enumerate(messages):
@@ -150,6 +148,8 @@ class RedisQueue:
         """Publish a part in one step, and put the errors into the results."""
         room = "" if math.isinf(places) else repr(places)
         try:
+            if not 0 < self._writing.current == self._proved_for:  # also between two parts: it may have broken
+                await self._prove_again()
             refused = await self._run_again(scripts.PUBLISH, room, part.plain, _seed(), *part.words)
         except ForebayError as error:
             for n in part.numbers:
