@@ -56,7 +56,7 @@ def beginning(tmp_path, environment):
             )
         process.said = path.read_bytes
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while until not in path.read_bytes():
                 assert process.poll() is None, path.read_text()
                 assert time.monotonic() < deadline, path.read_text()

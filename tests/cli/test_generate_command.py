@@ -99,7 +99,7 @@ def test_a_broker_that_is_not_there_is_told_as_such(forebay):
 
 def test_every_order_is_counted_when_the_broker_dies_on_the_way(own_server, beginning):
     server = own_server(Redis)
-    options = ("--count", "600", "--rate", "200/s", "--writers", "2", "--json")
+    options = ("--count", "600", "--rate", "120/s", "--writers", "2", "--json")  # 5 s: it dies before the last is due
     with beginning("generate", "orders", "--to", f"{server.url}/orders", *options, until=b"orders of") as process:
         server.kill()
         stdout, _ = process.communicate(timeout=60)

@@ -44,10 +44,12 @@ def asked(url):
     deadline = time.monotonic() + 60
     while True:
         try:
-            return json.loads(urlopen(url, timeout=10).read())
+            with urlopen(url, timeout=60) as answer:
+                return json.load(answer)
         except HTTPError as error:
-            if error.code not in {404, 503}:
-                raise
+            with error:  # its connection is closed with it
+                if error.code not in {404, 503}:
+                    raise
         assert time.monotonic() < deadline
         time.sleep(0.1)
 

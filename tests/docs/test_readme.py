@@ -76,7 +76,7 @@ def test_the_paths_that_it_names_answer(served: Served) -> None:
 
 
 def test_without_a_queue_above_the_limit_it_says_kaput(served: Served) -> None:
-    program = served("orders", "--places", "0", "--limit", "1/s", "--burst", "1")
+    program = served("orders", "--places", "0", "--limit", "1/h", "--burst", "1")
     order = '{"product_id": "33", "count": "3", "username": "me"}'
     assert _request(program.port, "POST", "/orders", order)[0].status == 200
     answer, body = _request(program.port, "POST", "/orders", order)
@@ -115,7 +115,7 @@ def _curl(line: str, port: int) -> tuple[http.client.HTTPResponse, bytes]:
 
 
 def _request(port: int, method: str, path: str, body: str | None = None) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, {"Content-Type": "application/x-www-form-urlencoded"})
         answer = connection.getresponse()
