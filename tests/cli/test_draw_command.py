@@ -136,6 +136,11 @@ def test_a_promise_is_a_time_or_a_share(forebay):
         ("usl", "--points", "1"),
         ("M/M/1", "--in", "6/s", "--service", "100ms", "--points", "1:2"),
         ("M/M/1", "--in", "6/s", "--service", "100ms", "--as", "tail", "--from", "3s"),
+        ("usl", "--points", "1:600, 20:2500", "--as", "tail"),
+        *(
+            ("M/M/1", "--in", "6/s", "--service", "100ms", "--backlog", "9", "--as", kind)
+            for kind in ("tail", "disciplines", "hockey-stick", "erlang")
+        ),
     ],
 )
 def test_wrong_words_are_told_in_two_lines(forebay, arguments):

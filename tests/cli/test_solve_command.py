@@ -166,6 +166,8 @@ def test_measured_work_is_read_from_a_file(tmp_path):
         (("usl",), "what was measured", "--points"),
         (("usl", "--points", "1:600, twenty:2500"), "'twenty:2500' is not a point", "1:600"),
         (("usl", "--points", "1:600, 2:1.2.3"), "not a point", "1:600"),
+        (("usl", "--points", "1:600, 20:2500", "--in", "6/s"), "--in changes nothing for usl", "leave it out"),
+        (("usl", "--points", "1:600, 20:2500", "--replicas", "3"), "--replicas changes nothing", "leave it out"),
     ],
 )
 def test_what_is_wrong_is_told_with_what_to_do(words, what, hint):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from forebay.cli.given import check_only
 from forebay.cli.output import json_line
 from forebay.cli.points import measured_points
 from forebay.cli.systems import RUN_SECONDS, Asked, system_options
@@ -69,6 +70,7 @@ def draw(
     forebay draw usl --points '1:600, 20:2500, 140:2750'
     """
     if spec is not None and spec.lower() == "usl":
+        check_only({"points", "file", "ascii", "width", "as_json"}, "usl")
         picture = _scalability(points)
     elif points is not None:
         raise UsageError("--points are for usl", "forebay draw usl --points '1:600, 20:2500, 140:2750'")

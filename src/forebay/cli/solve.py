@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forebay.cli.given import check_only
 from forebay.cli.output import json_line, table
 from forebay.cli.points import measured_points
 from forebay.cli.systems import Asked, system_options
@@ -54,6 +55,7 @@ def solve(
     forebay solve usl --points '1:600, 20:2500, 140:2750'
     """
     if spec.lower() == "usl":
+        check_only({"points", "as_json"}, "usl")
         _print(_usl(points), as_json)
         return
     if points is not None:

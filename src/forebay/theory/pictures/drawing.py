@@ -37,6 +37,8 @@ _CUSTOMERS = {"tail": 400_000, "disciplines": 100_000}
 """Of each simulation whose tail is drawn."""
 _BEGIN = ("timeline", "number", "cumulative")
 """What can begin later."""
+_LONG_RUN = ("tail", "disciplines", "hockey-stick", "erlang")
+"""What has forgotten how it began."""
 _RUNS = (20, 200, 40_000)
 """Simulated runs of a band: at least, at most, and how many customers they are to have in all."""
 _WAVE_SECONDS = 60.0
@@ -141,6 +143,8 @@ def draw(
         raise UsageError(f"there is no picture {kind!r}", f"one of {', '.join(KINDS)}")
     if begin is not None and (kind not in _BEGIN or begin < 0):
         raise UsageError(f"{kind} does not begin at {float(begin):g} s", f"0 or later, of {', '.join(_BEGIN)}")
+    if kind in _LONG_RUN and system is not None and system.backlog:
+        raise UsageError(f"{kind} shows the long run, to which a backlog does nothing", "draw it as number")
     return KINDS[kind](asked)
 
 
