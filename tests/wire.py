@@ -1,4 +1,7 @@
-"""Servers for the tests of the cannon: each connection is one call of a function, in a thread, with a bare socket."""
+"""Servers for the tests of the cannon: each connection is one call of a function, in a thread, with a bare socket.
+
+And what fires at them: runs that end by what was fired rather than by the time that a busy machine took for it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from forebay.load.firing import Firing
 from forebay.load.results.run import Run
-from forebay.load.shot import Shot
+from forebay.load.shot import Ammo, Shot, UsedUp
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Talk = Callable[[socket.socket], None]
@@ -103,11 +109,39 @@ def numbered(index: int) -> Shot:
     return Shot(body=str(index).encode(), id=f"shot-{index}")
 
 
-def fire(url, profile=None, seconds=0.1, ammo=numbered, on_outcome=None, on_rows=None, **options) -> Run:
-    """Fire one run in this thread."""
+def some(count: int) -> Ammo:
+    """Return ammunition of so many shots."""
+
+    def ammo(index: int) -> Shot:
+        if index >= count:
+            raise UsedUp("no more")
+        return numbered(index)
+
+    return ammo
+
+
+class Clock:
+    """The clock of the engines of bare sockets, ahead of the true one by so many seconds as a test says.
+
+    So a test gives what must not be late more time than a machine ever stands still, and waits for none of it: once it
+    has seen what it wanted, it puts the clock forward.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        for module in ("book", "closed_loop", "engine", "open_loop"):
+            monkeypatch.setattr(f"forebay.load.engines.{module}._clock", self)
+
+    def __call__(self) -> int:
+        return time.perf_counter_ns() + round(self.ahead * 1e9)
+
+
+def fire(url, profile=None, seconds=0.1, ammo=numbered, on_outcome=None, on_rows=None, on_look=None, **options) -> Run:
+    """Fire one run in this thread; `on_look` is given the run, ten times a second."""
     firing = Firing(url, ammo, seconds, profile, **options)
     run = firing.run()
-    firing.engine(run, on_outcome=on_outcome, on_rows=on_rows).fire()
+    look = None if on_look is None else lambda: on_look(run)
+    firing.engine(run, on_outcome=on_outcome, on_rows=on_rows, on_look=look).fire()
     return run
 
 

@@ -15,6 +15,7 @@ from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const, Sine
 from forebay.load.results.run import Run
 from forebay.load.shot import Kind, Outcome, Shot
+from wire import Clock
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Id: 7\r\n\r\nok"
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
@@ -100,27 +101,36 @@ def adds_up(run: Run) -> bool:
 async def test_every_shot_of_the_plan_is_fired_and_answered() -> None:
     outcomes: list[Outcome] = []
     async with serving(saying(OK)) as server:
-        run = await fire(server.url, Sine(0, 100, 1), 1.5, numbered, outcomes.append)
+        run = await fire(server.url, Sine(0, 100, 1), 1.5, numbered, outcomes.append, connections=20)
     expected = len(list(Sine(0, 100, 1).shots(1.5)))
     assert (run.planned, run.sent, run.accepted, dict(run.statuses)) == (expected, expected, expected, {200: expected})
     assert sorted(map(int, server.bodies)) == list(range(expected))
     assert {(o.kind, o.status, o.headers["x-id"], o.body) for o in outcomes} == {(Kind.ANSWERED, 200, "7", b"ok")}
     assert {o.id for o in outcomes} == {f"shot-{i}" for i in range(expected)}
     assert all(o.planned <= o.sent <= o.done for o in outcomes)
-    assert server.connections < expected  # they are kept alive
+    assert server.connections <= 20  # they are kept alive
     assert server.heads[0].startswith(b"POST /orders?a=1 HTTP/1.1\r\nHost: 127.0.0.1:")
     assert adds_up(run)
     assert not run.interrupted
     assert run.elapsed_seconds >= 1.5
 
 
-async def test_what_is_not_answered_in_time_is_unknown_and_counts_with_its_age() -> None:
-    async with serving(hanging) as server:
-        run = await fire(server.url, Const(20), 0.25, numbered, timeout=0.2)
+async def test_what_is_not_answered_in_time_is_unknown_and_counts_with_its_age(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
+        if len(server.bodies) == 5:
+            clock.ahead = 60
+        await hanging(reader, writer, body)
+
+    async with serving(never) as server:
+        run = await fire(server.url, Const(20), 0.25, numbered, timeout=30)
     assert (run.planned, run.sent, run.unknown) == (5, 5, 5)
     assert dict(run.reasons) == {"no answer in time": 5}
     assert run.response.count == 5
-    assert run.response.percentile(0) >= 0.2
+    assert run.response.percentile(0) >= 30
     assert adds_up(run)
 
 
@@ -165,17 +175,23 @@ async def test_a_stall_is_in_the_response_time_of_all_that_had_to_wait_for_it() 
     assert run.lag.max >= 0.4
 
 
-async def test_shots_that_find_no_connection_in_time_are_refused_not_dropped() -> None:
-    async with serving(hanging) as server:
-        run = await fire(server.url, Const(100), 0.1, numbered, connections=1, timeout=0.3)
-    assert run.unknown >= 1
-    assert run.refused + run.unknown == run.planned == 10
-    assert run.sent == run.unknown
+async def test_shots_that_find_no_connection_in_time_are_refused_not_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
+        clock.ahead = 60  # in which all others are due, too
+        await hanging(reader, writer, body)
+
+    async with serving(never) as server:
+        run = await fire(server.url, Const(100), 0.1, numbered, connections=1, timeout=30)
+    assert (run.planned, run.refused) == (10, 9)
+    assert run.sent == run.unknown == 1
     assert adds_up(run)
 
 
 async def test_a_cancelled_run_returns_what_there_is() -> None:
-    half_sent = asyncio.Event()
+    half_sent, answered = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     async def answer_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
         if int(body) % 2:
@@ -183,15 +199,38 @@ async def test_a_cancelled_run_returns_what_there_is() -> None:
             await asyncio.Event().wait()
         writer.write(OK)
 
+    def on_outcome(outcome: Outcome) -> None:
+        loop.call_soon_threadsafe(answered.set)
+
     async with serving(answer_half) as server:
-        running = asyncio.create_task(fire(server.url, Const(50), 60, numbered))
+        running = asyncio.create_task(fire(server.url, Const(50), 60, numbered, on_outcome))
         await half_sent.wait()
+        await answered.wait()
         running.cancel()
         run = await running
     assert run.interrupted
     assert run.unknown >= 1
     assert run.answered >= 1
     assert run.elapsed_seconds < 60
+    assert adds_up(run)
+
+
+async def test_a_run_that_is_cancelled_again_and_again_still_ends_with_its_figures() -> None:
+    came = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
+        came.set()
+        await hanging(reader, writer, body)
+
+    async with serving(never) as server:
+        running = asyncio.create_task(fire(server.url, Const(50), 60, numbered))
+        await came.wait()
+        while not running.done():  # in each turn of the loop until the very last
+            running.cancel()
+            await asyncio.sleep(0)
+        run = await running
+    assert run.interrupted
+    assert run.unknown >= 1
     assert adds_up(run)
 
 
@@ -216,7 +255,14 @@ async def test_a_stopped_run_waits_for_what_is_in_flight() -> None:
 
 
 async def test_the_figures_can_be_read_while_the_run_goes_on() -> None:
-    async with serving(saying(OK)) as server:
+    async def answer_the_last_when_some_are_counted(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes
+    ) -> None:
+        while body == b"29" and not cannon.run.answered:
+            await asyncio.sleep(0.01)
+        writer.write(OK)
+
+    async with serving(answer_the_last_when_some_are_counted) as server:
         seen: list[int] = []
         firing = Firing(server.url, numbered, 0.6, Const(50))
         cannon = cannons.Cannon(firing, lambda _: seen.append(cannon.run.answered))
@@ -276,14 +322,14 @@ async def test_a_second_answer_to_one_request_is_not_taken_for_that_of_the_next(
 
 
 async def test_a_run_that_ends_while_connections_are_being_opened_leaves_none_behind() -> None:
-    begun = asyncio.Event()
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def first(index: int) -> Shot:
-        begun.set()
+        loop.call_soon_threadsafe(begun.set)
         return numbered(index)
 
     async with serving(saying(OK)) as server:
-        running = asyncio.create_task(fire(server.url, Const(10_000), 60, first))
+        running = asyncio.create_task(fire(server.url, Const(10_000), 60, first, connections=50))
         await begun.wait()
         running.cancel()
         run = await running
@@ -334,5 +380,5 @@ async def test_a_run_can_be_kept_as_json() -> None:
         run = await fire(server.url, Const(30), 0.1, numbered)
     kept = json.loads(json.dumps(run.as_dict()))
     assert kept["accepted"] == 3
-    assert kept["series"][0]["answered"] == {"200": 3}
+    assert sum(second["answered"].get("200", 0) for second in kept["series"]) == 3
     assert kept["profile"] == "const(30)"

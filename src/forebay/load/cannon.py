@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from typing import Any
 
 from forebay.load.engines.book import OnOutcome
 from forebay.load.firing import Firing
@@ -42,24 +43,15 @@ class Cannon:
                 self._engine.stop()
             await asyncio.shield(ended)
         except asyncio.CancelledError:
-            await self._halted(ended)
+            self.run.interrupted = self.run.interrupted or not ended.done()
+            self._engine.halt()
+            _uncancel()
+            await _over(ended)
+            ended.result()
         finally:
             stopping.cancel()
-            await asyncio.wait({stopping})
+            await _over(stopping)
         return self.run
-
-    async def _halted(self, ended: asyncio.Future[None]) -> None:
-        """End at once, however often the task is cancelled meanwhile."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.run.interrupted = self.run.interrupted or not ended.done()
-        self._engine.halt()
-        task.uncancel()
-        while True:
-            try:
-                return await asyncio.shield(ended)
-            except asyncio.CancelledError:
-                task.uncancel()
 
     def _fire(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
         error: BaseException | None = None
@@ -69,6 +61,21 @@ class Cannon:
             error = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_settle, ended, error)
+
+
+async def _over(future: asyncio.Future[Any]) -> None:
+    """Return when it has ended, however often the task that waits is cancelled meanwhile."""
+    while not future.done():
+        try:
+            await asyncio.wait({future})
+        except asyncio.CancelledError:
+            _uncancel()
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
 
 
 def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:
