@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -30,6 +31,30 @@ def test_several_fire_at_once_and_are_told_together() -> None:
     assert [one.run.answered for one in salvo.batteries] == [3, 4]
     assert salvo.run.answered == 7
     assert looks[-1] == 7
+
+
+def test_what_ends_behind_the_back_of_a_look_is_seen_by_the_last() -> None:
+    go, threads, seen = threading.Event(), list[threading.Thread](), list[int]()
+
+    class Quick:
+        def fire(self) -> None: ...
+
+    class Slow:
+        ended = 0
+
+        def fire(self) -> None:
+            threads.append(threading.current_thread())
+            go.wait()
+            self.ended = 1
+
+    def look() -> None:
+        seen.append(slow.ended)
+        go.set()
+        threads[0].join()
+
+    slow = Slow()
+    Salvo([Quick(), slow]).fire(look)  # type: ignore[list-item]
+    assert seen[-1] == 1
 
 
 def test_one_alone_is_its_own_run() -> None:

@@ -39,9 +39,11 @@ class Salvo:
             thread.start()
         try:
             for thread in threads:
+                thread.join(_LOOK_SECONDS)
                 while thread.is_alive():
-                    thread.join(_LOOK_SECONDS)
                     look()
+                    thread.join(_LOOK_SECONDS)
+            look()  # when the last has ended: it may have done so since the look before
         except BaseException:
             self.halt()
             raise
