@@ -7,6 +7,7 @@ import json
 import pytest
 
 from browser import Browser
+from forebay.lab.servers.process import free_port
 from forebay.services.orderstore import newest
 from orderstore_orders import GOOD, an_order
 from orderstore_served import ServedOrders
@@ -123,6 +124,7 @@ def test_an_order_is_found_by_its_uid_and_laid_out_whole(page, served):
 def test_every_field_of_an_order_can_be_read(page, served):
     served.keep("whole", note="further", more={"deep": [1, {"er": None}]}, sm_id=-(2**63))
     opened(page, served, "#/orders/whole")
+    shows(page, "whole")
     text = page.value(SHOWN)
     values = [value for part in (GOOD["delivery"], GOOD["payment"], *GOOD["items"], GOOD) for value in _leaves(part)]
     for value in {*values, "further", str(-(2**63)), "deep"} - {"b563feb7b2b84b6test", "1637907727", "99"}:
@@ -146,6 +148,7 @@ def test_an_order_is_found_by_its_number_and_links_can_be_shared_and_gone_back(p
     assert page.value("location.hash") == "#/number/1"
     page.value("history.back()")
     shows(page, "second")
+    until(page, f"{NEWEST}.length === 2")
     page.value("document.querySelector('#newest a[href=\"#/orders/first\"]').click()")
     shows(page, "first")
     assert texts(page, "#newest a[aria-current] .uid") == ["first"]
@@ -329,7 +332,7 @@ def test_the_list_stands_still_while_it_is_paused_or_pointed_at(page, served):
 
 def test_a_server_that_is_away_is_told_and_found_again(page, tmp_path):
     store = f"sqlite:///{tmp_path}/orders.db"
-    with ServedOrders(store) as served:
+    with ServedOrders(store, free_port()) as served:  # a port that nobody is given while it is away
         served.keep("one")
         opened(page, served)
         until(page, f"{STATE} === 'Ready' && {NEWEST}.length === 1")
@@ -339,8 +342,9 @@ def test_a_server_that_is_away_is_told_and_found_again(page, tmp_path):
     search(page, "two")
     until(page, f"{HEADING} === 'The server did not answer'")
     assert "is not known" in page.value(SHOWN)
+    with ServedOrders(store) as elsewhere:
+        elsewhere.keep("two")  # the page asks as soon as anybody answers
     with ServedOrders(store, served.port) as served:
-        served.keep("two")
         until(page, f"{STATE} === 'Ready'")
         shows(page, "two")  # what was asked meanwhile is asked again
         until(page, f"{NEWEST}.join() === 'two,one'")

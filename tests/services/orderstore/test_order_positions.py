@@ -44,12 +44,17 @@ def committed(kafka, topic, group):
 
 def one_life_of_a_simple_pool(kafka, topic, slow):
     """Take all that comes, and commit each order as its handler ends; those of `slow` have not when it is killed."""
+    from confluent_kafka import KafkaError
+
     reader, kept = reader_of(kafka, topic), set()
     while True:
         message = reader.poll(60)
         assert message is not None
-        if message.error():  # the end of the partition: all that there is has come
-            break
+        if (error := message.error()) is not None:
+            if error.code() == KafkaError._PARTITION_EOF:  # all that there is has come
+                break
+            assert error.retriable(), error
+            continue
         if (uid := message.key().decode()) not in slow:
             kept.add(uid)
             reader.commit(message=message, asynchronous=False)

@@ -111,6 +111,7 @@ async def test_an_order_that_comes_again_is_done_and_one_with_other_content_is_d
 
 async def test_what_memory_has_let_go_comes_from_the_store(serve):
     async with serve(orders_limit="3") as shop:
+        await shop.ready()  # nothing is restored meanwhile
         for n in range(1, 6):
             await shop.send(an_order(f"o{n}"))
         assert (await shop.stats())["orders"] == 3
@@ -123,6 +124,7 @@ async def test_what_memory_has_let_go_comes_from_the_store(serve):
 
 async def test_its_figures_are_metrics_too(serve):
     async with serve(orders_limit="3", queue="memory://") as shop:
+        await shop.ready()
         await shop.send(*[an_order(f"o{n}") for n in range(5)])
         await shop.get("/orders/nobody")
         stats = await shop.stats()
@@ -193,8 +195,8 @@ async def test_it_stops_in_the_midst_of_restoring_and_of_waiting(serve):
     async with asyncio.timeout(20):
         async with serve(app) as shop:
             assert list(await shop.troubles()) == ["restore"]
-    async with asyncio.timeout(15):  # half of what a request may wait
-        async with serve() as shop:
+    async with asyncio.timeout(15):  # less than a request may wait, and than a stop
+        async with serve(drain="1m") as shop:
             asked = asyncio.ensure_future(shop.get("/orders/newest?after=0"))
             async with asyncio.timeout(10):
                 while not (await shop.stats())["waiting"]:

@@ -69,7 +69,7 @@ def process(tmp_path):
 
 
 async def test_what_was_accepted_is_kept_once_whatever_is_killed(process, tmp_path):
-    shops = Shops(await open_topic(f"sqlite:///{tmp_path}/orders.db?topic=orders"))
+    shops = Shops(await open_topic(f"sqlite:///{tmp_path}/orders.db?topic=orders", deadline=60.0))
     writing = asyncio.ensure_future(shops.write())
     for _ in range(LIVES):
         before = await shops.ended()
