@@ -23,7 +23,7 @@ FORM = "application/x-www-form-urlencoded"
 def run(root: Path, name: str, folder: Path) -> str:
     """Run an example as a program, warnings as errors, and return what it printed."""
     program = [sys.executable, "-W", "error", str(root / "examples" / name)]
-    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -40,7 +40,7 @@ async def test_the_shop_ships_what_was_ordered_and_buries_an_order_of_nothing(ro
     async with app.running(queue="memory://orders") as running:
         shipped = await running.publish("orders", {"product": "mill", "count": 2})
         await running.publish("orders", {"product": "mill", "count": 0})
-        await running.drained(timeout=10)
+        await running.drained(timeout=60)
         result = await running.store.get(shipped)
         (ledger,) = await running.ledgers()
     assert json.loads(result.value) == {"shipped": 2}
@@ -73,7 +73,7 @@ async def test_a_mounted_application_takes_orders_beside_endpoints_of_ones_own(
     async with api.router.lifespan_context(api):
         posted = await request(api, "POST", "/shop/orders", b'{"product": "mill", "count": 2}')
         checked_out = await request(api, "POST", "/checkout/mill")
-        await levelled.running.drained(timeout=10)
+        await levelled.running.drained(timeout=60)
         status, headers, _ = posted
         told = await request(api, "GET", headers["location"])
     assert (status, headers["forebay-durability"]) == (202, "fsync")
@@ -131,5 +131,5 @@ async def test_the_service_of_its_own_reads_forms_and_tells_the_average_of_its_w
         for celsius in (100, 20, 21, 22):
             form = b"celsius=%d" % celsius
             assert (await ask(server.port, "/readings", form, content_type=FORM)).status == 202
-            await running.drained(10)
+            await running.drained(60)
         assert (await ask(server.port, "/average")).body == b"21.0\n"
