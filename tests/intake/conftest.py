@@ -34,6 +34,12 @@ class Echo:
         else:
             respond(Response(200, request.body or request.path.encode(), JSON))
 
+    async def until_held(self, count):
+        """Return once so many requests have come whose answers are held."""
+        async with asyncio.timeout(30):
+            while len(self.held) < count:
+                await asyncio.sleep(0)
+
 
 class Client:
     """One connection; reads answers by their Content-Length."""
@@ -48,7 +54,7 @@ class Client:
 
     async def answer(self, bodiless=False):
         """Return status, headers and body of the next answer."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             head = await self.reader.readuntil(b"\r\n\r\n")
             first, *lines = head.decode().strip().split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines)
@@ -57,7 +63,7 @@ class Client:
 
     async def ended(self):
         """Wait for the server to close; return what it said before."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             try:
                 return await self.reader.read()
             except ConnectionError:

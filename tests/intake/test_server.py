@@ -16,7 +16,7 @@ GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0)
 
@@ -288,7 +288,7 @@ async def test_a_stop_answers_what_is_in_hand_and_closes_what_is_idle(site, open
         await receiving.send(POST[:-1])
         await until(lambda: site.held)
         await until(lambda: server.connections == 3)
-        stopping = asyncio.ensure_future(server.close(5))
+        stopping = asyncio.ensure_future(server.close(30))
         assert await idle.ended() == b""
         with pytest.raises(OSError):
             await connect()

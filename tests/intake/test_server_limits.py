@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from forebay.intake import connection
 from forebay.intake.http import Response
 
 POST = b"POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
@@ -59,6 +60,12 @@ ABUSE = {
     "endless trailer": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"a" * 4_000_000, 413),
     "endless chunk extension": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * 4_000_000, 413),
 }
+
+
+@pytest.fixture(autouse=True)
+def _reads_on_for_long(monkeypatch):
+    """Give who was refused the time to read why, also where the machine stands still meanwhile."""
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 30.0)
 
 
 @pytest.mark.parametrize("name", ABUSE)
@@ -133,9 +140,25 @@ async def test_a_slow_site_is_not_the_clients_fault(site, open_server):
     async with open_server(site, receive_seconds=0.1, idle_seconds=0.1) as (_, connect):
         client = await connect()
         await client.send(POST)
+        await site.until_held(1)
         await asyncio.sleep(0.4)
         site.held[0](Response(200, b"at last"))
         assert (await client.answer())[2] == b"at last"
+
+
+async def test_a_request_that_we_do_not_read_on_is_not_slow(site, open_server):
+    site.holds = True
+    begun, rest = (GET % 3)[:9], (GET % 3)[9:]
+    async with open_server(site, receive_seconds=0.1, max_pipelined=1) as (_, connect):
+        client = await connect()
+        await client.send(GET % 1 + GET % 2 + begun)
+        await site.until_held(1)
+        await client.send(rest)
+        await asyncio.sleep(0.4)
+        for n in range(3):
+            await site.until_held(n + 1)
+            site.held[n](Response(200, str(n).encode()))
+            assert (await client.answer())[::2] == (200, str(n).encode())
 
 
 async def test_an_idle_connection_is_closed_without_a_word(site, open_server):

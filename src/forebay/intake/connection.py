@@ -173,6 +173,8 @@ class Connection(Receiver, asyncio.Protocol):
         """Act on a deadline that has passed: 408 for a slow request, a quiet end for an idle connection."""
         if self._lingers:
             self._transport.abort()
+        elif self._receiving and self._holds:
+            self.deadline = NEVER  # it is we who do not read; once we do again, the client has its time anew
         elif self._receiving:
             self.refuse(408, f"not received within {self._limits.receive_seconds:g} seconds")
         else:
