@@ -18,6 +18,8 @@ from forebay.queue.request_reply import CORRELATION, REPLY_FROM, REPLY_TO, Answe
 from forebay.queue.topic import Topic
 
 names = (f"asked-{n}" for n in itertools.count())
+PATIENCE = 30.0
+"""Seconds for what comes at once, where the machine does not stand still."""
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -43,13 +45,13 @@ async def double(n: int) -> int:
 
 async def test_a_request_is_answered_with_what_the_handler_returns(url):
     async with working(url, double), open_asker(url.rstrip("?&")) as asker:
-        answer = await asker.ask(21)
+        answer = await asker.ask(21, timeout=PATIENCE)
     assert answer.body == b"42"
 
 
 async def test_many_requests_at_once_get_each_its_own_answer(url):
     async with working(url, double), open_asker(url.rstrip("?&")) as one, open_asker(url.rstrip("?&")) as other:
-        answers = await asyncio.gather(*[(one, other)[n % 2].ask(n) for n in range(200)])
+        answers = await asyncio.gather(*[(one, other)[n % 2].ask(n, timeout=PATIENCE) for n in range(200)])
     assert [int(answer.body) for answer in answers] == [2 * n for n in range(200)]
 
 
@@ -61,7 +63,7 @@ async def test_bytes_and_text_are_answered_as_they_are_and_the_rest_as_json(url,
         return returned
 
     async with working(url, work), open_asker(url.rstrip("?&")) as asker:
-        assert (await asker.ask(b"?")).body == told
+        assert (await asker.ask(b"?", timeout=PATIENCE)).body == told
 
 
 async def test_nobody_waits_for_what_was_given_up(url):
@@ -73,10 +75,10 @@ async def test_nobody_waits_for_what_was_given_up(url):
 
     async with working(url, refuse), open_asker(url.rstrip("?&")) as asker:
         with pytest.raises(Failed, match="no such product"):
-            await asker.ask(b"?")
+            await asker.ask(b"?", timeout=PATIENCE)
     async with working(url, fail), open_asker(url.rstrip("?&")) as asker:
         with pytest.raises(Failed, match="ValueError: broken"):
-            await asker.ask(b"?")
+            await asker.ask(b"?", timeout=PATIENCE)
 
 
 async def test_a_request_that_needs_no_work_is_answered_with_nothing(url):
@@ -84,7 +86,7 @@ async def test_a_request_that_needs_no_work_is_answered_with_nothing(url):
         raise Drop
 
     async with working(url, drop), open_asker(url.rstrip("?&")) as asker:
-        assert (await asker.ask(b"?")).body == b"null"
+        assert (await asker.ask(b"?", timeout=PATIENCE)).body == b"null"
 
 
 async def test_a_batch_handler_answers_each_by_itself(url):
@@ -92,7 +94,7 @@ async def test_a_batch_handler_answers_each_by_itself(url):
         return [Dead("odd") if n % 2 else n for n in bodies]
 
     async with working(url, work, batch=10), open_asker(url.rstrip("?&")) as asker:
-        answers = await asyncio.gather(*[asker.ask(n) for n in range(20)], return_exceptions=True)
+        answers = await asyncio.gather(*[asker.ask(n, timeout=PATIENCE) for n in range(20)], return_exceptions=True)
     assert [type(a) is Failed for a in answers] == [n % 2 == 1 for n in range(20)]
     assert [int(a.body) for a in answers[::2]] == list(range(0, 20, 2))
 
@@ -110,13 +112,13 @@ async def test_who_gets_no_answer_in_time_does_not_know_and_a_late_one_harms_nob
             await asker.ask("first", timeout=0.05)
         go.set()
         await ended.wait()
-        assert (await asker.ask("second")).body == b"answer to second"
+        assert (await asker.ask("second", timeout=PATIENCE)).body == b"answer to second"
 
 
 async def test_the_request_stays_an_ordinary_message(url):
     async with working(url, double) as running, open_asker(url.rstrip("?&")) as asker:
-        await asker.ask(1)
-        await running.drained(5)
+        await asker.ask(1, timeout=PATIENCE)
+        await running.drained(PATIENCE)
         (ledger,) = await running.ledgers()
     assert (ledger.accepted, ledger.done, ledger.stored, ledger.lost) == (1, 1, 1, 0)
 
@@ -136,8 +138,8 @@ async def test_an_answer_is_sent_before_its_message_is_settled(url):
             settle(settlement)
 
         pool._answering._replier.send, pool._answering._settle = sending, settling
-        await asker.ask(1)
-        await running.drained(5)
+        await asker.ask(1, timeout=PATIENCE)
+        await running.drained(PATIENCE)
     assert order == ["answered", "settled"]
 
 
@@ -153,7 +155,7 @@ async def test_a_message_that_comes_twice_is_answered_with_what_was_kept_first(u
         where = {REPLY_TO: f"{full.options['topic']}-replies", REPLY_FROM: full.options["topic"]}
         for _ in range(2):
             await next(iter(running.topics.values())).publish(Message("same", b"", headers=where))
-            await running.drained(5)
+            await running.drained(PATIENCE)
         heard = []
         while len(heard) < 2:
             heard += await replies.receive(2, 1)
@@ -171,15 +173,15 @@ async def test_only_the_group_that_is_asked_answers(url):
         open_asker(url.rstrip("?&")) as asker,
         open_asker(f"{url}group=audit") as auditor,
     ):
-        assert (await asker.ask(4)).body == b"8"
-        assert (await auditor.ask(4)).body == b"audited"
-        await running.drained(5)
+        assert (await asker.ask(4, timeout=PATIENCE)).body == b"8"
+        assert (await auditor.ask(4, timeout=PATIENCE)).body == b"audited"
+        await running.drained(PATIENCE)
 
 
 async def test_answers_do_not_pile_up_where_nobody_reads_them(url):
     full = queue_url(url.rstrip("?&"))
     async with working(url, double), open_asker(url.rstrip("?&")) as asker:
-        await asyncio.gather(*[asker.ask(n) for n in range(50)])
+        await asyncio.gather(*[asker.ask(n, timeout=PATIENCE) for n in range(50)])
     replies = await open_driver(request_reply.replies_url(full))
     assert (await replies.counts()).unfinished == 0
     await replies.close()
@@ -189,7 +191,7 @@ async def test_a_topic_that_is_never_asked_gets_no_topic_of_answers(tmp_path):
     url = f"sqlite:///{tmp_path}/q.db?topic=orders"
     async with working(url, double) as running:
         await running.publish("orders", 1)
-        await running.drained(5)
+        await running.drained(PATIENCE)
         replies = await open_driver(url)
         assert await replies.receive(1, 0) == []
         await replies.close()
@@ -213,7 +215,7 @@ async def test_no_message_makes_a_worker_write_into_a_foreign_topic():
 
 async def test_an_asker_that_is_closed_leaves_nobody_waiting(url):
     async with open_asker(url.rstrip("?&")) as asker:
-        asked = asyncio.create_task(asker.ask(1))
+        asked = asyncio.create_task(asker.ask(1, timeout=PATIENCE))
         while not asker._open:
             await asyncio.sleep(0)
     with pytest.raises(Unknown):
@@ -242,13 +244,13 @@ async def test_a_broker_that_answers_by_itself_needs_no_second_topic():
     replier = Replier(queue_url("memory://prices"), driver)
 
     async def answer():
-        (delivery,) = await driver.receive(1, 5)
+        (delivery,) = await driver.receive(1, PATIENCE)
         assert replier.is_asked(delivery.message)
         assert await replier.send([Answer(delivery.message, b"12")]) == [None]
         await driver.settle([Settlement(delivery)])
 
     worker = asyncio.create_task(answer())
-    assert (await asker.ask("?")).body == b"12"
+    assert (await asker.ask("?", timeout=PATIENCE)).body == b"12"
     await worker
     await replier.close()
     await plain.close()
