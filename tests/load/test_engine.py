@@ -21,27 +21,15 @@ from forebay.load.cannon import Cannon
 from forebay.load.engines.book import MOST_REASONS, Book
 from forebay.load.engines.magazine import Magazine
 from forebay.load.firing import Firing
-from forebay.load.profiles.notation import parse
 from forebay.load.profiles.shapes import Const, Once, Unlimited
 from forebay.load.results.figures import COLUMNS
 from forebay.load.results.run import Run
-from forebay.load.shot import Kind, Outcome, Shot, UsedUp
+from forebay.load.shot import Kind, Outcome, Shot
 from forebay.load.wire import answers
-from wire import OK, adds_up, fire, hear, listening, numbered, saying
+from wire import OK, Clock, adds_up, fire, hear, listening, numbered, saying, some
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
-
-
-def some(count: int) -> Any:
-    """Return ammunition of so many shots."""
-
-    def ammo(index: int) -> Shot:
-        if index >= count:
-            raise UsedUp("no more")
-        return numbered(index)
-
-    return ammo
 
 
 @pytest.mark.parametrize("profile", [Const(1000), None, Unlimited()])
@@ -52,37 +40,6 @@ def test_a_run_ends_with_its_ammunition_and_not_with_its_time(profile: Any) -> N
     assert run.accepted == 20
     assert sorted(o.id for o in outcomes) == sorted(f"shot-{i}" for i in range(20))
     assert run.elapsed_seconds < 60
-    assert adds_up(run)
-
-
-def test_a_closed_loop_has_as_many_connections_as_it_was_given_and_one_shot_on_each() -> None:
-    waiting = threading.Semaphore(0)
-    most: list[int] = []
-
-    def talk(connection: socket.socket) -> None:
-        while True:
-            hear(connection)
-            waiting.release()
-            most.append(waiting._value)
-            waiting.acquire()
-            connection.sendall(OK)
-
-    with listening(talk) as server:
-        run = fire(server.url, None, 0.3, connections=5)
-        assert server.talks == 5
-    assert run.accepted == run.planned > 5
-    assert max(most) <= 5
-    assert run.late.max == 0
-    assert adds_up(run)
-
-
-def test_a_rush_fires_whenever_a_connection_is_free_and_ends_in_time() -> None:
-    with listening(saying(OK)) as server:
-        run = fire(server.url, parse("unlimited(0.2s) const(20, 0.2s)"), 0.4, connections=4)
-        assert server.talks == 4
-    by_plan = run.series[0].planned
-    assert by_plan > 4 + 4
-    assert run.accepted == run.planned
     assert adds_up(run)
 
 
@@ -103,9 +60,9 @@ def test_each_shot_has_a_connection_of_its_own_where_the_server_closes_them(answ
         connection.sendall(answer)
 
     with listening(talk) as server:
-        run = fire(server.url, profile, 0.2, connections=3)
+        run = fire(server.url, profile, 600, some(80), connections=3)
         assert server.talks >= run.planned
-    assert run.accepted == run.planned > 0
+    assert run.accepted == run.planned == 80
     assert run.connections >= run.planned
     assert adds_up(run)
 
@@ -131,31 +88,9 @@ def test_an_idle_connection_that_the_server_has_ended_costs_no_shot() -> None:
 def test_a_head_request_has_no_body_in_its_answer() -> None:
     with listening(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")) as server:
         for shot in (Shot(method="HEAD"), Shot(raw=b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")):
-            run = fire(server.url, Const(100), 0.1, lambda i, shot=shot: shot, connections=1, timeout=2)
+            run = fire(server.url, Const(100), 0.1, lambda i, shot=shot: shot, connections=1, timeout=30)
             assert run.accepted == 10
         assert server.talks == 2
-
-
-def test_a_stopped_closed_loop_waits_for_its_answers_without_spinning() -> None:
-    go = threading.Event()
-
-    def talk(connection: socket.socket) -> None:
-        while True:
-            hear(connection)
-            go.wait()
-            connection.sendall(OK)
-
-    with listening(talk) as server:
-        firing = Firing(server.url, numbered, 0.05, None, connections=2)
-        run = firing.run()
-        engine = firing.engine(run)
-        used = os.times()
-        threading.Timer(0.6, go.set).start()
-        engine.fire()
-        now = os.times()
-    assert run.accepted == 2
-    assert (now.user + now.system) - (used.user + used.system) < 0.4  # spinning for 0.55 s would cost as much
-    assert adds_up(run)
 
 
 def test_it_may_be_stopped_and_halted_after_its_end_and_before_its_beginning() -> None:
@@ -178,11 +113,11 @@ def test_nothing_is_left_open_behind_a_run() -> None:
         return set(os.listdir("/proc/self/fd"))
 
     with listening(saying(OK)) as server:
-        fire(server.url, Const(100), 0.05)
+        fire(server.url, Const(100), 0.05, connections=1)  # which the server has accepted, since it has answered
         gc.collect()
         before = len(files())
         for _ in range(5):
-            fire(server.url, Const(100), 0.05)
+            fire(server.url, Const(100), 0.05, connections=1)
         gc.collect()
         server.end()
         assert len(files()) <= before
@@ -198,10 +133,16 @@ def test_parsers_do_not_pile_up_where_the_collector_is_off(monkeypatch: pytest.M
 
     monkeypatch.setattr("forebay.load.wire.connection.Reader", Watched)
     kinds = [CHUNKED, b"nonsense", CHUNKED[:-3], CHUNKED]
+    clock = Clock(monkeypatch)
+
+    def look(run: Run) -> None:
+        if len(made) == 40:  # those of which the answer is cut off, too
+            clock.ahead = 60
+
     gc.disable()
     try:
         with listening(lambda c: [c.sendall(kinds[int(hear(c)[-1:]) % 4]) for _ in range(9)].clear()) as server:
-            fire(server.url, Const(200), 0.2, timeout=0.3)
+            fire(server.url, Const(200), 0.2, on_look=look, timeout=30)
         assert len(made) >= 40
         assert not [reader for reader in made if reader() is not None]
     finally:
