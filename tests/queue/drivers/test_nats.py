@@ -11,7 +11,7 @@ from forebay.url import URL, parse
 class TestNATS(ConformanceSuite):
     features = FEATURES
     lease = 6.0  # whose end is waited for; longer than a busy machine stands still
-    patience = 30.0
+    soon = 5.0
     too_large = 9_000_000
     moment = 0.1
     at_once = 12

@@ -44,7 +44,7 @@ class Harness:
     lease = 10.0
     long_lease = 60.0
     leases_end_by_time = True
-    patience = 5.0
+    patience = 30.0
     soon = 1.0
     moment = 0.05
     first_death_counts = True
