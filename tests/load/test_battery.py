@@ -25,8 +25,8 @@ from forebay.load.firing import Firing
 from forebay.load.profiles.shapes import Const, Sine, Unlimited
 from forebay.load.results.figures import COLUMNS, Figures
 from forebay.load.results.run import Run
-from forebay.load.shot import Shot, UsedUp
-from wire import OK, adds_up, hear, listening, numbered, saying
+from forebay.load.shot import Shot
+from wire import OK, adds_up, hear, listening, numbered, saying, some
 
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 
@@ -43,7 +43,7 @@ def children() -> set[int]:
 def none_is_left() -> Iterator[None]:
     before = children()
     yield
-    assert children() == before
+    assert children() <= before
 
 
 def silent(connection: socket.socket) -> None:
@@ -121,33 +121,42 @@ def test_the_order_of_adding_up_changes_nothing() -> None:
 
 @pytest.mark.parametrize("profile", [None, Unlimited()])
 def test_a_closed_loop_and_a_rush_share_the_connections(profile: Any) -> None:
-    with listening(saying(OK)) as server:
-        run = Battery(Firing(server.url, numbered, 0.3, profile, connections=5), 2).fire()
+    all_have_asked = threading.Barrier(5)
+
+    def talk(connection: socket.socket) -> None:
+        hear(connection)
+        all_have_asked.wait(60)
+        connection.sendall(OK)
+        saying(OK)(connection)
+
+    with listening(talk) as server:
+        run = Battery(Firing(server.url, some(100), 600, profile, connections=5, timeout=60), 2).fire()
         assert server.talks == 5
-    assert run.accepted == run.planned > 5
+    assert run.accepted == run.planned == 100
     assert adds_up(run)
 
 
 def test_each_process_ends_with_its_part_of_the_ammunition() -> None:
-    def ammo(index: int) -> Shot:
-        if index >= 31:
-            raise UsedUp("no more")
-        return numbered(index)
-
     with listening(saying(OK)) as server:
-        run = Battery(Firing(server.url, ammo, 600, None, connections=4), 2).fire()
+        run = Battery(Firing(server.url, some(31), 600, None, connections=4), 2).fire()
     assert run.accepted == 31
     assert adds_up(run)
 
 
 def test_it_can_be_looked_at_while_it_fires() -> None:
     seen: list[int] = []
+
+    def look(run: Run) -> None:
+        seen.append(run.planned)
+        if len(set(seen) - {0}) == 2:
+            battery.stop()
+
     with listening(saying(OK)) as server:
-        battery = Battery(Firing(server.url, numbered, 2.3, Const(100)), 2)
-        run = battery.fire(lambda r: seen.append(r.planned))
+        battery = Battery(Firing(server.url, numbered, 60, Const(100)), 2)
+        run = battery.fire(look)
     assert seen == sorted(seen)
-    assert len(seen) >= 2
-    assert 0 < seen[0] < seen[-1] == run.planned == 230
+    assert len(set(seen) - {0}) >= 2
+    assert seen[-1] == run.planned == run.accepted < 6000
 
 
 @pytest.mark.parametrize("halt", [False, True])
@@ -191,7 +200,8 @@ def test_a_stop_before_the_processes_are_there_is_not_lost() -> None:
 
 def test_a_process_that_is_killed_ends_the_run_and_the_others() -> None:
     def kill(run: Run) -> None:
-        os.kill(battery._parts[0].pid, signal.SIGKILL)
+        if run.accepted:
+            os.kill(battery._parts[0].pid, signal.SIGKILL)
 
     with listening(saying(OK)) as server:
         battery = Battery(Firing(server.url, numbered, 60, Const(50)), 2)
@@ -267,7 +277,7 @@ def test_the_fire_ends_with_the_program_that_began_it(how: signal.Signals) -> No
 
     with listening(talk) as server:
         with subprocess.Popen([sys.executable, "-c", PROGRAM, server.url], stderr=subprocess.DEVNULL) as program:
-            assert begun.wait(30)
+            assert begun.wait(60)
             time.sleep(0.1)
             program.send_signal(how)
             program.wait(30)

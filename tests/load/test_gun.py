@@ -19,8 +19,8 @@ from forebay.load.firing import Firing
 from forebay.load.profiles.notation import parse
 from forebay.load.profiles.shapes import Const, Sine
 from forebay.load.results.run import Run
-from forebay.load.shot import Kind, Outcome, Shot, UsedUp
-from wire import adds_up, fire, numbered
+from forebay.load.shot import Kind, Outcome, Shot
+from wire import adds_up, fire, numbered, some
 
 
 async def at_once(shot: Shot) -> int:
@@ -73,10 +73,10 @@ def test_no_more_shots_are_under_way_than_allowed() -> None:
         await asyncio.sleep(0.001)
         under_way -= 1
 
-    for profile in (Const(5000), None, parse("unlimited(0.1s)")):
+    for profile in (Const(5000), None, parse("unlimited(600s)")):
         most = 0
-        run = shoot(counting, profile, 0.1, connections=7)
-        assert run.accepted == run.planned > 0
+        run = shoot(counting, profile, 600, some(500), connections=7)
+        assert run.accepted == run.planned == 500
         assert most <= 7
         assert adds_up(run)
     assert most == 7
@@ -141,12 +141,7 @@ def test_what_lives_as_long_as_the_run_is_opened_and_closed_in_its_loop() -> Non
 
 @pytest.mark.parametrize("profile", [Const(1000), None])
 def test_a_run_of_a_gun_ends_with_its_ammunition(profile: Any) -> None:
-    def ammo(index: int) -> Shot:
-        if index >= 9:
-            raise UsedUp("no more")
-        return numbered(index)
-
-    run = shoot(at_once, profile, 600, ammo, connections=2)
+    run = shoot(at_once, profile, 600, some(9), connections=2)
     assert run.accepted == 9
     assert run.elapsed_seconds < 60
     assert adds_up(run)
@@ -154,18 +149,29 @@ def test_a_run_of_a_gun_ends_with_its_ammunition(profile: Any) -> None:
 
 @pytest.mark.parametrize("halt", [False, True])
 def test_a_gun_can_be_stopped_and_halted(halt: bool) -> None:
-    go = threading.Event()
+    came, go = threading.Event(), threading.Event()
 
     async def waiting(shot: Shot) -> None:
+        came.set()
         while not go.is_set():
             await asyncio.sleep(0.01)
 
+    def end() -> None:
+        came.wait(30)
+        engine.halt() if halt else engine.stop()
+        if not halt:
+            ended.wait(0.3)  # it is waited for
+            go.set()
+
+    ended = threading.Event()
     firing = Firing("gun", numbered, 600, Const(50), gun=waiting)
     run = firing.run()
     engine = firing.engine(run)
-    threading.Timer(0.2, engine.halt if halt else engine.stop).start()
-    threading.Timer(0.5, go.set).start()
+    thread = threading.Thread(target=end)
+    thread.start()
     engine.fire()
+    ended.set()
+    thread.join()
     assert run.planned > 0
     assert (run.unknown > 0) is halt
     assert adds_up(run)
