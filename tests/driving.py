@@ -25,10 +25,18 @@ def ids(deliveries: Iterable[Delivery]) -> list[str]:
 async def take(driver: Driver, count: int) -> list[Delivery]:
     """Receive until there are as many."""
     taken: list[Delivery] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(taken) < count:
             taken += await driver.receive(count - len(taken), 1.0)
     return taken
+
+
+async def finish(driver: Driver, delivery: Delivery) -> None:
+    """End a message well; should we have stood still beyond its short lease, when it has come again."""
+    while not all(await driver.settle([Settlement(delivery)])):
+        [again] = await take(driver, 1)
+        assert again.message.id == delivery.message.id
+        delivery = again
 
 
 async def until_counts(driver: Driver, **expected: int) -> Counts:

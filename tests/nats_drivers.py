@@ -14,11 +14,14 @@ from forebay.url import parse
 
 @contextlib.asynccontextmanager
 async def opening() -> AsyncIterator:
-    """Yield what opens a topic, which is its attribute `topic`, as often as it is called."""
+    """Yield what opens a topic, which is its attribute `topic`, as often as it is called.
+
+    Its leases outlast a machine that stands still; who waits for their end asks for shorter ones, of all who open it.
+    """
     topic, drivers = f"t{new_id()}", []
 
     async def open_one(broker: NATS, **options: str) -> Driver:
-        url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "2s", **options})
+        url = parse(f"{broker.url}/{topic}").with_options(**{"lease": "60s", **options})
         drivers.append(await driver_of_nats.connect(url))
         return drivers[-1]
 

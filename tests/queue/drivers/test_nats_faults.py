@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from driving import Worker, messages, take, until_counts
+from driving import Worker, finish, messages, take, until_counts
 from forebay.errors import Unavailable, Unknown, UsageError
 from forebay.lab.servers import NATS
 from forebay.message import Message, new_id
@@ -30,7 +30,7 @@ async def opened():
 
 async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(opened, own_server):
     broker = own_server(NATS)
-    driver, publisher = await opened(broker), await opened(broker)
+    driver, publisher = [await opened(broker, lease="2s") for _ in range(2)]
     worker, accepted, unknown, refused = Worker(driver), [], [], []
 
     async def publish(count: int) -> None:
@@ -45,8 +45,9 @@ async def test_a_broker_that_is_killed_and_restarted_loses_nothing_accepted(open
     await asyncio.sleep(0)
     await asyncio.to_thread(broker.kill)
     await asyncio.gather(*under_way)
-    await publish(50)
-    assert len(refused) >= 50  # certainly nothing happened: it is down
+    async with asyncio.timeout(30):
+        while not refused:  # certainly nothing happened: it is down, once we have noticed
+            await publish(50)
     await asyncio.to_thread(broker.restart)
     async with asyncio.timeout(30):
         while len(accepted) < 1000:
@@ -66,13 +67,13 @@ async def test_a_broker_that_stands_still_leaves_no_publish_without_an_answer(op
     before = await topic.publish(Message(new_id(), b"x"))
     assert before
     broker.pause()
-    loop, batch = asyncio.get_running_loop(), messages(300)
-    begin = loop.time()
+    batch = messages(300)
     answers = await asyncio.gather(*(topic.publish(one) for one in batch), return_exceptions=True)
-    assert loop.time() - begin < 4.0
     assert {type(answer) for answer in answers} <= {Unknown, Unavailable}
+    late = ("no answer from the broker within 1 s", "the broker does not answer")  # the topic's words, not the driver's
+    assert [answer for answer in answers if not any(words in str(answer) for words in late)] == []
     broker.resume()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             again = await asyncio.gather(*(topic.publish(one) for one in batch), return_exceptions=True)
             if all(isinstance(answer, str) for answer in again):
@@ -91,7 +92,7 @@ async def test_a_connection_is_not_deaf_after_a_pong_for_which_nobody_waits_any_
     broker.pause()
     await driver._wire.settle_down()
     broker.resume()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         assert (await driver.counts()).waiting == 0
 
 
@@ -101,12 +102,12 @@ async def test_what_a_server_hands_out_late_to_nobody_goes_to_another_and_was_no
     await other.publish(messages(1), math.inf)
     broker.pause()
     receiving = asyncio.create_task(gone.receive(1, 0.2))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0)  # it has asked, and waits
     receiving.cancel()
     await asyncio.wait({receiving})
     await asyncio.wait(gone._tasks)  # it does not wait for the server any more
     broker.resume()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not gone._group.fetcher.found:
             await asyncio.sleep(0.01)
     [one] = await take(other, 1)
@@ -117,7 +118,7 @@ async def test_while_there_is_no_connection_a_publish_is_refused_at_once_and_nev
     broker = own_server(NATS)
     driver = await opened(broker)
     await asyncio.to_thread(broker.kill)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not isinstance((await driver.publish(messages(1), math.inf))[0], Unavailable):
             await asyncio.sleep(0.01)
     answers = await driver.publish(messages(5), math.inf)
@@ -220,7 +221,7 @@ asyncio.run(main())
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing_and_ends_nothing_twice(opened, nats):
-    driver = await opened(nats)
+    driver = await opened(nats, lease="2s")
     batch = messages(200)
     await driver.publish(batch, math.inf)
     url = f"{nats.url}/{opened.topic}?lease=2s"
@@ -272,7 +273,7 @@ asyncio.run(main())
 
 
 async def test_a_worker_that_stood_still_beyond_its_lease_ends_nothing(opened, nats):
-    driver = await opened(nats)
+    driver = await opened(nats, lease="2s")
     await driver.publish(messages(1), math.inf)
     url = f"{nats.url}/{opened.topic}?lease=2s"
     slow = await asyncio.create_subprocess_exec(
@@ -288,14 +289,14 @@ async def test_a_worker_that_stood_still_beyond_its_lease_ends_nothing(opened, n
     slow.send_signal(signal.SIGCONT)
     slow.stdin.write(b"go on\n")
     answer = asyncio.create_task(slow.stdout.readline())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not answer.done():
             await driver.extend([delivery])
             await asyncio.wait({answer}, timeout=0.2)
     assert answer.result() == b"[False]\n"
-    assert await driver.settle([Settlement(delivery)]) == [True]
-    slow.kill()
-    await slow.wait()
+    async with asyncio.timeout(30):
+        await slow.wait()
+    await finish(driver, delivery)
     assert (await until_counts(driver, done=1, in_work=0, waiting=0)).lost == 0
 
 

@@ -191,6 +191,6 @@ async def test_what_comes_late_ends_the_wait_of_whoever_waits_now():
     wire.ears[2](b"", b"", b"", b"NATS/1.0 404 No Messages\r\n\r\n")
     await asyncio.sleep(0.01)
     wire.ears[0](b"", b"ack", b"one", b"")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiting
     assert [raw.data for raw in fetcher.take(5)] == [b"one"]
