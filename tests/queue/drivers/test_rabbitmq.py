@@ -170,7 +170,7 @@ async def test_a_long_retry_takes_several_steps_and_comes_in_its_time(broker):
 async def test_an_operator_with_a_limit_makes_the_queue_full_and_not_silent(broker):
     driver = await broker.open()
     broker.rules(f"^{broker.topic}$", {"max-length": 3, "overflow": "reject-publish"})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not isinstance((await driver.publish(messages(1), math.inf))[0], QueueFull):
             await asyncio.sleep(0.01)
 

@@ -39,7 +39,7 @@ async def test_a_broker_with_an_alarm_takes_nothing_and_says_so(own_broker):
     program = own_broker.server.program().parent / "rabbitmqctl"
     words = [str(program), "-n", environment["RABBITMQ_NODENAME"], "set_vm_memory_high_watermark", "0.000001"]
     await asyncio.to_thread(subprocess.run, words, env=environment, check=True, capture_output=True)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         answers: list[object] = []
         while not any("memory" in str(answer) for answer in answers):
             try:
@@ -49,7 +49,7 @@ async def test_a_broker_with_an_alarm_takes_nothing_and_says_so(own_broker):
     taken = await take(driver, 3)  # what is there can be worked off: that ends the alarm
     assert await driver.settle([Settlement(one) for one in taken]) == [True] * 3
     admin = await rabbitmq_driver.administer(own_broker.url())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not [f for f in (await admin.examine()).findings if f.setting.startswith("memory alarm")]:
             await asyncio.sleep(0.2)
     await admin.close()

@@ -143,7 +143,6 @@ async def test_reading_dead_letters_that_is_cancelled_locks_nobody_out(broker, m
         await locked.wait()
         reading.cancel()
         await asyncio.wait({reading})
-    monkeypatch.setattr(letters, "LOCK_SECONDS", 1.0)
     assert list(await other.dead_letters()) == []
 
 
@@ -228,7 +227,7 @@ async def test_coming_back_behind_another_or_unbegun_is_no_attempt(broker, monke
 
 async def _let_go(driver):
     """Return when the driver has made room for another process."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while driver._source._channel.closed is None:
             await asyncio.sleep(0.01)
 

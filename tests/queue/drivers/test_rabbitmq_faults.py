@@ -7,7 +7,6 @@ import contextlib
 import math
 import subprocess
 import sys
-import time
 
 import pytest
 from pamqp import commands
@@ -16,7 +15,7 @@ from driving import Worker, messages, take, until_counts
 from forebay.errors import ForebayError, Unavailable, Unknown
 from forebay.lab.servers import RabbitMQ
 from forebay.queue.driver import Delivery, Driver, Ending, Settlement
-from forebay.queue.drivers.rabbitmq import lanes
+from forebay.queue.drivers.rabbitmq import credit, lanes
 from rabbitmq_drivers import Broker, leave_without_a_word
 
 
@@ -56,7 +55,7 @@ class Source:
 async def until_some_ended(workers: list[Worker], count: int) -> None:
     """Return once as many more messages have ended."""
     wanted = count + sum(len(worker.ended) for worker in workers)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while sum(len(worker.ended) for worker in workers) < wanted:
             await asyncio.sleep(0.01)
 
@@ -77,20 +76,19 @@ async def test_a_broker_that_is_killed_under_load_loses_nothing_that_was_accepte
 
 
 async def test_a_broker_that_stands_still_is_given_up_and_found_again(own_broker):
-    driver = await own_broker.open(lease="2s")
+    driver = await own_broker.open(lease="4s")  # two heartbeats in which nobody is given up yet
     sent = messages(5)
     assert list(await driver.publish(sent, math.inf)) == [one.id for one in sent]
     held = await take(driver, 2)
     own_broker.server.pause()
-    begin = time.monotonic()
     publishing = asyncio.create_task(driver.publish(messages(1), math.inf))
     with pytest.raises(ForebayError):
         await driver.settle([Settlement(one) for one in held])
     [answer] = await publishing
     assert isinstance(answer, Unknown)
-    assert time.monotonic() - begin < 12
+    assert "silent" in str(answer)  # by its heartbeat, long before a publish is given up
     own_broker.server.resume()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(ForebayError):
                 taken = await driver.receive(10, 1.0)
@@ -123,7 +121,7 @@ async def test_what_a_killed_process_had_in_hand_goes_to_another(broker):
     await driver.publish(sent, math.inf)
     words = [sys.executable, "-c", KILLED, f"{broker.server.url}/", broker.topic]
     victim = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await victim.stdout.readline() == b"taken\n"
     assert len(await take(driver, 2)) == 2
     victim.kill()
@@ -135,8 +133,8 @@ async def test_what_a_killed_process_had_in_hand_goes_to_another(broker):
 
 async def test_a_queue_that_is_deleted_under_its_worker_is_made_anew_and_served(broker):
     driver, publisher = await broker.open(), await broker.open()
-    waiting = asyncio.create_task(driver.receive(1, 20.0))
-    async with broker.bare() as channel, asyncio.timeout(10):
+    waiting = asyncio.create_task(driver.receive(1, 60.0))
+    async with broker.bare() as channel, asyncio.timeout(30):
         while not (await channel.ask(commands.Queue.Declare(queue=broker.topic, passive=True))).consumer_count:
             await asyncio.sleep(0.01)
         await channel.ask(commands.Queue.Delete(queue=broker.topic))
@@ -181,6 +179,20 @@ async def test_a_subscriber_of_its_own_hears_again_when_its_connection_was_lost(
             with contextlib.suppress(Unavailable):
                 taken += await subscriber.receive(10, 1.0)
     assert [one.message.id for one in taken] == [one.id for one in sent]
+
+
+async def test_a_receiver_that_waits_on_is_heard_by_the_broker_however_little_came_before(broker):
+    driver, publisher = await broker.open(), await broker.open()
+    for _ in range(2):
+        await publisher.publish(messages(1), math.inf)
+        assert len(await driver.receive(10, 20.0)) == 1  # the rest of the credit is left with the broker
+        waiting = asyncio.create_task(driver.receive(10, 90.0))
+        await asyncio.sleep(3 * credit.IDLE_SECONDS)
+        [sent] = messages(1)
+        await publisher.publish([sent], math.inf)
+        async with asyncio.timeout(30):
+            [delivery] = await waiting
+        assert delivery.message.id == sent.id
 
 
 async def test_two_processes_share_a_key_and_the_second_takes_over_in_order(broker):

@@ -93,6 +93,7 @@ class Credit:
         """
         end = asyncio.get_running_loop().time() + wait
         self._calls += 1
+        self._stay()
         try:
             while limit > 0:
                 if ready := await self._fit(limit):
@@ -185,17 +186,23 @@ class Credit:
 
     def _plan_to_part(self) -> None:
         """Unless somebody asks again soon, take all credit back, and give back what has come for it."""
+        self._stay()
+        if not self._calls and not self._closed and (self._credits or self._here):
+            self._parting = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._part_soon)
+
+    def _stay(self) -> None:
+        """Part later, if at all: whoever waits now counts on the credit that is left."""
         if self._parting is not None:
             self._parting.cancel()
             self._parting = None
-        if not self._calls and not self._closed and (self._credits or self._here):
-            self._parting = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._part_soon)
 
     def _part_soon(self) -> None:
         self._parting = None
         self._keep(asyncio.get_running_loop().create_task(self._part()))
 
     async def _part(self) -> None:
+        if self._calls:  # somebody has asked again meanwhile
+            return
         channel, tags = self._channel, list(self._credits)
         self._credits.clear()
         if channel is not None and channel.closed is None:
@@ -285,8 +292,7 @@ class Credit:
         """Give back all that this process holds."""
         self._closed = True
         self._ring()
-        if self._parting is not None:
-            self._parting.cancel()
+        self._stay()
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._calls = 0
