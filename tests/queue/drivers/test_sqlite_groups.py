@@ -62,13 +62,14 @@ from forebay.url import parse
 async def main():
     queue = await sqlite.connect(parse("{url}"))
     print("ready", flush=True)
-    while deliveries := await queue.receive(10, 3.0):
+    while (await queue.counts()).done < 200:
+        deliveries = await queue.receive(10, 0.2)
         await queue.settle([Settlement(delivery) for delivery in deliveries])
         for delivery in deliveries:
             print(delivery.message.id, flush=True)
     await queue.close()
 
-asyncio.run(main())
+asyncio.run(asyncio.wait_for(main(), 90))
 """
 
 

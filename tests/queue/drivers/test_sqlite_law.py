@@ -32,7 +32,7 @@ LAW = {
 
 PROGRAM = """
 import asyncio, random, sys, time
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, Unavailable
 from forebay.message import Message, new_id
 from forebay.queue.driver import Ending, Settlement
 from forebay.queue.drivers.sqlite import connect
@@ -53,8 +53,15 @@ async def decide(driver):
     ids = [letter.message.id for letter in await driver.dead_letters(5)]
     await random.choice([driver.return_dead, driver.drop_dead])(ids)
 
+async def opened():
+    while True:
+        try:
+            return await connect(parse(sys.argv[1]))
+        except Unavailable:  # another one held the lock for long
+            pass
+
 async def main():
-    driver = await connect(parse(sys.argv[1]))
+    driver = await opened()
     while True:
         try:
             await random.choice([publish, work, work, decide])(driver)
@@ -68,7 +75,7 @@ asyncio.run(main())
 def broken(path: Path) -> dict[str, list[object]]:
     """Return what breaks the law, of one moment."""
     connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5_000)
+    connection.set_busy_timeout(60_000)
     with connection:
         found = {name: connection.execute(query).fetchall() for name, query in LAW.items()}
     connection.close()

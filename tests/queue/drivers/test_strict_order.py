@@ -57,7 +57,8 @@ class Strict(RuleBasedStateMachine):
     @initialize(order=st.sampled_from(["key", "partition"]), late=st.booleans())
     def begin(self, order: str, late: bool) -> None:
         self.order = order
-        urls = [parse("memory://strict"), parse(f"sqlite:///{Path(self.folder.name)}/q.db?topic=strict")]
+        file = parse(f"sqlite:///{Path(self.folder.name)}/q.db").with_options(topic="strict", synchronous="normal")
+        urls = [parse("memory://strict"), file]  # which no power cut will befall
         early = [self.new(key, 0.0) for key in ["a", "b", "a", None]] if late else []
         for module, url in zip([memory, sqlite], urls, strict=True):
             publisher = self.run(module.connect(url, clock=self.clock))
