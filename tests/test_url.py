@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from forebay.errors import UsageError
 from forebay.quantity import duration
-from forebay.url import URL, parse, without_passwords
+from forebay.queue.opening import open_driver
+from forebay.url import URL, parse, with_port, without_passwords
 
 
 def test_an_address_comes_apart_into_its_parts():
@@ -85,3 +86,29 @@ def test_what_is_not_an_address_is_told_without_its_password(text):
     with pytest.raises(UsageError, match="is not a URL") as caught:
         parse(text)
     assert "ary" not in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("host", "servers"),
+    [
+        ("a", [("a", 4222)]),
+        ("a:1,b", [("a", 1), ("b", 4222)]),
+        ("[::1]", [("::1", 4222)]),
+        ("[::1]:65535", [("::1", 65535)]),
+        (":1", [("localhost", 1)]),
+        ("", []),
+    ],
+)
+def test_a_host_is_several_servers_each_with_its_port(host, servers):
+    assert parse(f"nats://{host}/orders").servers(4222) == servers
+
+
+@pytest.mark.parametrize("scheme", ["nats", "kafka", "redis", "amqp"])
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "\u0661", ""])
+async def test_a_port_that_is_none_is_wrong_usage_on_every_broker(scheme, port):
+    with pytest.raises(UsageError, match="no such port"):
+        await open_driver(f"{scheme}://localhost:{port}/orders")
+
+
+def test_a_server_is_written_as_it_is_read():
+    assert [with_port("a", 1), with_port("::1", 2)] == ["a:1", "[::1]:2"]

@@ -59,6 +59,25 @@ class URL:
         except (ValueError, UsageError) as error:
             raise UsageError(f"{name}={self.options[name]!r} in {self}: {error}", getattr(error, "hint", "")) from error
 
+    def servers(self, port: int) -> list[tuple[str, int]]:
+        """Return name and port of each server of the host; an IPv6 address without its brackets, no name as localhost.
+
+        Arguments:
+            port: of a server that is named without one.
+
+        Raises:
+            UsageError: what stands behind a colon is no port.
+        """
+        return [self._server(text, port) for text in self.host.split(",") if text]
+
+    def _server(self, text: str, port: int) -> tuple[str, int]:
+        name, colon, number = text.rpartition(":")
+        if not colon or text.endswith("]"):
+            name, number = text, str(port)
+        if not (number.isascii() and number.isdigit() and 0 < int(number) < 65_536):
+            raise UsageError(f"{self} has no such port", f"a number up to 65535: {self.scheme}://localhost:{port}")
+        return name.removeprefix("[").removesuffix("]") or "localhost", int(number)
+
     def with_options(self, **changes: str) -> URL:
         """Return a copy with these options set."""
         return URL(self.scheme, self.host, self.path, self.user, self.password, {**self.options, **changes})
@@ -105,6 +124,11 @@ def parse(text: str) -> URL:
             raise UsageError(f"option {name!r} stands twice in the URL")
         options[name] = value
     return URL(parts.scheme, host, unquote(parts.path[1:]), unquote(user), unquote(password), options)
+
+
+def with_port(name: str, port: int) -> str:
+    """Return a server as it is written: an IPv6 address in brackets."""
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
 def without_passwords(text: str) -> str:

@@ -69,7 +69,7 @@ def read_server(url: URL, db: int) -> Address:
     """
     if "," in url.host:
         raise UsageError(f"{url} names several servers", "name one; of a cluster the one that has the keys")
-    host, port = _host(url)
+    [(host, port)] = url.servers(DEFAULT_PORT) or [("localhost", DEFAULT_PORT)]
     cafile = url.options.get("cafile")
     if cafile and url.scheme != "rediss":
         raise UsageError(f"{url} has no certificates", "write rediss:// for an encrypted connection")
@@ -94,15 +94,6 @@ def read_database(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 2**31):
         raise UsageError("not the number of a database", "0 is the first one")
     return int(text)
-
-
-def _host(url: URL) -> tuple[str, int]:
-    host, colon, port = url.host.rpartition(":")
-    if url.host.endswith("]") or not colon:  # an IPv6 address, or a name, without a port
-        host, port = url.host, str(DEFAULT_PORT)
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise UsageError(f"{url} has no such port", f"write it as {url.scheme}://localhost:{DEFAULT_PORT}")
-    return host.strip("[]") or "localhost", int(port)
 
 
 def _timeout(text: str) -> float:

@@ -157,7 +157,7 @@ def test_a_url_names_the_broker_the_virtual_host_and_the_topic(text, host, port,
     ("text", "names"),
     [
         ("amqp:///orders?topic=orders", "broker"),
-        ("amqp://h:port/?topic=orders", "broker"),
+        ("amqp://h:port/?topic=orders", "port"),
         ("amqp://h/?topic=orders&managment=http://h", "managment"),
         ("amqp://h/?topic=orders&management=h:15672", "management"),
         ("amqp://h/?topic=orders&discipline=lifo", "lifo"),

@@ -12,7 +12,7 @@ from forebay.errors import UsageError
 from forebay.queue.new_topic import NEW_TOPIC, NewTopic, new_topic_of
 from forebay.queue.options import OPTIONS as COMMON_OPTIONS
 from forebay.queue.options import asked_of
-from forebay.url import URL
+from forebay.url import URL, with_port
 
 OPTIONS = {
     **COMMON_OPTIONS,
@@ -249,7 +249,7 @@ def _positive(text: str) -> int:
 
 
 def _client(url: URL) -> dict[str, Any]:
-    brokers = ",".join(host if ":" in host else f"{host}:9092" for host in url.host.split(","))
+    brokers = ",".join(with_port(*server) for server in url.servers(9092))
     settings: dict[str, Any] = {
         "bootstrap.servers": brokers,
         "log_level": 0,  # what the client has to say comes as errors; its log would go to our standard error

@@ -12,7 +12,7 @@ from forebay.errors import UsageError
 from forebay.queue.new_topic import NEW_TOPIC, NewTopic, new_topic_of
 from forebay.queue.options import OPTIONS as COMMON
 from forebay.queue.options import Asked, asked_of
-from forebay.url import URL
+from forebay.url import URL, with_port
 
 OPTIONS = {
     **COMMON,
@@ -124,7 +124,7 @@ def read_address(url: URL) -> Address:
     """
     url.check_options(OPTIONS)
     asked = asked_of(url if "topic" in url.options or not url.path else url.with_options(topic=url.path))
-    servers = [f"nats://{host if _has_port(host) else host + ':4222'}" for host in url.host.split(",") if host]
+    servers = [f"nats://{with_port(*server)}" for server in url.servers(4222)]
     return Address(
         url=url,
         servers=servers or ["nats://127.0.0.1:4222"],
@@ -134,10 +134,6 @@ def read_address(url: URL) -> Address:
         monitor=url.options.get("monitor", "").rstrip("/"),
         login=_login(url),
     )
-
-
-def _has_port(host: str) -> bool:
-    return ":" in host.rpartition("]")[2]
 
 
 def _login(url: URL) -> dict[str, Any]:

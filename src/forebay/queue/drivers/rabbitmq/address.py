@@ -113,15 +113,14 @@ def account_of(url: URL, lease: float) -> Account:
     Raises:
         UsageError: the host or its port cannot be read.
     """
-    host, colon, port = url.host.rpartition(":") if not url.host.endswith("]") else (url.host, "", "")
-    if not colon:
-        host, port = url.host, str(PORTS[url.scheme])
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise UsageError(f"{url} names no broker", "write amqp://user:password@host:5672/orders")
+    servers = url.servers(PORTS[url.scheme])
+    if len(servers) != 1:
+        raise UsageError(f"{url} does not name one broker", "write amqp://user:password@host:5672/orders")
+    [(host, port)] = servers
     vhost = url.path if "topic" in url.options and url.path not in {"", url.options["topic"]} else "/"
     return Account(
-        host=host.strip("[]"),
-        port=int(port),
+        host=host,
+        port=port,
         user=url.user or "guest",
         password=url.password or ("guest" if not url.user else ""),
         vhost=vhost,
