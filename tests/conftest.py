@@ -5,9 +5,10 @@ A server that is missing skips the test with its reason; where the variable CI i
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -113,6 +114,25 @@ def own_environment() -> Iterator[None]:
     for name, text in before.items():
         if os.environ.get(name) != text:
             os.environ[name] = text
+
+
+@pytest.fixture
+async def own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let time pass on the loop of the test only while nothing is to be done: no machine is too slow for a deadline.
+
+    For tests of deadlines that wait for timers alone, for no thread and no socket: ``usefixtures("own_time")``.
+    """
+    loop: Any = asyncio.get_running_loop()
+    now, select = loop.time(), loop._selector.select
+
+    def wait(seconds: float | None) -> object:
+        nonlocal now
+        events = select(seconds and 0)
+        now += 0 if events else seconds or 0
+        return events
+
+    monkeypatch.setattr(loop, "time", lambda: now)
+    monkeypatch.setattr(loop._selector, "select", wait)
 
 
 @pytest.fixture(scope="session")

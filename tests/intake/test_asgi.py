@@ -28,7 +28,7 @@ class Caller:
 
         whole = {"type": "http", "path": path, "method": method, "headers": list(headers), "query_string": b"",
                  "http_version": "1.1", "root_path": "", **scope}  # fmt: skip
-        await asyncio.wait_for(self.app(whole, receive, send), 10)
+        await asyncio.wait_for(self.app(whole, receive, send), 30)
         if not self.sent:
             return None
         start, body = self.sent

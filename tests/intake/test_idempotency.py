@@ -117,13 +117,14 @@ class Silent:
         await asyncio.Event().wait()
 
 
-async def test_a_store_that_keeps_silent_holds_nobody_up(store):
-    queue = Queue()
+async def test_a_store_that_keeps_silent_holds_nobody_up():
+    store, queue = await open_store("memory://silent"), Queue()  # which waits for no disk
     with pytest.raises(Unavailable):
         await Keys(Silent(store, "claim"), "orders", deadline=0.05).accept("k", "print", queue.publish)
     assert queue.ids == []
     heard = await Keys(Silent(store, "confirm"), "orders", deadline=0.05).accept("k", "print", queue.publish)
     assert heard == (f"{queue.ids[0]}.7", False)
+    await store.close()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ async def ask(site, method="POST", path="/orders", body=GOOD, **headers):
     answer = asyncio.get_running_loop().create_future()
     named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     site.handle(Request(method, path, "", named, body), answer.set_result)
-    response = await asyncio.wait_for(answer, 10)
+    response = await asyncio.wait_for(answer, 30)
     return response.status, {n.decode(): v.decode() for n, v in response.headers}, json.loads(response.body)
 
 
@@ -85,7 +85,7 @@ class Failing:
 async def test_a_request_is_answered_once_its_message_is_durable(topic, driver, store):
     site = site_of(Intake("/orders", Order, topic, store=store))
     status, headers, body = await ask(site)
-    (delivery,) = await driver.receive(10, 1)
+    (delivery,) = await driver.receive(10, 30)
     assert status == 202
     assert body == {"id": headers["forebay-id"], "status": "accepted"}
     assert headers["forebay-durability"] == "fsync"
@@ -194,7 +194,7 @@ async def test_a_key_that_nobody_would_remember_is_refused(topic):
 async def test_the_key_of_a_message_comes_from_its_body(topic, driver):
     intake = Intake("/orders", Order, topic, key=lambda order: order.product_id)
     await ask(site_of(intake))
-    (delivery,) = await driver.receive(1, 1)
+    (delivery,) = await driver.receive(1, 30)
     assert delivery.message.key == "33"
 
 
@@ -214,7 +214,7 @@ async def test_the_status_follows_a_message_to_its_end(topic, driver, store):
         return (await ask(site, "GET", where))[2]
 
     assert (await state())["state"] == "waiting"
-    (delivery,) = await driver.receive(1, 1)
+    (delivery,) = await driver.receive(1, 30)
     assert (await state())["state"] == "in work"
     message = delivery.message
     await store.save([Result(message.id, "orders", b'{"ok":true}', message.accepted_at, 5.0, 6.0, 2)])
@@ -226,7 +226,7 @@ async def test_the_status_follows_a_message_to_its_end(topic, driver, store):
 async def test_the_status_of_a_dead_letter_tells_its_story(topic, driver, store):
     site = site_of(Intake("/orders", Order, topic, store=store))
     where = (await ask(site))[1]["location"]
-    (delivery,) = await driver.receive(1, 1)
+    (delivery,) = await driver.receive(1, 30)
     await driver.settle([Settlement(delivery, Ending.DEAD, headers={"forebay-reason": "poison", "other": "x"})])
     told = (await ask(site, "GET", where))[2]
     assert (told["state"], told["story"]) == ("dead", {"reason": "poison"})

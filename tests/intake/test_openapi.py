@@ -54,7 +54,7 @@ class Service:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(),))
         self._thread.start()
-        self._ready.wait(10)
+        assert self._ready.wait(60)
 
     async def _run(self):
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
@@ -78,7 +78,7 @@ class Service:
 
     def stop(self):
         self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture(params=["default", "results"])

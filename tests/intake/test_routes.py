@@ -11,7 +11,7 @@ from forebay.intake.routes import Route, Routes
 async def ask(site, method, path):
     answer = asyncio.get_running_loop().create_future()
     site.handle(Request(method, path, "", {}, b""), answer.set_result)
-    return await asyncio.wait_for(answer, 5)
+    return await asyncio.wait_for(answer, 30)
 
 
 async def tail(request):

@@ -1,7 +1,11 @@
 import asyncio
 
+import pytest
+
 from forebay.errors import Unavailable
 from forebay.queue.batching import LONGEST_PAUSE, Gatherer, pauses
+
+pytestmark = pytest.mark.usefixtures("own_time")
 
 
 async def test_items_that_come_while_a_call_is_under_way_share_the_next_one():

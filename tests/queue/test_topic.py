@@ -11,6 +11,8 @@ from forebay.message import Message
 from forebay.queue.topic import MOST_GATHERED, Topic
 from forebay.queue.writable import Unwritable
 
+pytestmark = pytest.mark.usefixtures("own_time")
+
 
 class Gate:
     """A driver whose publishes wait until the test lets them go."""
@@ -90,7 +92,6 @@ async def test_what_was_not_even_sent_in_time_is_refused_and_never_sent(gate):
     (second,) = await begin(topic, [2])
     assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], Unknown)
     assert isinstance((await asyncio.gather(second, return_exceptions=True))[0], Unavailable)
-    topic._deadline = 60.0  # what follows is answered, however slow the machine
     gate.open.set()
     await topic.publish(message(3))
     assert gate.batches == [["1"], ["3"]]
@@ -138,7 +139,7 @@ async def test_closing_does_not_hang_on_a_silent_broker(gate):
 
 
 async def test_what_gathers_is_bounded(gate):
-    topic = Topic("orders", gate, deadline=60.0)  # so many messages take their time
+    topic = Topic("orders", gate)
     heard = []
     await begin(topic, [0])
     for n in range(MOST_GATHERED + 1):

@@ -47,7 +47,7 @@ class Rig:
         return pool
 
     async def until(self, **wanted):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 counts = await self.driver.counts()
                 assert counts.lost == 0

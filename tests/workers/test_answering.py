@@ -13,6 +13,8 @@ from forebay.queue.request_reply import REPLY_TO
 from forebay.workers import answering
 from forebay.workers.answering import Answering, kept_value
 
+pytestmark = pytest.mark.usefixtures("own_time")
+
 
 class Replier:
     """Sends what it is given, or fails as the test says."""
@@ -79,7 +81,7 @@ async def test_answers_of_one_turn_go_out_together_and_are_settled_after_it(rig)
         rig.answering.end(rig.delivery(f"m{n}"), n)
     rig.answering.end_failed(Settlement(rig.delivery("dead").delivery, Ending.DEAD), "broken")
     assert rig.settled == []
-    assert await rig.answering.drain(5) == 0
+    assert await rig.answering.drain(30) == 0
     assert rig.replier.calls == [4]
     assert rig.replier.sent == [("m0", b"0", ""), ("m1", b"1", ""), ("m2", b"2", ""), ("dead", b"", "broken")]
     assert rig.settled == [("m0", "done"), ("m1", "done"), ("m2", "done"), ("dead", "dead")]
@@ -90,7 +92,7 @@ async def test_only_what_could_not_be_sent_is_sent_again(rig):
     rig.replier.errors = {"m1": [Unavailable("down"), Unavailable("still down")]}
     for n in range(3):
         rig.answering.end(rig.delivery(f"m{n}"), n)
-    assert await rig.answering.drain(5) == 0
+    assert await rig.answering.drain(30) == 0
     assert rig.replier.calls == [3, 1, 1]
     assert [id for id, _, _ in rig.replier.sent] == ["m0", "m2", "m1"]
     assert [id for id, _ in rig.settled] == ["m0", "m2", "m1"]
@@ -101,7 +103,7 @@ async def test_an_answer_that_is_too_large_is_told_to_be_so(rig):
     rig.replier.errors = {"m0": [TooLarge("1 MiB at most")]}
     rig.answering.end(rig.delivery("m0"), 0)
     rig.answering.end(rig.delivery("m1"), 1)
-    assert await rig.answering.drain(5) == 0
+    assert await rig.answering.drain(30) == 0
     assert rig.replier.sent == [("m1", b"1", ""), ("m0", b"", "its answer is too large: 1 MiB at most")]
     assert [id for id, _ in rig.settled] == ["m1", "m0"]
 
@@ -109,14 +111,14 @@ async def test_an_answer_that_is_too_large_is_told_to_be_so(rig):
 async def test_an_answer_that_can_never_be_sent_does_not_keep_its_message_from_its_end(rig):
     rig.replier.errors = {"m0": [TooLarge("1 MiB at most"), TooLarge("1 MiB at most")]}
     rig.answering.end(rig.delivery("m0"), 0)
-    assert await rig.answering.drain(5) == 0
+    assert await rig.answering.drain(30) == 0
     assert (rig.settled, rig.replier.sent) == ([("m0", "done")], [])
     assert [str(trouble) for trouble in rig.troubles] == ["1 MiB at most"]
 
 
 async def test_a_reason_is_told_in_text_that_every_broker_can_carry(rig):
     rig.answering.end_failed(rig.delivery("m0"), "no file caf\udce9\nat all")
-    assert await rig.answering.drain(5) == 0
+    assert await rig.answering.drain(30) == 0
     assert rig.replier.sent == [("m0", b"", "no file caf  at all")]
 
 
@@ -124,13 +126,13 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_given_up(rig, monkeyp
     monkeypatch.setattr(answering, "INSIST_SECONDS", 0.0)
     rig.replier.errors = {"m0": [Unavailable("down")] * 100}
     rig.answering.end(rig.delivery("m0"), 0)
-    assert await rig.answering.drain(5) == 0
+    assert await rig.answering.drain(30) == 0
     assert rig.settled == [("m0", "done")]
 
 
 async def test_what_json_cannot_say_is_answered_with_an_error(rig):
     rig.answering.end(rig.delivery("m0"), object())
-    await rig.answering.drain(5)
+    await rig.answering.drain(30)
     ((_, body, error),) = rig.replier.sent
     assert (body, rig.settled) == (b"", [("m0", "done")])
     assert "its answer cannot be told" in error

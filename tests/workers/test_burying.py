@@ -41,7 +41,7 @@ async def test_what_has_a_result_is_done_and_what_has_none_is_dead(store):
     rig = Rig(store)
     for id in ("kept", "other", "new"):
         rig.bury(id)
-    assert await rig.burials.drain(5) == 0
+    assert await rig.burials.drain(30) == 0
     story = {"forebay-reason": "no"}
     assert rig.ended == [("kept", Ending.DONE, None), ("other", Ending.DEAD, story), ("new", Ending.DEAD, story)]
 
@@ -57,10 +57,10 @@ async def test_while_the_store_is_down_nothing_is_dead():
     store = Down()
     rig = Rig(store)
     rig.bury("a")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not rig.troubles:
             await asyncio.sleep(0.002)
     assert (rig.ended, rig.burials.unsettled) == ([], 1)
     store.up = True
-    assert await rig.burials.drain(5) == 0
+    assert await rig.burials.drain(30) == 0
     assert [ending for _, ending, _ in rig.ended] == [Ending.DEAD]

@@ -9,6 +9,8 @@ from forebay.queue.driver import Delivery, Ending
 from forebay.workers.answering import Answering
 from forebay.workers.finishing import MOST_UNSAVED, Finisher, Handled
 
+pytestmark = pytest.mark.usefixtures("own_time")
+
 
 class Store:
     """Keeps results when the test lets it, and answers as it is told."""
@@ -66,7 +68,7 @@ async def test_nothing_is_settled_before_its_result_is_kept(rig):
     await asyncio.sleep(0.01)
     assert (rig.done, rig.finisher.unsaved, rig.events) == ([], 1, [])
     rig.store.gate.set()
-    assert await rig.finisher.drain(5) == 0
+    assert await rig.finisher.drain(30) == 0
     assert rig.done == ["a"]
 
 
@@ -77,7 +79,7 @@ async def test_results_that_come_while_some_are_kept_share_the_next_commit(rig):
     rig.finish("b")
     rig.finish("c")
     rig.store.gate.set()
-    await rig.finisher.drain(5)
+    await rig.finisher.drain(30)
     assert rig.store.saved == [["a"], ["b", "c"]]
 
 
@@ -85,7 +87,7 @@ async def test_a_store_that_cannot_say_is_asked_again_and_each_is_settled_once(r
     rig.store.failures = [Unknown("no answer"), Unknown("no answer")]
     rig.finish("a")
     rig.finish("b")
-    assert await rig.finisher.drain(5) == 0
+    assert await rig.finisher.drain(30) == 0
     assert rig.done == ["a", "b"]
     assert [event.where for event in rig.events if isinstance(event, Stalled)] == ["save", "save"]
 
@@ -94,7 +96,7 @@ async def test_a_result_that_no_store_keeps_fails_alone(rig):
     rig.store.refused = {"b"}
     for id in "abc":
         rig.finish(id)
-    await rig.finisher.drain(5)
+    await rig.finisher.drain(30)
     assert (rig.done, rig.failed) == (["a", "c"], [("b", "Undecodable")])
 
 
@@ -114,7 +116,7 @@ async def test_a_result_that_holds_itself_fails_too(rig):
 
 async def test_what_is_dropped_is_told_as_dropped(rig):
     rig.finish("a", dropped=True)
-    await rig.finisher.drain(5)
+    await rig.finisher.drain(30)
     assert [event.outcome for event in rig.events] == ["dropped"]
 
 
@@ -128,8 +130,8 @@ async def test_too_much_that_is_unsaved_makes_workers_wait(rig):
     await asyncio.sleep(0.01)
     assert not waiting.done()
     rig.store.gate.set()
-    await asyncio.wait_for(waiting, 10)
-    assert await rig.finisher.drain(10) == 0
+    await asyncio.wait_for(waiting, 30)
+    assert await rig.finisher.drain(30) == 0
     assert len(rig.done) == MOST_UNSAVED
 
 

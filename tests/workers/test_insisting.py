@@ -6,6 +6,8 @@ from forebay.errors import TooLarge, Unavailable
 from forebay.workers.handler import Work
 from forebay.workers.insisting import insist
 
+pytestmark = pytest.mark.usefixtures("own_time")
+
 TIMEOUT = 0.05
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from forebay.workers.limit import Limit, held
 
+pytestmark = pytest.mark.usefixtures("own_time")
+
 SHORT, LONG = 0.3, 0.5
 
 

@@ -90,7 +90,7 @@ async def test_what_a_handler_says_decides(rig):
 
 async def test_a_sync_handler_works_in_threads_of_its_own(rig):
     seen = set()
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=30)
 
     def handler(body: bytes) -> None:
         both.wait()

@@ -47,7 +47,7 @@ async def test_a_stop_finishes_what_is_in_work_and_gives_back_the_rest(rig):
     await rig.put(*[str(n).encode() for n in range(10)])
     pool = rig.pool(handler, workers=2)
     await began.wait()
-    stopping = asyncio.ensure_future(pool.stop(10))
+    stopping = asyncio.ensure_future(pool.stop(30))
     await asyncio.sleep(0.01)
     go.set()
     assert await stopping == 0
@@ -64,7 +64,7 @@ async def test_what_does_not_finish_in_time_is_given_back_without_counting_as_an
     while not any(isinstance(e, Started) for e in rig.events):
         await asyncio.sleep(0.002)
     assert await pool.stop(0.01) == 1
-    (delivery,) = await rig.driver.receive(1, 1)
+    (delivery,) = await rig.driver.receive(1, 30)
     assert delivery.attempt == 1
 
 
@@ -76,7 +76,7 @@ async def test_a_message_whose_worker_died_each_time_does_not_reach_another_hand
 
     await rig.put(b"x")
     for _ in range(AT_ONCE.attempts):
-        assert await rig.driver.receive(1, 1)
+        assert await rig.driver.receive(1, 30)
         rig.clock.advance(60)  # the lease ends; nobody has settled
     rig.pool(handler)
     await rig.until(dead=1)
@@ -94,7 +94,7 @@ async def test_an_ending_that_comes_after_the_lease_is_told_and_changes_nothing(
     while not any(isinstance(e, Started) for e in rig.events):
         await asyncio.sleep(0.002)
     rig.clock.advance(60)
-    (taken_over,) = await rig.driver.receive(1, 1)
+    (taken_over,) = await rig.driver.receive(1, 30)
     go.set()
     while not any(isinstance(e, LeaseLost) for e in rig.events):
         await asyncio.sleep(0.002)
@@ -145,7 +145,7 @@ async def test_a_handler_that_does_not_let_itself_be_cancelled_does_not_keep_the
     while not any(isinstance(e, Started) for e in rig.events):
         await asyncio.sleep(0.002)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert await pool.stop(0.01) == 1
     finally:
         stubborn.set()
@@ -164,7 +164,7 @@ async def test_the_innocent_outlive_a_message_that_kills_its_worker_each_time(ri
 
     await rig.put(*[str(n).encode() for n in range(6)])
     for _ in range(AT_ONCE.attempts - 1):
-        assert len(await rig.driver.receive(6, 1)) == 6
+        assert len(await rig.driver.receive(6, 30)) == 6
         rig.clock.advance(60)  # the leases end; nobody has settled
     rig.pool(handler, workers=4)
     counts = await rig.until(done=6)
@@ -179,7 +179,7 @@ async def test_a_batch_of_suspects_is_worked_off_one_by_one(rig):
 
     await rig.put(b"1", b"2", b"3")
     for _ in range(AT_ONCE.attempts - 1):
-        assert len(await rig.driver.receive(3, 1)) == 3
+        assert len(await rig.driver.receive(3, 30)) == 3
         rig.clock.advance(60)
     rig.pool(handler, batch=10, workers=2)
     await rig.until(done=3)
