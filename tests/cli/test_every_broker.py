@@ -85,7 +85,7 @@ def test_several_writers_put_made_up_orders_in_each_once(forebay, url, topic):
 def test_a_subscriber_of_a_fresh_topic_waits_for_its_first_message(beginning, forebay, url):
     with beginning("sub", url, "-n", "1", until=b"receiving") as process:
         assert forebay("pub", url, "first", "--key", "k", "--priority", "3").returncode == 0
-        assert process.communicate(timeout=30)[0] == b"first\n"
+        assert process.communicate(timeout=60)[0] == b"first\n"
 
 
 def test_two_subscribers_of_their_own_get_the_whole_alphabet_each(beginning, forebay, at, url, topic):
@@ -96,7 +96,7 @@ def test_two_subscribers_of_their_own_get_the_whole_alphabet_each(beginning, for
     ):
         forebay("pub", url, stdin=b"\n".join(ALPHABET))
         for process in (one, other):
-            assert sorted(process.communicate(timeout=30)[0].split()) == ALPHABET
+            assert sorted(process.communicate(timeout=60)[0].split()) == ALPHABET
 
 
 def test_a_delayed_message_waits_for_its_time(forebay, url, topic):
@@ -155,16 +155,16 @@ def test_the_doctor_tells_product_durability_and_findings(forebay, at, url):
 def test_those_who_work_a_topic_off_answer_what_is_asked(beginning, forebay, url, topic, tmp_path):
     (tmp_path / "shop.py").write_text(SHOP.format(topic=topic))
     with beginning("work", "shop:app", "--queue", url, "--store", "memory://", until=b"places"):
-        told = forebay("ask", url, "21", "--timeout", "20s")
+        told = forebay("ask", url, "21", "--timeout", "60s")
         assert (told.returncode, told.stdout) == (0, b"42\n"), told.stderr.decode()
-        assert forebay("ask", url, "--timeout", "20s", stdin=b"1\n2\n").stdout == b"2\n4\n"
+        assert forebay("ask", url, "--timeout", "60s", stdin=b"1\n2\n").stdout == b"2\n4\n"
 
 
 def test_rabbitmq_shows_and_returns_dead_letters_without_its_http_api(beginning, forebay, rabbitmq, topic, tmp_path):
     url = f"{rabbitmq.url}/{topic}?management=http://127.0.0.1:1"  # nobody listens there
     (tmp_path / "shop.py").write_text(SHOP.format(topic=topic))
     with beginning("work", "shop:app", "--queue", url, "--store", "memory://", until=b"places") as worker:
-        assert forebay("ask", url, "seven", "--timeout", "20s").returncode == 1
+        assert forebay("ask", url, "seven", "--timeout", "60s").returncode == 1
         worker.send_signal(signal.SIGINT)
         assert worker.wait(30) == 0
     assert forebay("dead", "ls", url).stderr == b"1 dead letters\n"

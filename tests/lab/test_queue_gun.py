@@ -78,7 +78,7 @@ async def test_what_became_a_dead_letter_has_failed(url: str) -> None:
         raise Dead("no mills today")
 
     async with app.running(queue=url):
-        run = await asyncio.to_thread(fired, url)
+        run = await asyncio.to_thread(fired, url, timeout=60)
     assert dict(run.statuses) == {500: SHOTS}
     assert run.total.failed == SHOTS
 
