@@ -96,6 +96,7 @@ class Browser:
         self._session = self._ask("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
+        self._ask("Page.setLifecycleEventsEnabled", enabled=True)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
         if size is not None:
@@ -103,8 +104,9 @@ class Browser:
                 "Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=True
             )
         self._events.clear()
-        self._ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
+        loader = self._ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())["loaderId"]
+        loaded = {"loaderId": loader, "name": "load"}  # and not the empty page that was there before
+        while not any(loaded.items() <= event.get("params", {}).items() for event in self._events):
             self._events.append(self._hear())
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ def opened(chromium: Browser, folder, records, names=(), dark=False) -> Browser:
     path.write_text(page(records, names), "utf-8")
     chromium.open(path, dark)
     assert chromium.value("document.documentElement.dataset.ready") == str(len(CHARTS)), chromium.said
+    chromium.value(f"{SETTLED}0)")  # each chart has been given the size of its place
     return chromium
 
 
