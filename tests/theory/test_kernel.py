@@ -87,3 +87,15 @@ def test_where_nothing_can_be_written_it_is_compiled_all_the_same(
     twice = kernel_module.kernel(double.py_func) if decorator == "kernel" else numba.njit(lambda x: double(x))
     assert twice(2) == 4
     assert _kept(tmp_path) == []
+
+
+def test_what_another_process_kept_under_the_same_number_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    """Two processes that compile for different types at once may both write the file of one number."""
+    double = kernel_module.kernel(_module(tmp_path).double)
+    assert (double(2), double(2.5)) == (4, 5.0)
+    one, other = tmp_path.rglob("*.nbc")
+    first = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(first)
+    again = kernel_module.kernel(_module(tmp_path).double)
+    assert (again(2), again(2.5), type(again(2))) == (4, 5.0, int)

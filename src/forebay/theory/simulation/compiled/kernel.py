@@ -5,6 +5,9 @@ in NUMBA_CACHE_DIR. Where nothing can be written it is compiled anew in every ru
 
 By itself numba looks at the age of a kernel's own file only, though the kernel holds the code of parts from other
 files. So what is kept is stamped with all sources that it can be made of: after an upgrade nothing old is run.
+
+It numbers what a function was compiled to for other types, and two processes that do so at once may give one number
+twice: the one would find the code of the other under its own. So what is found is asked for which types it is.
 """
 
 from __future__ import annotations
@@ -51,9 +54,20 @@ def _compiled(function: Function, options: dict[str, Any]) -> Function:
     try:
         compiled: Any = numba.njit(cache=True, **options)(function)
         compiled._cache._cache_file._source_stamp = _sources(Path(function.__code__.co_filename).parent)
+        compiled._cache.load_overload = _of_these_types(compiled._cache.load_overload)
     except (RuntimeError, AttributeError):  # numba found no place to keep it, or keeps it in another way
         compiled = numba.njit(**options)(function)
     return compiled  # type: ignore[no-any-return]
+
+
+def _of_these_types(load: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return what loads code that is kept, and finds none where it is for arguments of other types."""
+
+    def load_overload(types: Any, context: Any) -> Any:
+        found = load(types, context)
+        return found if found is None or found.signature.args == tuple(types) else None
+
+    return load_overload
 
 
 @functools.cache
