@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -329,7 +330,8 @@ def accepted(raw):
 @given(FUZZ)
 def test_sqlite_takes_all_that_is_accepted(raw):
     if accepted(raw):
-        assert sqlite3.connect(":memory:").execute("SELECT json_valid(?)", (raw.decode(),)).fetchone() == (1,)
+        with closing(sqlite3.connect(":memory:")) as connection:
+            assert connection.execute("SELECT json_valid(?)", (raw.decode(),)).fetchone() == (1,)
 
 
 @pytest.mark.server
