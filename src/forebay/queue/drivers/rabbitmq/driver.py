@@ -265,6 +265,8 @@ class RabbitMQQueue:
         """Return what the broker counts, and of what is done and in work what this process knows."""
         self._check()
         waiting, retrying = await self._ready()
+        with contextlib.suppress(ForebayError):  # what was on its way is ready again
+            await self._consuming.caught_up()  # a message on its way to us is ready no more, and not yet in hand
         dead = 0 if self._letters is None or self._address.asked.ephemeral else await self._letters.count()
         return self.counts_here() + Counts(
             accepted=waiting + retrying + dead, waiting=waiting, retrying=retrying, dead=dead

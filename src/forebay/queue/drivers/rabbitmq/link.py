@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
+from pamqp import commands
 from pamqp.base import Frame
 
 from forebay.errors import ForebayError, Missing, Unavailable, Unknown, UsageError
@@ -83,6 +84,16 @@ class Link:
             yield channel
         finally:
             channel.close()
+
+    async def caught_up(self) -> None:
+        """Return when all has been heard that the broker had sent over the channels of this connection.
+
+        Raises:
+            Unavailable: the broker does not answer, or a channel is no more.
+        """
+        standing = [channel for channel in self._channels.values() if channel.closed is None]
+        for answer in [channel.ask(commands.Channel.Flow(active=True)) for channel in standing]:
+            await answered(answer)
 
     async def _new_channel(self, confirming: bool) -> Channel:
         if self._closed:
