@@ -28,6 +28,7 @@ def test_ids_are_unique_also_among_threads():
     assert len({id for ids in drawn for id in ids}) == 80_000
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_draws_other_ids():
     new_id()
     context = multiprocessing.get_context("fork")

@@ -85,6 +85,7 @@ def test_only_the_chosen_cases_are_fired(paths: Path, how: str) -> None:
         ammo_of(str(paths), cases=["third", "other"])
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_reads_from_the_beginning_and_leaves_the_parent_its_place(paths: Path, how: str) -> None:
     ammo = ammo_of(str(paths))
     assert fired(ammo, at_most=4) == [0, 1, 2, 3]

@@ -54,6 +54,7 @@ def test_a_generator_yields_shots_until_it_ends() -> None:
         ammo(5)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_processes_share_a_generator_and_a_forked_one_begins_anew() -> None:
     ammo = ammo_of("shop_shots:generated")
     assert [ammo(index).path for index in (1, 3)] == ["/1", "/3"]
