@@ -22,11 +22,11 @@ from insistent import insist as insist
 
 @contextlib.asynccontextmanager
 async def opening(redis: Redis) -> AsyncIterator:
-    """Yield what opens a topic, which is its attribute `topic`, as a process of its own would."""
+    """Yield what opens a topic, which is its attribute `topic`, as a process of its own would; and a patient one."""
     topic, drivers = f"t{new_id()}", []
 
     async def open_one(base: str = "", clock: Clock = SYSTEM_CLOCK, **options: str) -> Driver:
-        url = parse(f"{base or redis.url}/{topic}").with_options(**options)
+        url = parse(f"{base or redis.url}/{topic}").with_options(**{"timeout": "60s", **options})
         drivers.append(await driver_of_redis.connect(url, clock=clock))
         return drivers[-1]
 

@@ -25,9 +25,9 @@ from rabbitmq_drivers import Broker, leave_without_a_word
 
 class TestRabbitMQ(ConformanceSuite):
     features = FEATURES
-    patience = 10.0
+    soon = 5.0
     moment = 0.1
-    at_once = 4
+    at_once = 12
     leases_end_by_time = False
     first_death_counts = False
 

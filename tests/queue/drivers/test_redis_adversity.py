@@ -24,7 +24,7 @@ from redis_drivers import insist
 
 @pytest.fixture
 async def driver(redis):
-    one = await driver_of_redis.connect(parse(f"{redis.url}/t{new_id()}"))
+    one = await driver_of_redis.connect(parse(f"{redis.url}/t{new_id()}?timeout=60s"))
     yield one
     await one.close()
 
@@ -37,7 +37,7 @@ async def demote(server: Redis, master: Redis) -> None:
 
 @contextlib.asynccontextmanager
 async def opened(url: str):
-    driver: Driver = await driver_of_redis.connect(parse(url))
+    driver: Driver = await driver_of_redis.connect(parse(url).with_options(timeout="60s"))
     yield driver
     await driver.close()
 
