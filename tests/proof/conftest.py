@@ -36,9 +36,9 @@ class Broker:
         self.start_seconds = start_seconds
         self.lease = KAFKA_LEASE_SECONDS if name == "kafka" else LEASE_SECONDS
 
-    def topic(self):
-        """Return the URL of a new topic."""
-        options = f"lease={self.lease}s" + ("&partitions=4" if self.name == "kafka" else "")
+    def topic(self, lease=None):
+        """Return the URL of a new topic, whose leases last so many seconds; None: they are soon over."""
+        options = f"lease={lease or self.lease}s" + ("&partitions=4" if self.name == "kafka" else "")
         return f"{self.server.url}/proof{next(_numbers)}?{options}"
 
     def proxy(self):

@@ -15,7 +15,8 @@ from forebay.queue.opening import open_driver, open_topic
 ANYTHING = b"."
 ROUNDS = 5
 BATCH = 40
-PATIENCE = 20.0
+PATIENCE = 60.0
+LONG = 60
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def heard_of(topic, batch):
 
 
 async def test_of_a_publish_it_is_there_once_for_a_client_that_tries_again(broker, proxy, capsys):
-    url = broker.topic()
+    url = broker.topic(lease=LONG)  # an ended one would be a second delivery as well
     topic = await open_topic(broker.through(proxy, url))
     direct = await open_driver(url)
     accepted, denied, lost = set(), set(), 0
@@ -66,6 +67,8 @@ async def test_of_a_publish_it_is_there_once_for_a_client_that_tries_again(broke
         batch = messages()
         with proxy.spoiled(LostReply(ANYTHING)) as toxic:
             answers = await heard_of(topic, batch)
+            async with asyncio.timeout(PATIENCE):
+                await toxic.happened.wait()
         lost += toxic.lost
         accepted |= {id for id, answer in answers.items() if isinstance(answer, str)}
         denied |= {id for id, answer in answers.items() if isinstance(answer, Unavailable)}
@@ -109,6 +112,10 @@ async def test_of_a_settlement_the_work_is_over_and_nothing_is_lost(broker, prox
                     await toxic.happened.wait()  # some tell it to the broker later, with others
             lost += toxic.lost
     await worker.close()
+    if not worker.features.totals:  # what it could not say at its end comes again, and was in no count meanwhile
+        another = await open_driver(url)
+        delivered += await drained(another)
+        await another.close()
     counts = await topic.counts()
     await topic.close()
     with capsys.disabled():
@@ -120,28 +127,23 @@ async def test_of_a_settlement_the_work_is_over_and_nothing_is_lost(broker, prox
 
 async def test_replies_that_come_too_late_leave_nobody_waiting(broker, proxy):
     """One direction is cut: requests arrive, replies do not; when the cut is healed everything is as it should be."""
-    url = broker.topic()
+    url = broker.topic(lease=LONG)
     topic = await open_topic(broker.through(proxy, url), deadline=3.0)
     batch = messages()
-    before = await heard_of(topic, batch[:10])
+    for message in batch[:10]:
+        await until_accepted(topic, message)
     with proxy.spoiled(Timeout(), Stream.DOWNSTREAM):
         async with asyncio.timeout(10):
             during = await heard_of(topic, batch[10:20])
-    async with asyncio.timeout(PATIENCE):
-        while isinstance(await topic_answer(topic, batch[20]), ForebayError):
-            await asyncio.sleep(0.1)
+    await until_accepted(topic, batch[20])
     await topic.close()
     direct = await open_driver(url)
     found = await drained(direct)
     await direct.close()
-    assert all(isinstance(answer, str) for answer in before.values())
     assert not any(isinstance(answer, str) for answer in during.values())
     assert {message.id for message in [*batch[:10], batch[20]]} <= set(found)
     assert {id for id, answer in during.items() if isinstance(answer, Unavailable)} & set(found) == set()
 
 
-async def topic_answer(topic, message):
-    try:
-        return await topic.publish(message)
-    except ForebayError as error:
-        return error
+async def until_accepted(topic, message):
+    await until_heard(lambda: topic.publish(message))

@@ -41,6 +41,10 @@ class OrderStore(Intake):
         stage, call = self.dies
         return [sys.executable, killed_at.__file__, stage, str(call), *command[3:]]
 
+    def _answers(self):
+        """Whoever is to die may do so before it has answered anybody."""
+        return self.dies is not None or super()._answers()
+
     async def died(self):
         """Wait until it has killed itself."""
         async with asyncio.timeout(60):
