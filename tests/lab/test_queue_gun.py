@@ -52,7 +52,7 @@ def any_url(request: pytest.FixtureRequest, url: str) -> str:
     return f"{request.getfixturevalue(request.param).url.rstrip('/')}/orders-{uuid.uuid4().hex}"
 
 
-async def test_a_shot_ends_when_it_is_worked_off_and_its_time_goes_until_then(any_url: str) -> None:
+async def test_a_shot_ends_when_it_is_worked_off_and_its_time_goes_until_then(any_url: str, tmp_path: Path) -> None:
     app, worked, free = App("shop"), list[str](), asyncio.Event()
 
     @app.handler("orders")
@@ -62,7 +62,7 @@ async def test_a_shot_ends_when_it_is_worked_off_and_its_time_goes_until_then(an
             free.set()
         await free.wait()
 
-    async with app.running(queue=any_url, workers=SHOTS):
+    async with app.running(queue=any_url, store=f"sqlite:///{tmp_path}/results.db", workers=SHOTS):
         run = await asyncio.to_thread(fired, any_url, timeout=60)
     assert worked == ["mill"] * SHOTS
     assert dict(run.statuses) == {200: SHOTS}

@@ -57,6 +57,8 @@ def serve(tmp_path):
     @asynccontextmanager
     async def serve(app=None, *, queue=f"sqlite:///{tmp_path}/orders.db", store=None, workers=4, drain="5s", **own):
         settings = {"queue": queue, "workers": workers, "drain": drain, "port": 0}
+        if store is None and not queue.startswith(("memory:", "sqlite:")):
+            store = f"sqlite:///{tmp_path}/results.db"  # beside a broker it would be one file for all tests and runs
         settings |= {} if store is None else {"store": store}
         async with serving(app or orderstore(**own), settings_of(settings)) as (running, server):
             yield Shop(running, server.port)
