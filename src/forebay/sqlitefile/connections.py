@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import random
 import time
 from collections.abc import Callable
@@ -120,6 +122,15 @@ def _patiently(call: Callable[[], T]) -> T:
             if not patience(calls):
                 raise
             calls += 1
+
+
+def free_space(path: str) -> float:
+    """Return the bytes that are free on the disk under a file; inf where nobody can say."""
+    try:
+        disk = os.statvfs(path)
+    except OSError:
+        return math.inf  # it was moved or removed, which its writer finds out
+    return disk.f_bavail * disk.f_frsize
 
 
 def close(connection: apsw.Connection | None) -> None:

@@ -136,7 +136,7 @@ class Writing:
         self._synchronous = synchronous
         self._connection: apsw.Connection | None = None
         self._patience = Patience()
-        self._checkpoints = Checkpoints(path)
+        self._checkpoints = Checkpoints(path, self._patience)
         self._inode = 0
         self._look_at = 0.0
 
@@ -145,10 +145,22 @@ class Writing:
         try:
             connection = self._ready()
             self._patience.leave_room()
-            if not self._commit(connection, group, _run_plainly):
-                self._commit(connection, group, _run_apart)
+            try:
+                self._commit_all(connection, group)
+            except (apsw.FullError, Unavailable) as error:
+                if not isinstance(error.__cause__ or error, apsw.FullError):
+                    raise
+                self._roll_back()
+                self._checkpoints.shorten(connection)
+                self._commit_all(connection, group)
         except BaseException as error:  # this thread answers everybody, whatever happened
-            self._undo(group, error)
+            self._roll_back()
+            for job in group:
+                job.error = explained(error, self._path)
+
+    def _commit_all(self, connection: apsw.Connection, group: list[Job]) -> None:
+        if not self._commit(connection, group, _run_plainly):
+            self._commit(connection, group, _run_apart)
 
     def _commit(
         self, connection: apsw.Connection, group: list[Job], run: Callable[[apsw.Connection, list[Job]], bool]
@@ -165,12 +177,10 @@ class Writing:
             raise explained(error, self._path, committing=True) from error
         return True
 
-    def _undo(self, group: list[Job], error: BaseException) -> None:
+    def _roll_back(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
             with suppress(apsw.Error):
                 self._connection.execute("ROLLBACK")
-        for job in group:
-            job.error = explained(error, self._path)
 
     def _ready(self) -> apsw.Connection:
         """Return the connection; a few times a second also look at the file and at the length of its log."""
@@ -180,8 +190,8 @@ class Writing:
             self._inode = os.stat(self._path).st_ino
         elif now >= self._look_at:
             self._refuse_when_moved()
-            self._checkpoints.consider(self._connection)
-            self._look_at = now + LOOK_SECONDS
+            short = self._checkpoints.consider(self._connection)
+            self._look_at = now + (0.0 if short else LOOK_SECONDS)
         return self._connection
 
     def _refuse_when_moved(self) -> None:

@@ -16,6 +16,7 @@ All drivers of one process on one file share one writer thread, hence one fsync 
     reading.py      what changes nothing
     rows.py         a message in a row; small words for running statements
     disk.py         the disk under the file
+    reserve.py      what publishing leaves of it
     admin.py        the operator's side
     examination.py  what is set unsafely
 """

@@ -27,6 +27,7 @@ from forebay.queue.driver import (
 )
 from forebay.queue.drivers.sqlite import accepting, groups, leasing, operating, reading
 from forebay.queue.drivers.sqlite.disk import durability_of
+from forebay.queue.drivers.sqlite.reserve import check_room
 from forebay.queue.options import OPTIONS as COMMON_OPTIONS
 from forebay.queue.options import Asked, asked_of
 from forebay.sqlitefile import Operation, SQLiteFile
@@ -116,8 +117,13 @@ class SQLiteQueue:
         """Accept messages for all groups in one commit; the reference of a message is its id."""
         now = self._clock.time()
         rows = [accepting.row_of(message, now) for message in messages]
-        place = self._place
-        results, gone = await self._write(lambda connection: accepting.accept(connection, place, rows, places, now))
+        place, size = self._place, sum(len(message.body) for message in messages)
+
+        def accept(connection: apsw.Connection) -> tuple[list[str | ForebayError], bool]:
+            check_room(connection, size)
+            return accepting.accept(connection, place, rows, places, now)
+
+        results, gone = await self._write(accept)
         self._ring()
         if gone:
             self._sweep()

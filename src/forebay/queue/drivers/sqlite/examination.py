@@ -127,7 +127,7 @@ def _space(folder: Path) -> Finding:
     setting, value = "free space", f"{free >> 20:,} MiB"
     if free >= LITTLE_SPACE:
         return fine(setting, value)
-    why = "when the disk is full nothing more is accepted, and nothing is settled"
+    why = "when the disk is full nothing more is accepted, and what other programs fill up lets nothing be settled"
     return Finding(severity=Severity.WARNS, setting=setting, value=value, why=why, mend="free some space on this disk")
 
 
