@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from asking import ask
-from everywhere import BROKERS, SERVERS, STORES
+from everywhere import BROKERS, PATIENT, SERVERS, STORES
 from forebay.running import settings_of
 from forebay.services.messagelog.app import messagelog
 from forebay.serving import serving
@@ -23,7 +23,7 @@ async def replicas():
     async with AsyncExitStack() as stack:
 
         async def serve(queue, store, **more):
-            settings = settings_of({"queue": queue, "store": store, "port": 0, **more})
+            settings = settings_of({"queue": queue, "store": store, **PATIENT, **more})
             running, server = await stack.enter_async_context(serving(messagelog(), settings))
             running.port = server.port
             return running

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from asking import ask
-from everywhere import BROKERS, STORES
+from everywhere import BROKERS, PATIENT, STORES
 from forebay.lab.servers import Redis
 from forebay.message import Message, new_id
 from forebay.running import settings_of
@@ -17,7 +17,7 @@ from forebay.serving import serving
 
 async def rates_come_and_are_averaged(queue, store):
     """Let two processes' worth of the service take in, work off and tell, with a stranger among the producers."""
-    settings = {"queue": queue, "store": store, "port": 0}
+    settings = {"queue": queue, "store": store, **PATIENT}
     async with (
         serving(ratings(window="100", range="0..10"), settings_of({**settings, "workers": 0})) as (intake, front),
         serving(ratings(window="100", range="0..10"), settings_of({**settings, "workers": 3})) as (worker, back),
@@ -56,7 +56,7 @@ async def test_from_kafka_into_postgresql(queue_of, store_of):
 
 @pytest.mark.parametrize("store", STORES)
 async def test_inside_the_request_into_every_store(store, store_of):
-    settings = settings_of({"places": 0, "workers": 100_000, "store": store_of(store), "port": 0})
+    settings = settings_of({"places": 0, "workers": 100_000, "store": store_of(store), **PATIENT})
     async with serving(ratings(window="100"), settings) as (_, server):
         asked = [ask(server.port, f"/rate?rate={n % 11}", b"") for n in range(33)]
         assert {(heard.status, heard.body) for heard in await asyncio.gather(*asked)} == {(200, b"")}
@@ -67,7 +67,7 @@ async def test_inside_the_request_into_every_store(store, store_of):
 @pytest.mark.parametrize("broker", ["memory", *BROKERS[2:]])
 async def test_split_over_every_broker_that_serves_three_topics(broker, request, store_of):
     url = "memory://" if broker == "memory" else request.getfixturevalue(broker).url
-    settings = settings_of({"queue": url, "store": store_of("memory"), "port": 0, "workers": 1})
+    settings = settings_of({"queue": url, "store": store_of("memory"), "workers": 1, **PATIENT})
     async with serving(ratings(window="100", split="3"), settings) as (running, server):
         asked = [ask(server.port, f"/rate?rate={n % 11}", b"") for n in range(33)]
         assert {heard.status for heard in await asyncio.gather(*asked)} == {200}
@@ -79,7 +79,7 @@ async def test_split_over_every_broker_that_serves_three_topics(broker, request,
 @pytest.mark.server
 async def test_a_redis_that_is_killed_and_comes_back_has_each_rate_once(queue_of, own_server):
     redis = own_server(Redis)
-    settings = settings_of({"queue": queue_of("sqlite"), "store": redis.url, "port": 0, "attempts": 1})
+    settings = settings_of({"queue": queue_of("sqlite"), "store": redis.url, "attempts": 1, **PATIENT})
     async with serving(ratings(window="100"), settings) as (running, server):
         assert (await ask(server.port, "/rate?rate=1", b"")).status == 200
         await running.drained(60)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from asking import ask
+from everywhere import PATIENT
 from forebay.running import settings_of
 from forebay.services.orderstore.app import orderstore
 from forebay.serving import serving
@@ -56,7 +57,7 @@ def serve(tmp_path):
 
     @asynccontextmanager
     async def serve(app=None, *, queue=f"sqlite:///{tmp_path}/orders.db", store=None, workers=4, drain="5s", **own):
-        settings = {"queue": queue, "workers": workers, "drain": drain, "port": 0}
+        settings = {"queue": queue, "workers": workers, "drain": drain, **PATIENT}
         if store is None and not queue.startswith(("memory:", "sqlite:")):
             store = f"sqlite:///{tmp_path}/results.db"  # beside a broker it would be one file for all tests and runs
         settings |= {} if store is None else {"store": store}
