@@ -31,12 +31,16 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):
-    """A handler began with a message that had waited for `wait_seconds`."""
+    """A handler began with a message that had waited for `wait_seconds`.
+
+    `accepted_at` is when it was accepted, in seconds since the epoch; 0: it is not told.
+    """
 
     topic: str
     id: str
     attempt: int
     wait_seconds: float
+    accepted_at: float = 0.0
 
 
 class Finished(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from asking import ask
 from forebay.lab.programs import Intake
 from forebay.load.ammo.orders import orders as ammunition
 from forebay.load.cannon import fire
@@ -80,6 +81,9 @@ async def test_a_service_that_ran_is_fitted_from_its_journal(forebay, tmp_path):
     load = profile("poisson(const(40), seed=7)", 5)
     with Intake(arguments, tmp_path) as program:
         run = await fire(Firing(f"{program.url}/orders", ammunition(), 5, load))
+        async with asyncio.timeout(60):  # what has no end yet when it stops has none in the journal
+            while (await ask(program.port, "/ledger")).json["topics"][0]["done"] < run.statuses[200]:
+                await asyncio.sleep(0.05)
         program._process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(program._process.wait, 30) == 0
     done = forebay("fit", "run.csv", "--json")

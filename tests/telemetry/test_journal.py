@@ -51,6 +51,16 @@ def test_a_message_is_one_row_with_instants_that_follow_from_what_was_heard(tmp_
     }
 
 
+def test_a_journal_that_hears_late_of_a_message_tells_its_instants_all_the_same(tmp_path: Path) -> None:
+    [row] = told(
+        tmp_path / "j",
+        Accepted("orders", 1, 0.01),
+        Started("orders", "m", 1, 0.75, accepted_at=90.0),
+        Finished("orders", "m", 1, "done", 0.5, 1.25),
+    )
+    assert (row["accepted"], row["started"], row["ended"]) == ("90.000000", "90.750000", "91.250000")
+
+
 def test_a_refusal_for_want_of_a_place_is_an_arrival_and_a_wrong_request_is_none(tmp_path: Path) -> None:
     [row] = told(tmp_path / "j", Refused("orders", "full"), Refused("orders", "invalid"), LeaseLost("orders", "m"))
     assert (row["accepted"], row["started"], row["outcome"]) == ("101.000000", "", "refused")

@@ -41,7 +41,7 @@ async def test_the_work_is_done_and_its_result_kept_before_it_returns(store):
     assert msgspec.json.decode(result.value) == {"n": 1, "attempt": 1}
     assert (result.accepted_at, result.started_at, result.done_at) == (10.0, 10.5, 12.5)
     assert events == [
-        Started("orders", "x", 1, 0.5),
+        Started("orders", "x", 1, 0.5, accepted_at=10.0),
         Accepted("orders", 1, 0.0),
         Finished("orders", "x", 1, "done", 2.0, 2.5),
     ]

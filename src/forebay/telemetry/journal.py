@@ -111,9 +111,10 @@ class Journal:
             self._commits.setdefault(topic, deque(maxlen=_COMMITS)).append([now, event.count - early])
 
     def _start(self, event: Started) -> None:
-        now = self._clock.time()
-        accepted = now - event.wait_seconds
-        self._begun[event.topic, event.id] = accepted, now, event.attempt, self._workers.number()
+        # Not by our clock: the process may have stood still since the handler began, and two would seem to be at work.
+        accepted = event.accepted_at or self._clock.time() - event.wait_seconds
+        began = accepted + event.wait_seconds
+        self._begun[event.topic, event.id] = accepted, began, event.attempt, self._workers.number()
         if event.attempt > 1:
             return
         commits = self._commits.get(event.topic)

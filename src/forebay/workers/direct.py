@@ -68,7 +68,7 @@ class Direct:
             Exception: what the handler raised, or the store; the request that brought the message tells its client.
         """
         began = self._clock.time()
-        self._emit(Started(self.topic, message.id, 1, began - message.accepted_at))
+        self._emit(Started(self.topic, message.id, 1, began - message.accepted_at, message.accepted_at))
         self.busy += 1
         outcome, reason = "dead", ""
         try:

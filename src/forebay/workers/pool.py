@@ -326,7 +326,8 @@ class Pool:
     def _tell_start(self, delivery: Delivery, began: float) -> None:
         if self._listeners:
             message = delivery.message
-            self._emit(Started(self._topic, message.id, delivery.attempt, began - message.accepted_at))
+            accepted_at = message.accepted_at
+            self._emit(Started(self._topic, message.id, delivery.attempt, began - accepted_at, accepted_at))
 
     def _stalled(self, error: ForebayError, where: str = "save") -> None:
         self._emit(Stalled(self._topic, where, str(error)))
