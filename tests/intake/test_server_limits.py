@@ -204,7 +204,7 @@ ANYTHING = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=200)),
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pieces=ANYTHING)
 async def test_whatever_bytes_come_the_server_answers_well_or_closes_and_lives_on(site, open_server, pieces):
-    async with open_server(site, receive_seconds=5) as (_, connect):
+    async with open_server(site, receive_seconds=60) as (_, connect):
         client = await connect()
         for piece in pieces:
             client.writer.write(piece)
