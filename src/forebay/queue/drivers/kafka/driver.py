@@ -216,6 +216,8 @@ class KafkaQueue:
         return await self._finished(self._purge())
 
     async def _purge(self) -> int:
+        if isinstance(self._poller, Member):  # while we join, the broker would take us for another who consumes
+            await self._poller.until_joined(CLOSE_SECONDS)
         if self._poller is not None and self._ledger.parts <= set(self._poller.holdings.tallies()):
             count = await self._poller.purge()
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +39,11 @@ class Member(Poller):
         super().__init__(address.topic, settings, Holdings(address.order), clock, arrived)
         self._address = address
         self._commit_at = 0.0
+        self._joined = threading.Event()
+
+    async def until_joined(self, seconds: float) -> None:
+        """Return once the group has said which partitions are ours, or never will, or `seconds` are over."""
+        await asyncio.to_thread(self._joined.wait, seconds)
 
     def _attach(self) -> None:
         """Join the group."""
@@ -119,6 +126,7 @@ class Member(Poller):
     def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
         parts = [(one.topic, one.partition) for one in partitions]
         self.holdings.assign(parts)
+        self._joined.set()
 
     def _revoked(self, consumer: Any, partitions: list[Any]) -> None:
         leaving = self._withdraw(partitions)
@@ -138,6 +146,7 @@ class Member(Poller):
         return self.holdings.withdraw(parts)
 
     def _leave(self) -> None:
+        self._joined.set()
         with contextlib.suppress(KafkaException):
             self._commit(self.holdings.assignments(), wait=True)
         super()._leave()
