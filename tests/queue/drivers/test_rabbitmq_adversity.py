@@ -128,6 +128,22 @@ async def test_a_connection_that_comes_after_the_end_is_let_go(broker):
     assert link._connection is None or link._connection.closed is not None
 
 
+@pytest.mark.parametrize("order", ["none", "key"])
+async def test_a_receiver_that_is_still_asking_while_its_driver_closes_is_sent_home(broker, monkeypatch, order):
+    driver = await broker.open(order=order)
+    open_channel = driver._consuming.channel
+
+    async def closed_meanwhile(name):
+        channel = await open_channel(name)
+        await driver.close()
+        return channel
+
+    monkeypatch.setattr(driver._consuming, "channel", closed_meanwhile)
+    with pytest.raises(Unavailable):
+        async with asyncio.timeout(30):
+            await driver.receive(1, 90.0)
+
+
 async def test_reading_dead_letters_that_is_cancelled_locks_nobody_out(broker, monkeypatch):
     driver, other = await broker.open(), await broker.open()
     locked = asyncio.Event()

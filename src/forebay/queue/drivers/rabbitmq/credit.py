@@ -158,6 +158,7 @@ class Credit:
         Raises:
             Unavailable, Missing: the channel is no more.
         """
+        self._check()  # while the channel was opened nobody could ring for us
         loop = asyncio.get_running_loop()
         bell: asyncio.Future[bool] = loop.create_future()
         self._bells.add(bell)
@@ -167,11 +168,14 @@ class Credit:
         finally:
             timer.cancel()
             self._bells.discard(bell)
+        self._check()
+        return heard
+
+    def _check(self) -> None:
         if self._closed:
             raise Unavailable(f"the queue {self._queue!r} is closed")
         if not self._here and self._channel is not None and self._channel.closed is not None:
             raise failure(self._channel.closed)
-        return heard
 
     def _ring(self) -> None:
         for bell in self._bells:

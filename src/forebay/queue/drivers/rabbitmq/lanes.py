@@ -116,8 +116,8 @@ class Lanes:
         self._calls += 1
         try:
             while limit > 0:
+                self._bell.clear()  # before: what is heard, or lost, while we subscribe is not to be slept through
                 await self.subscribe()
-                self._bell.clear()
                 if self._ready:
                     return [self._hand(self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
                 async with asyncio.timeout_at(end):
