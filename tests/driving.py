@@ -41,7 +41,7 @@ async def finish(driver: Driver, delivery: Delivery) -> None:
 
 async def until_counts(driver: Driver, **expected: int) -> Counts:
     """Return the counts once these are as expected; a broker that has just come back may not answer at first."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(ForebayError):
                 counts = await driver.counts()
@@ -71,7 +71,7 @@ class Worker:
     async def until_ended(self, wanted: Iterable[str]) -> None:
         """Return once all these messages have ended here, as far as this worker can know."""
         left = set(wanted)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             while left := left - self.ended.keys() - self.unknown:
                 await asyncio.sleep(0.02)
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from confluent_kafka import admin
+
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.message import new_id
 from forebay.queue.driver import Driver
@@ -26,6 +28,16 @@ async def opening(kafka) -> AsyncIterator:
     open_one.topic = topic
     yield open_one
     await asyncio.gather(*(driver.close() for driver in drivers))
+
+
+async def until_told(client: admin.AdminClient, topic: str, partitions: int) -> None:
+    """Return once the broker tells of a topic with so many partitions: the controller knows it a little earlier."""
+    async with asyncio.timeout(30):
+        while True:
+            known = (await asyncio.to_thread(client.list_topics, timeout=20)).topics.get(topic)
+            if known is not None and len(known.partitions) == partitions:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def leave_without_a_word(driver: Driver) -> None:

@@ -22,7 +22,7 @@ from forebay.queue.drivers.kafka.examination import examine_broker, examine_part
 from forebay.queue.drivers.kafka.soundness import TopicSettings, durability_of
 from forebay.queue.opening import open_admin, open_driver
 from forebay.url import parse
-from kafka_drivers import opening
+from kafka_drivers import opening, until_told
 
 LOSES, WARNS, FINE = Severity.LOSES, Severity.WARNS, Severity.FINE
 
@@ -62,6 +62,14 @@ async def alter(client: admin.AdminClient, topic: str, **settings: str) -> None:
     ]
     resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
     await asyncio.to_thread(client.incremental_alter_configs([resource])[resource].result, 20)
+    wanted = {entry.name: entry.value for entry in entries}
+    async with asyncio.timeout(30):  # the controller knows it a little earlier than the broker tells it
+        while True:
+            [asked] = client.describe_configs([admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic)]).values()
+            told = await asyncio.to_thread(asked.result, 20)
+            if {name: told[name].value for name in wanted} == wanted:
+                return
+            await asyncio.sleep(0.05)
 
 
 def found(findings: list[Finding], setting: str) -> Finding:
@@ -122,6 +130,7 @@ async def test_partitions_that_were_added_to_one_topic_only_are_found(opened, op
     await opened(partitions=2)
     added = client.create_partitions([admin.NewPartitions(opened.topic, 3)])
     await asyncio.to_thread(added[opened.topic].result, 20)
+    await until_told(client, opened.topic, 3)
     one = found((await operator.examine(opened.topic)).findings, "partitions")
     assert (one.severity, f"{opened.topic}: 3" in one.value, "--partitions 3" in one.mend) == (WARNS, True, True)
 

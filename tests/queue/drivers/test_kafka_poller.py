@@ -33,7 +33,7 @@ async def test_a_partition_that_was_held_back_when_it_left_brings_messages_when_
     first = await opened(partitions=2)
     await asyncio.to_thread(write, kafka, opened.topic, 40, partitions=2)
     await take(first, 40)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(first._poller._paused) < 2:
             await first.receive(1, 0.05)
     second = await opened()
@@ -79,7 +79,7 @@ async def test_purge_is_answered_by_a_poller_that_has_failed(opened):
         raise KeyError("a bug")
 
     failed.holdings.wake_due = fail
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not failed.is_broken:
             await asyncio.sleep(0.01)
         with pytest.raises(Unavailable, match="a bug"):
