@@ -56,7 +56,7 @@ def assert_kept(proof, at_least=100):
     assert proof.judgement.accepted > at_least
 
 
-def post(url, username, key=None, seconds=10, padding=0):
+def post(url, username, key=None, seconds=30, padding=0):
     """Return status, headers and body of the answer to an order; so many blanks stand behind it."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=seconds)
     headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
