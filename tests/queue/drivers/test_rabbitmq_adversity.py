@@ -67,6 +67,18 @@ async def test_questions_left_without_their_refusal_cost_no_connection(broker):
     assert await driver.settle([Settlement(delivery)]) == [True]
 
 
+async def test_a_consumer_that_is_cancelled_before_the_broker_has_begun_it_costs_no_channel(broker):
+    driver = await broker.open()
+    [delivery] = await _one_in_hand(driver)
+    channel = driver._consuming.open_channel("consume")
+    for n in range(20):
+        for tag in (f"{n}-{m}" for m in range(5)):
+            channel.begin(broker.topic, tag, 5, lambda _: None, lambda: None)
+            over = channel.cancel(tag)
+        await over
+    assert await driver.settle([Settlement(delivery)]) == [True]
+
+
 async def test_headers_without_room_for_a_story_are_refused_and_others_can_end(broker):
     driver = await broker.open()
     most = 131_072 - 4_096 - 200

@@ -132,6 +132,18 @@ class Channel:
         self.ask(commands.Basic.Qos(prefetch_count=prefetch))
         return self.ask(commands.Basic.Consume(queue=queue, consumer_tag=tag, **options))
 
+    def begin(self, queue: str, tag: str, prefetch: int, hear: Hear, ended: Callable[[], None]) -> None:
+        """Do as `consume` does, for a consumer that may be cancelled at once: without an answer.
+
+        RabbitMQ puts its answer behind what it has read already; were that the end of the same consumer, it would close
+        the channel (541), and take back all that is in hand.
+        """
+        self._consumers[tag] = hear, ended
+        self.ask(commands.Basic.Qos(prefetch_count=prefetch))
+        if self.closed is None:
+            question = commands.Basic.Consume(queue=queue, consumer_tag=tag, nowait=True)
+            self._way.write(pamqp_frame.marshal(question, self.number))
+
     def cancel(self, tag: str) -> asyncio.Future[Frame]:
         """End a consumer; what was on its way is heard before the answer comes."""
         answer = self.ask(commands.Basic.Cancel(consumer_tag=tag))

@@ -150,7 +150,7 @@ class Credit:
                 self._credits.pop(tag, None)
                 self._ring()
 
-            channel.consume(self._queue, tag, more, hear, ended)
+            channel.begin(self._queue, tag, more, hear, ended)
 
     async def _heard(self, end: float) -> bool:
         """Wait until a message comes; False when the time is over.
