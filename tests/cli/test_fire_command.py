@@ -23,7 +23,9 @@ from wire import OK, hear, listening, saying
 
 COMMAND = [sys.executable, "-m", "forebay"]
 SLOW_SECONDS = 0.5
-"""An answer so slow that the generator, on a busy machine, is never the limit."""
+"""An answer so slow that the generator, on a busy machine, is hardly ever the limit."""
+ENDLESS = ("-c", "2", "-d", "1h")
+"""A closed loop: it cannot be late, and is valid until it is interrupted."""
 
 
 @pytest.fixture
@@ -156,19 +158,18 @@ def firing(tmp_path, environment, *words, heard):
 
 
 def test_ctrl_c_ends_the_firing_and_the_report_comes_all_the_same(tmp_path, environment, slow_server, heard, forebay):
-    words = (slow_server.url, "--rate", "10/s", "--for", "1h", "--out", "run", "--json")
+    words = (slow_server.url, *ENDLESS, "--out", "run", "--json")
     with firing(tmp_path, environment, *words, heard=heard) as process:
         process.send_signal(signal.SIGINT)
         said = json.loads(process.communicate(timeout=30)[0])
     assert process.returncode == 130
     assert said["interrupted"]
     assert said["total"]["answered"] == said["total"]["planned"] > 0, "what was in flight was not waited for"
-    sign = "✓ valid" if said["verdict"]["valid"] else "✗ not valid"  # where this machine stood still meanwhile
-    assert sign in forebay("report", "run").stdout.decode()
+    assert "✓ valid" in forebay("report", "run").stdout.decode()
 
 
 def test_a_second_ctrl_c_ends_it_at_once(tmp_path, environment, silent_server, heard):
-    words = (silent_server.url, "--rate", "10/s", "--for", "1h", "--timeout", "1h", "--json")
+    words = (silent_server.url, *ENDLESS, "--timeout", "1h", "--json")
     with firing(tmp_path, environment, *words, heard=heard) as process:
         process.send_signal(signal.SIGINT)
         assert b"in flight are waited for" in process.stderr.readline()
@@ -179,7 +180,7 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path, environment, silent_server, h
 
 
 def test_sigterm_ends_it_as_well(tmp_path, environment, slow_server, heard):
-    with firing(tmp_path, environment, slow_server.url, "-c", "1", "-d", "1h", heard=heard) as process:
+    with firing(tmp_path, environment, slow_server.url, *ENDLESS, heard=heard) as process:
         process.terminate()
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -219,8 +220,7 @@ def in_a_terminal(tmp_path, environment, *words):
 
 
 def test_in_a_terminal_ctrl_c_is_heard(tmp_path, environment, slow_server, heard):
-    words = (slow_server.url, "--rate", "10/s", "--for", "1h")
-    with in_a_terminal(tmp_path, environment, *words) as (process, controller, until):
+    with in_a_terminal(tmp_path, environment, slow_server.url, *ENDLESS) as (process, controller, until):
         until(b"elapsed")
         wait_for_a_shot(heard, process)
         os.write(controller, b"\x03")
