@@ -24,9 +24,12 @@ def test_a_queue_that_cannot_be_reached_ends_it_with_3_before_the_first_shot(for
 
 
 def test_the_file_of_a_run_does_not_hold_the_password_of_a_url(forebay, tmp_path):
-    (tmp_path / "shop.py").write_text("async def buy(shot):\n    return 200\n")
+    (tmp_path / "shop.py").write_text(
+        "async def buy(shot):\n    return 200\n\ndef shots():\n    yield from [{'method': 'GET'}] * 50\n"
+    )
     target = "redis://me:hidden1@127.0.0.1/orders?ca_password=hidden2"
-    done = forebay("fire", target, "--gun", "shop:buy", "-c", "1", "-t", "1", "-d", "200ms", "--out", "run")
+    words = ("--gun", "shop:buy", "--ammo", "shop:shots", "-c", "1", "-t", "1", "-d", "1h", "--out", "run")
+    done = forebay("fire", target, *words)
     assert done.returncode == 0, done.stderr
     assert told(forebay("report", "run", "--json"))["url"] == "redis://me:***@127.0.0.1/orders?ca_password=***"
     assert "hidden" not in (tmp_path / "run").read_text()
