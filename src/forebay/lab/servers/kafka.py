@@ -57,6 +57,10 @@ group.min.session.timeout.ms=1000
 controlled.shutdown.enable=false
 """
 
+GROUP = b"any"
+FIND_COORDINATOR = struct.pack(">ihhihh", 12 + len(GROUP), 10, 0, 1, -1, len(GROUP)) + GROUP
+"""The question of version 0 for the coordinator of a group; no client id."""
+
 LOG = """status = error
 appender.out.type = Console
 appender.out.name = OUT
@@ -135,8 +139,9 @@ class Kafka(Server):
 
     def _answers(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
-            connection.sendall(struct.pack(">ihhih", 10, 18, 0, 1, -1))  # ApiVersions, version 0, no client id
-            return len(connection.recv(8)) > 0
+            connection.sendall(FIND_COORDINATOR)  # which makes what groups need: else the first of them waits for it
+            answer = connection.recv(64)
+        return answer[8:10] == b"\0\0"  # behind length and number; no error
 
 
 def jar_folder() -> Path:
