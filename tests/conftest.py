@@ -77,7 +77,11 @@ def end(server: Server) -> None:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """One Kafka broker for all tests of the session; take topic names that are yours alone."""
-    yield from running(Kafka)
+    from kafka_drivers import until_coordinated  # its client is for those who work with Kafka
+
+    for broker in running(Kafka):
+        until_coordinated(broker)
+        yield broker
 
 
 @pytest.fixture(scope="session")
