@@ -77,11 +77,7 @@ def end(server: Server) -> None:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """One Kafka broker for all tests of the session; take topic names that are yours alone."""
-    from kafka_drivers import until_coordinated  # its client is for those who work with Kafka
-
-    for broker in running(Kafka):
-        until_coordinated(broker)
-        yield broker
+    yield from running(Kafka)
 
 
 @pytest.fixture(scope="session")

@@ -8,5 +8,5 @@ SERVERS = pytest.mark.server
 BROKERS = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("redis", "nats", "rabbitmq", "kafka"))]
 STORES = ["memory", "sqlite", *(pytest.param(name, marks=SERVERS) for name in ("postgresql", "redis"))]
 
-PATIENT = {"port": 0, "reconnects": 5, "deadline": "30s"}
+PATIENT = {"port": 0, "deadline": "30s"}
 """Settings of services whose brokers and stores may be slow today: they are new, and share a machine with many."""

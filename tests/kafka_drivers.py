@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition, admin
+from confluent_kafka import admin
 
 from forebay.clock import SYSTEM_CLOCK, Clock
 from forebay.message import new_id
 from forebay.queue.driver import Driver
 from forebay.queue.drivers import kafka as driver_of_kafka
 from forebay.url import parse
-
-
-def until_coordinated(kafka) -> None:
-    """Return once the broker takes in groups: the first of all waits until it has made a topic for their positions."""
-    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{kafka.port}", "group.id": "first", "log_level": 0})
-    end = time.monotonic() + 60
-    while True:
-        try:
-            consumer.committed([TopicPartition("nothing", 0)], timeout=20)
-            break
-        except KafkaException:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-    consumer.close()
 
 
 @contextlib.asynccontextmanager

@@ -57,9 +57,11 @@ group.min.session.timeout.ms=1000
 controlled.shutdown.enable=false
 """
 
-GROUP = b"any"
-FIND_COORDINATOR = struct.pack(">ihhihh", 12 + len(GROUP), 10, 0, 1, -1, len(GROUP)) + GROUP
-"""The question of version 0 for the coordinator of a group; no client id."""
+_GROUP = b"any"
+FIND_COORDINATOR = struct.pack(">ihhihh", 12 + len(_GROUP), 10, 0, 1, -1, len(_GROUP)) + _GROUP
+"""Who is the coordinator of a group? In version 0, without a client id."""
+FETCH_OFFSETS = struct.pack(">ihhihh", 16 + len(_GROUP), 9, 2, 2, -1, len(_GROUP)) + _GROUP + struct.pack(">i", 0)
+"""How far is the group? In version 2, of no partitions."""
 
 LOG = """status = error
 appender.out.type = Console
@@ -138,10 +140,13 @@ class Kafka(Server):
         ]
 
     def _answers(self) -> bool:
+        """Whether groups are served, too: the first question for one makes what they need, and that takes its time."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
-            connection.sendall(FIND_COORDINATOR)  # which makes what groups need: else the first of them waits for it
-            answer = connection.recv(64)
-        return answer[8:10] == b"\0\0"  # behind length and number; no error
+            connection.sendall(FIND_COORDINATOR)
+            found = connection.recv(64)[8:10]  # behind length and number
+            connection.sendall(FETCH_OFFSETS)
+            fetched = connection.recv(64)[-2:]
+        return found == fetched == b"\0\0"  # no error
 
 
 def jar_folder() -> Path:
