@@ -22,13 +22,13 @@ def environment():
 
 @pytest.fixture
 def forebay(tmp_path, environment):
-    """Run a command in the folder of this test; stdin as bytes, settings as keyword arguments."""
+    """Run a command in the folder of this test; stdin as bytes or an open file, settings as keyword arguments."""
 
     def run(*arguments, stdin=b"", **more):
         settings = {f"FOREBAY_{name.upper()}": value for name, value in more.items()}
         return subprocess.run(
             [*COMMAND, *arguments],
-            input=stdin,
+            **({"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}),
             capture_output=True,
             cwd=tmp_path,
             env=environment | settings,
