@@ -10,7 +10,7 @@ from pamqp import frame as pamqp_frame
 
 from forebay.disciplines import Discipline, Order
 from forebay.durability import Durability
-from forebay.errors import TooLarge, UsageError
+from forebay.errors import ForebayError, QueueFull, TooLarge, Unavailable, Unknown, UsageError
 from forebay.message import Message
 from forebay.queue.admin import Severity
 from forebay.queue.drivers.rabbitmq import frames
@@ -19,6 +19,7 @@ from forebay.queue.drivers.rabbitmq.examination import durability_of, findings_o
 from forebay.queue.drivers.rabbitmq.frames import Arrival, Properties
 from forebay.queue.drivers.rabbitmq.ladder import FIRST_STEP, SLACK_SECONDS, SLACK_SHARE, STEPS, lasting, step_for
 from forebay.queue.drivers.rabbitmq.management import Flag, Node, Policy, Queue
+from forebay.queue.drivers.rabbitmq.publisher import Publisher
 from forebay.queue.drivers.rabbitmq.records import came, content_of
 from forebay.url import parse
 
@@ -220,3 +221,41 @@ def test_alarms_and_single_machines_and_flags_are_told(name):
     told = findings_of_broker([Node(name="a", **{name: True})], [Flag(name="stream_queue", state="disabled")])
     assert sum("alarm" in one.setting for one in told) == 1
     assert {"nodes", "feature flag stream_queue"} <= {one.setting for one in told}
+
+
+class Publishing(Publisher):
+    """Answers as it was told, call by call, and keeps what it was given."""
+
+    def __init__(self, *answers):
+        self.answers, self.sent = iter(answers), []
+
+    async def send(self, letters):
+        self.sent.append(list(letters))
+        answer = next(self.answers)
+        if isinstance(answer, ForebayError):
+            raise answer
+        return answer
+
+
+FULL, GONE, UNSURE = QueueFull("full"), Unavailable("gone"), Unknown("nobody knows")
+
+
+@pytest.mark.parametrize(
+    ("answers", "sent", "results"),
+    [
+        ([[None, None]], ["ab"], [None, None]),
+        ([[None, FULL], [None]], ["ab", "b"], [None, None]),
+        ([[FULL, UNSURE], [FULL], [None]], ["ab", "a", "a"], [None, UNSURE]),
+        ([[FULL, None], GONE], ["ab", "a"], [FULL, None]),
+        ([[FULL, None]] + [[FULL]] * 6, ["ab"] + ["a"] * 6, [FULL, None]),
+    ],
+)
+async def test_only_what_was_refused_is_sent_again(own_time, answers, sent, results):
+    publisher = Publishing(*answers)
+    assert await publisher.insist("ab") == results
+    assert publisher.sent == [list(letters) for letters in sent]
+
+
+async def test_who_cannot_send_at_all_says_so_at_once():
+    with pytest.raises(Unavailable):
+        await Publishing(GONE).insist("ab")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 from pamqp import commands
 
-from forebay.errors import ForebayError, QueueFull, Unknown
+from forebay.errors import ForebayError, Unknown
 from forebay.message import Message
 from forebay.queue.driver import Delivery, Ending, Settlement
 from forebay.queue.drivers.rabbitmq.channel import Channel
@@ -17,9 +17,6 @@ from forebay.queue.drivers.rabbitmq.copies import Copies
 from forebay.queue.drivers.rabbitmq.link import answered
 from forebay.queue.drivers.rabbitmq.publisher import Letter
 from forebay.queue.drivers.rabbitmq.records import Came
-
-PAUSES = 0.05, 0.2, 0.8
-"""Seconds before a copy that was refused is sent again."""
 
 
 class Holding(msgspec.Struct, gc=False, eq=False):
@@ -128,26 +125,11 @@ class Holdings:
     async def copy(self, holdings: Sequence[Holding], letters: Sequence[Letter]) -> None:
         """Publish copies; raise the first error, once it is noted which of them are safe."""
         first: ForebayError | None = None
-        for holding, error in zip(holdings, await self._sent(letters), strict=True):
+        for holding, error in zip(holdings, await self._copies.publisher.insist(letters), strict=True):
             holding.copied = error is None
             first = first or error
         if first is not None:
             raise first
-
-    async def _sent(self, letters: Sequence[Letter]) -> list[ForebayError | None]:
-        """Publish; what a queue refuses that another process is just making, it takes a moment later."""
-        results = await self._copies.publisher.send(letters)
-        for pause in PAUSES:
-            refused = [n for n, error in enumerate(results) if isinstance(error, QueueFull)]
-            if not refused:
-                break
-            await asyncio.sleep(pause)
-            with contextlib.suppress(ForebayError):  # nothing was sent: what is known of the others counts
-                for n, error in zip(
-                    refused, await self._copies.publisher.send([letters[n] for n in refused]), strict=True
-                ):
-                    results[n] = error
-        return results
 
     def acknowledge(self, holdings: Iterable[Holding]) -> Collection[Channel]:
         """Acknowledge, in one write for each channel; return the channels."""

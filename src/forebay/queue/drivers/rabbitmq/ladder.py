@@ -111,7 +111,7 @@ class Ladder:
                 await message_count(channel, f"{self._name}.{n}", self._arguments(n))
         note = (publish_method("", self._name), content_of(Message("note", b""), self._publisher.frame_max))
         notes: list[Letter] = [note] * (steps - noted)
-        for error in await self._publisher.send(notes):
+        for error in await self._publisher.insist(notes):
             if error is not None:
                 raise error
         self._made = max(self._made, steps)

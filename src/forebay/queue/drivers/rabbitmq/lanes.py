@@ -249,7 +249,7 @@ class Lanes:
     async def _finish(self, settlements: Sequence[Settlement]) -> None:
         dying = [s for s in settlements if s.ending is Ending.DEAD] if self._keeps_dead else []
         try:
-            for error in await self._copies.publisher.send([self._letter(s) for s in dying]):
+            for error in await self._copies.publisher.insist([self._letter(s) for s in dying]):
                 if error is not None:
                     raise error
         except BaseException:

@@ -82,7 +82,7 @@ class Letters:
 
         async with self._reading(look) as gone:
             once = {_letter_of(tag, one): self._copies.again(one.message, 0) for tag, one in found}
-            results = dict(zip(once, await self._copies.publisher.send(list(once.values())), strict=True))
+            results = dict(zip(once, await self._copies.publisher.insist(list(once.values())), strict=True))
             gone += [tag for tag, one in found if results[_letter_of(tag, one)] is None]
         errors = [error for error in results.values() if error is not None]
         if errors:

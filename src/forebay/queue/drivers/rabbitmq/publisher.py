@@ -10,6 +10,8 @@ from forebay.errors import ForebayError, QueueFull, TooLarge, Unavailable, Unkno
 from forebay.queue.drivers.rabbitmq.channel import Channel, Closed, Confirms
 from forebay.queue.drivers.rabbitmq.link import NOT_FOUND, PRECONDITION, Link, unknown
 
+PAUSES = 0.05, 0.1, 0.2, 0.4, 0.8, 1.6
+"""Seconds before what was refused is sent again."""
 PUBLISH_SECONDS = 10.0
 """Until a batch must have been confirmed; after it nobody can say what became of the rest."""
 
@@ -61,6 +63,26 @@ class Publisher:
             return await self._confirmed(channel, letters)
         finally:
             self.in_flight -= len(letters)
+
+    async def insist(self, letters: Sequence[Letter]) -> list[ForebayError | None]:
+        """Do as `send` does, where no queue is expected to be full: what one refuses is sent again, a moment later.
+
+        A quorum queue that another process is just making can be declared by us before it can take anything: the first
+        message is refused then.
+        """
+        results = await self.send(letters)
+        for pause in PAUSES:
+            refused = [n for n, error in enumerate(results) if isinstance(error, QueueFull)]
+            if not refused:
+                break
+            await asyncio.sleep(pause)
+            try:
+                again = await self.send([letters[n] for n in refused])
+            except ForebayError:
+                break  # nothing was sent: what is known of the others counts
+            for n, error in zip(refused, again, strict=True):
+                results[n] = error
+        return results
 
     async def _confirmed(self, channel: Channel, letters: Sequence[Letter]) -> list[ForebayError | None]:
         confirms = channel.publish([method for method, _ in letters], [content for _, content in letters])
