@@ -47,13 +47,17 @@ def leases(queue: Path) -> Leases:
     return {(seq, lease): due for seq, lease, due in _rows(queue, "SELECT seq, lease, due FROM at_work")}
 
 
-async def stand_still_at_work(worker: Program, queue: Path) -> None:
-    """Pause one of two workers that both have messages in hand; return when all of these are done, by the other."""
+async def stand_still_at_work(worker: Program, queue: Path, store: Path) -> None:
+    """Pause one of two workers that both have messages in hand; return when all of these are done, by the other.
+
+    Not in the midst of a commit: nobody could write then until it goes on.
+    """
     async with asyncio.timeout(30):
         while True:
             await asyncio.to_thread(worker.pause)
             held = leases(queue)
-            if len({lease >> 24 for _, lease in held}) == 2:  # each has numbers of its own
+            both = len({lease >> 24 for _, lease in held}) == 2  # each has numbers of its own
+            if both and await asyncio.to_thread(lambda: all(map(_can_be_written, (queue, store)))):
                 break
             worker.resume()
             await asyncio.sleep(0.02)
@@ -71,6 +75,18 @@ async def until_held_up(queue: Path) -> None:
         return any(len(seen) > BEATS for seen in dues.values())
 
     await until(renewed)
+
+
+def _can_be_written(path: Path) -> bool:
+    """Whether nobody keeps the lock for himself: who stands still does, all others for a moment only."""
+    with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.set_busy_timeout(1_000)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            return False
+        connection.execute("ROLLBACK")
+    return True
 
 
 def _rows(path: Path, statement: str) -> list[Any]:

@@ -74,7 +74,7 @@ async def test_a_worker_that_stood_still_beyond_its_leases_has_no_second_effect(
 
     async def freeze(deployment):
         for _ in range(2):
-            await stand_still_at_work(deployment.workers[0], tmp_path / "queue.db")  # the other one does its work
+            await stand_still_at_work(deployment.workers[0], tmp_path / "queue.db", tmp_path / "results.db")
             deployment.workers[0].resume()
             await asyncio.sleep(0.3)
 

@@ -155,6 +155,7 @@ def test_a_replica_that_ends_in_the_midst_costs_no_rate(balancer, replicas, how)
 def test_a_rate_that_was_sent_and_not_answered_is_not_sent_to_another(replicas):
     with Balancer(replicas, "1s") as balancer:
         early = rates(balancer.port, 30)
+        until_done(replicas[0], 30)  # in the midst of a commit it would keep the file from the others
         replicas[1].pause()  # its connections stand, and nothing answers
         late = rates(balancer.port, 8)
         replicas[1].resume()
@@ -164,6 +165,13 @@ def test_a_rate_that_was_sent_and_not_answered_is_not_sent_to_another(replicas):
         while (ledger := books(replicas[0].port))["accepted"] < 38 and time.monotonic() < end:
             time.sleep(0.02)
     assert ledger["accepted"] == 38  # each once: what was given up at the balancer was taken by the replica after all
+
+
+def until_done(replica, count):
+    end = time.monotonic() + 30
+    while books(replica.port)["done"] < count:
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.fixture
