@@ -49,7 +49,9 @@ async def working_badly(driver, window, chance, loss):
 
 
 @pytest.mark.parametrize(("store", "workers"), [("memory", 3), ("sqlite", 1)])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     values=st.lists(st.integers(0, 10), min_size=1, max_size=30),
     size=st.integers(1, 12),

@@ -99,7 +99,9 @@ async def test_what_is_known_takes_no_number(store: Store) -> None:
     assert await keep(orders, ("a", 1), ("c", 3)) == [("a", 1, 1), ("c", 3, 3)]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(calls=st.lists(st.lists(st.tuples(st.integers(0, 15), st.integers()), max_size=10), min_size=1, max_size=6))
 async def test_a_collection_is_what_its_model_is(store: Store, calls: list[list[tuple[int, int]]]) -> None:
     orders = await store.collection(f"orders_{uuid.uuid4().hex}")  # of this example alone

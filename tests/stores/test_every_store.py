@@ -112,7 +112,9 @@ async def test_two_stores_at_one_address_keep_one_result_of_an_id(store: Store, 
     await other.close()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(calls=st.lists(st.lists(st.integers(0, 12), max_size=8), max_size=6))
 async def test_any_saves_keep_one_result_for_each_id(store: Store, calls: list[list[int]]) -> None:
     topic = uuid.uuid4().hex

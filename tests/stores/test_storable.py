@@ -43,7 +43,9 @@ def test_a_document_is_refused_exactly_when_it_holds_a_nul(document: object) -> 
     assert (refusal(result) is not None) == holds_nul(document)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(values=st.lists(documents.map(msgspec.json.encode) | st.binary(max_size=12), min_size=1, max_size=10))
 async def test_what_passes_here_postgresql_takes(store: Store, values: list[bytes]) -> None:
     results = [Result(new_id(), "t", value, 0.0, 0.0, 0.0) for value in values]

@@ -92,7 +92,9 @@ async def test_the_ends_of_64_bits_come_back_as_they_were(store: Store) -> None:
     assert list(await window.values()) == [2**53 + 1, 0, HIGHEST, LOWEST]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     batches=st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 30), max_size=12)), min_size=1, max_size=8),
     sizes=st.tuples(*[st.integers(1, 9)] * 3),
