@@ -32,7 +32,6 @@ class TestKafka(ConformanceSuite):
     clock = ManualClock()  # tells only what is due; leases are sessions, which the broker watches
     lease = 6.0  # the shortest session that the broker takes: who left while joining is missed so long
     long_lease = lease
-    patience = 20.0
     soon = 3.0  # to join the group takes a while too
     moment = 0.1
     at_once = 6
