@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -133,6 +135,23 @@ async def own_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(loop, "time", lambda: now)
     monkeypatch.setattr(loop._selector, "select", wait)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Return what makes a file system of so many megabytes, that can be filled, and gives its folder."""
+    folder = tmp_path / "disk"
+
+    def mount(megabytes: int) -> Path:
+        folder.mkdir()
+        mounting = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
+            pytest.skip("a file system can be mounted by root only")
+        return folder
+
+    yield mount
+    if folder.is_mount():
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import http.client
 import json
-import os
 import random
 import signal
 import socket
 import struct
-import subprocess
 from functools import partial
 
 import apsw
@@ -39,15 +37,9 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of a few megabytes, that can be filled; it has room for what the tests bring themselves."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
-        pytest.skip("a file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def small_disk(mounted):
+    """A file system that can be filled; it has room for what the tests bring themselves."""
+    return mounted(24)
 
 
 def assert_kept(proof, at_least=100):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 from collections import namedtuple
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,14 +79,8 @@ async def test_room_that_was_left_inside_the_file_is_used_again(monkeypatch: pyt
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
-        pytest.skip("a file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def small_disk(mounted: Callable[[int], Path]) -> Path:
+    return mounted(8)
 
 
 async def fill(queue: Driver) -> int:
