@@ -29,7 +29,7 @@ def test_a_full_disk_behind_the_output_is_one_line_and_a_failure(words):
     with open("/dev/full", "w") as full:
         ended = subprocess.run([*FOREBAY, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr == "forebay: standard output cannot be written: No space left on device\n"
+    assert ended.stderr == "forebay: what was to be printed or saved cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
@@ -55,3 +55,23 @@ def test_a_reader_who_has_seen_enough_is_no_failure():
     ended = subprocess.run([*FOREBAY, *SOLVE], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_another_file_on_a_full_disk_is_not_taken_for_the_output():
+    words = [
+        *FOREBAY,
+        "draw",
+        "M/M/1",
+        "--in",
+        "6/s",
+        "--service",
+        "100ms",
+        "--as",
+        "tail",
+        "--json",
+        "--svg",
+        "/dev/full",
+    ]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "standard output" not in ended.stderr

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from forebay.cli.output import EXIT_CODES, fail
-from forebay.cli.stdout import failure, flush, silence
+from forebay.cli.stdout import failure, flush, flush_or_silence, silence
 from forebay.errors import ForebayError
 from forebay.version import __version__
 
@@ -117,7 +117,7 @@ def main() -> None:
         if (told := failure(error)) is None:
             raise
         code = fail(told)
-        silence()
+        flush_or_silence()
     sys.exit(code)
 
 

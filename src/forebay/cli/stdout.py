@@ -41,6 +41,14 @@ def flush() -> None:
         sys.stdout.flush()
 
 
+def flush_or_silence() -> None:
+    """Hand on what was written; where that cannot be, let it go nowhere, or Python would try again at its end."""
+    try:
+        flush()
+    except OSError:
+        silence()
+
+
 def silence() -> None:
     """Let all that is printed from now on go nowhere: nobody can read it."""
     if sys.stdout is not None:
@@ -48,10 +56,10 @@ def silence() -> None:
 
 
 def failure(error: OSError) -> ForebayError | None:
-    """Return what a failed write to standard output is to the user; None: the error is of something else."""
+    """Return what a failed write is to the user; None: the error is of something else, or names its file itself."""
     if error.filename is not None or error.errno not in _FULL:
         return None
-    return ForebayError(f"standard output cannot be written: {error.strerror}")
+    return ForebayError(f"what was to be printed or saved cannot be written: {error.strerror}")
 
 
 def _stream() -> TextIO:
